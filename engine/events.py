@@ -1,0 +1,228 @@
+"""What happens in a run, as frozen values, and their JSON-lines codec.
+
+`events.jsonl` in a run's folder is the truth of the run: a reader folds it into what it shows.
+Metrics are not events: they lie in `metrics/<ordinal>.jsonl`, one `MetricBatch` a line.
+"""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something that happened. `time` is seconds since the epoch."""
+
+    kind: ClassVar[str]
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
+class CellInfo:
+    """A cell as a reader needs it; its ordinal is its position in `RunStarted.cells`."""
+
+    name: str
+    stage: str
+    type: str
+    axes: Mapping[str, str]
+    needs: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunStarted(Event):
+    """First event of a run."""
+
+    kind: ClassVar[str] = "run_started"
+    run: str
+    name: str
+    """Name of the pipeline."""
+    cells: tuple[CellInfo, ...]
+    pid: int
+    host: str
+    device: str
+    """`cpu`, or the GPU's name."""
+    continues: str = ""
+    """Id of the run before of the same pipeline, or empty."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellCached(Event):
+    """A cell's result was there already."""
+
+    kind: ClassVar[str] = "cell_cached"
+    cell: int
+    key: str
+    same_as: int | None = None
+    """Cell of this run that computed the same key."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellStarted(Event):
+    """A worker began on a cell. `why` says why it runs: "no earlier result", "params.lr 0.1 → 0.2"."""
+
+    kind: ClassVar[str] = "cell_started"
+    cell: int
+    key: str
+    worker: int
+    why: str
+    step: int = 0
+    """Step of the checkpoint from which it goes on; 0 from the start."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellWaiting(Event):
+    """Another run computes this cell now."""
+
+    kind: ClassVar[str] = "cell_waiting"
+    cell: int
+    owner: str
+    """"run 7f3a (pid 4123)"."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellCheckpointed(Event):
+    """A cell's state was saved: a kill now loses nothing before `step`."""
+
+    kind: ClassVar[str] = "cell_checkpointed"
+    cell: int
+    step: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellFinished(Event):
+    """A cell's result was published."""
+
+    kind: ClassVar[str] = "cell_finished"
+    cell: int
+    key: str
+    seconds: float
+    scores: Mapping[str, float] = field(default_factory=dict)
+    """Final metrics, where it has an output of type Scores."""
+    status: str = "ok"
+    """`ok` or `diverged`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellFailed(Event):
+    """A cell failed; cells that need it are skipped, the others go on."""
+
+    kind: ClassVar[str] = "cell_failed"
+    cell: int
+    error: str
+    """One line, safe to show."""
+    traceback: str = ""
+    """The rest, safe to show."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellSkipped(Event):
+    """A cell did not run because `culprit`, a cell that it needs, failed."""
+
+    kind: ClassVar[str] = "cell_skipped"
+    cell: int
+    culprit: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellInterrupted(Event):
+    """A cell stopped on request after a checkpoint at `step` (0: nothing to save)."""
+
+    kind: ClassVar[str] = "cell_interrupted"
+    cell: int
+    step: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note(Event):
+    """Something that a person should know; `cell` None means the whole run."""
+
+    kind: ClassVar[str] = "note"
+    text: str
+    cell: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunEnded(Event):
+    """Last event of a run."""
+
+    kind: ClassVar[str] = "run_ended"
+    code: int
+    """Exit code: 0 ok, 1 a stage failed, 3 environment, 130 interrupted, ..."""
+    seconds: float
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MetricBatch:
+    """Some points of a running cell, by columns.
+
+    `steps`, each list in `values` and nothing else have one length. `step` and `total` are the
+    cell's progress in `loop`; a batch with no points only tells progress.
+    """
+
+    loop: str
+    step: int
+    total: int
+    seconds: float
+    """Since the cell started."""
+    steps: tuple[int, ...] = ()
+    values: Mapping[str, tuple[float | None, ...]] = field(default_factory=dict)
+    """Series name -> values; None where the series has none at that step, or it is not finite."""
+
+
+KINDS: Mapping[str, type[Event]] = {
+    kind.kind: kind
+    for kind in (
+        RunStarted, CellCached, CellStarted, CellWaiting, CellCheckpointed, CellFinished,
+        CellFailed, CellSkipped, CellInterrupted, Note, RunEnded,
+    )
+}  # fmt: skip
+
+
+def encode(event: Event) -> str:
+    """One line of JSON, without the newline."""
+    return json.dumps({"kind": event.kind, **dataclasses.asdict(event)}, ensure_ascii=False)
+
+
+def decode(line: str | bytes) -> Event | None:
+    """The event of a line; None for a kind that this version does not know.
+
+    Raises:
+        ValueError: the line is torn or is not an event.
+    """
+    data = json.loads(line)
+    if not isinstance(data, dict):
+        raise ValueError("an event is a JSON object")
+    kind = KINDS.get(str(data.pop("kind", "")))
+    if kind is None:
+        return None
+    if kind is RunStarted:
+        data["cells"] = tuple(
+            CellInfo(**{**cell, "needs": tuple(cell["needs"])}) for cell in data["cells"]
+        )
+    try:
+        return kind(**data)
+    except TypeError as error:
+        raise ValueError(str(error)) from error
+
+
+def encode_batch(batch: MetricBatch) -> str:
+    """One line of JSON, without the newline."""
+    return json.dumps(dataclasses.asdict(batch))
+
+
+def decode_batch(line: str | bytes) -> MetricBatch:
+    """The batch of a line.
+
+    Raises:
+        ValueError: the line is torn or is not a batch.
+    """
+    data: dict[str, Any] = json.loads(line)
+    try:
+        data["steps"] = tuple(data["steps"])
+        data["values"] = {name: tuple(column) for name, column in data["values"].items()}
+        return MetricBatch(**data)
+    except (TypeError, KeyError) as error:
+        raise ValueError(str(error)) from error

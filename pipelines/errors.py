@@ -1,0 +1,90 @@
+"""Every error that a person can cause, and the exit code that it ends the program with.
+
+    MetaError                    the root; never raised itself
+    ├── PipelineError        2   a pipeline file is wrong: all its problems at once, each at its place
+    ├── UsageError           2   a command line is wrong, or names what does not exist
+    ├── StageError           1   a stage could not do what its parameters ask with the inputs it got
+    ├── EnvironmentFault     3   the machine: disk full, no such device, store not writable
+    └── MissingFiles         2   a stage's outside files are not where its parameters say
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A place in a pipeline file. `line` and `column` count from 1; `text` is the whole line."""
+
+    file: str
+    line: int
+    column: int
+    text: str = ""
+    width: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong with a file: what, where, and how to mend it."""
+
+    message: str
+    mark: Mark | None = None
+    hint: str = ""
+    severity: Literal["error", "warning"] = "error"
+
+    def render(self) -> str:
+        """The problem as lines: place and message, the source line with a caret, the hint."""
+        place = f"{self.mark}: " if self.mark else ""
+        lines = [f"{place}{self.severity}: {self.message}"]
+        if self.mark and self.mark.text:
+            caret = " " * (self.mark.column - 1) + "^" * max(1, self.mark.width)
+            lines += [f"    {self.mark.text}", f"    {caret}"]
+        if self.hint:
+            lines.append(f"    hint: {self.hint}")
+        return "\n".join(lines)
+
+
+class MetaError(Exception):
+    """Ends the program with `exit_code` and its message, never with a traceback."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class PipelineError(MetaError):
+    """A pipeline file is wrong; `problems` holds every fault found, in file order."""
+
+    exit_code: ClassVar[int] = 2
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(problem.render() for problem in self.problems))
+
+
+class UsageError(MetaError):
+    """A command asks for something that does not exist or cannot be."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class StageError(MetaError):
+    """A stage cannot do what it was asked; the message says what to change."""
+
+
+class EnvironmentFault(MetaError):
+    """The machine cannot serve: disk full, no such device, store not writable."""
+
+    exit_code: ClassVar[int] = 3
+
+
+class MissingFiles(MetaError):
+    """Outside files are not where the parameters say. `hint` tells how to get them."""
+
+    exit_code: ClassVar[int] = 2
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
