@@ -1,0 +1,222 @@
+"""Keys: the identity of what a cell would compute, from everything that can change its result.
+
+The inputs enter by the digest of their content and not by the key that made them, so that a change
+upstream that comes out the same stops there. Names of blocks, order and unrelated axes stay out.
+"""
+
+import hashlib
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from pydantic import BaseModel
+
+from pipelines.stage import Params, Source
+
+KEY_FORMAT = 1
+"""Raised when the same computation gets another key, or the engine hands a stage other things."""
+
+Labelled = Sequence[tuple[Source, str]]
+"""What a many-valued port holds: sources and digests, in the order in which it gets them."""
+
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
+_WORD_CHARACTERS = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """An identity, and what it was made of: the latter explains a difference."""
+
+    digest: str
+    components: Mapping[str, Any]
+
+
+def canonical(value: Any) -> bytes:
+    """The one spelling of a tree of mappings, lists, strings, numbers, booleans and None.
+
+    Mappings are sorted by name; floats are written by repr, with -0.0 as 0.0; `1` and `1.0` differ,
+    so numbers must have been coerced to the type of their parameter before.
+
+    Raises:
+        ValueError: a number is NaN or infinite.
+        TypeError: a value of any other type, or a name that is not a string.
+    """
+    return _ENCODER.encode(_plain(value)).encode("ascii")
+
+
+def sha256(data: bytes) -> str:
+    """The digest that names everything in a store."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def cell_key(
+    *,
+    type: str,  # noqa: A002 (a stage type is called so everywhere else)
+    params: Params,
+    code: str,
+    env: Mapping[str, Any],
+    seed: tuple[int, int] | None,
+    inputs: Mapping[str, str | Labelled],
+    files: Mapping[str, str],
+    mirror: Mapping[str, Any] | None = None,
+) -> Key:
+    """The key of one cell.
+
+    Args:
+        type: name of the stage type.
+        params: resolved parameters; those marked as unable to change a result are left out.
+        code: digest of the code that the stage reaches.
+        env: what of the machine is promised to be the same: threads, ...
+        seed: root seed and value of the seed axis; None for a type that does not draw.
+        inputs: port -> digest of its content, or the labelled digests of a many-valued port.
+        files: logical name of an outside file -> sha256 of its uncompressed content.
+        mirror: what a stage that mirrors its input's outputs needs beside that.
+    """
+    components: dict[str, Any] = {
+        "type": type,
+        "params": _plain(params),
+        "code": code,
+        "env": _plain(env),
+        "seed": None if seed is None else list(seed),
+        "inputs": {port: _input(held) for port, held in inputs.items()},
+        "files": dict(files),
+    }
+    if mirror is not None:
+        components["mirror"] = _plain(mirror)
+    return Key(sha256(canonical(["cell", KEY_FORMAT, components])), components)
+
+
+def port_digest(type: str, format: int, files: Mapping[str, str]) -> str:  # noqa: A002
+    """Identity of an output's content.
+
+    Args:
+        type: name of the artifact's class.
+        format: version of its layout.
+        files: file name -> sha256.
+    """
+    return sha256(canonical(["port", type, format, files]))
+
+
+def difference(
+    old: Mapping[str, Any],
+    new: Mapping[str, Any],
+    code: Callable[[str, str], str] | None = None,
+) -> list[str]:
+    """Why two keys differ, in words: `params.lr 0.1 → 0.2`, `input model changed`, `seed 0 → 1`.
+
+    Args:
+        old: components of the earlier key.
+        new: components of the later key.
+        code: words for two digests of code; without it, `code changed`.
+    """
+    words = _changes("stage type", old["type"], new["type"])
+    words += _changes("params", old["params"], new["params"])
+    if old["code"] != new["code"]:
+        words.append(code(old["code"], new["code"]) if code else "code changed")
+    words += _seeds(old["seed"], new["seed"])
+    words += _ports(old["inputs"], new["inputs"])
+    words += [f"file {name} {how}" for name, how in _named(old["files"], new["files"])]
+    words += [word.removeprefix("env.") for word in _changes("env", old["env"], new["env"])]
+    return words + _changes("mirror", old.get("mirror"), new.get("mirror"))
+
+
+@cache
+def _fields(kind: type[BaseModel]) -> tuple[str, ...]:
+    """Fields that can change a result."""
+    names = []
+    for name, info in kind.model_fields.items():
+        extra = info.json_schema_extra
+        if not (isinstance(extra, dict) and extra.get("result") is False):
+            names.append(name)
+    return tuple(names)
+
+
+def _plain(value: Any) -> Any:
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise ValueError(f"{value} cannot be part of an identity: numbers must be finite")
+        return value + 0.0  # Adding makes -0.0 to 0.0.
+    if isinstance(value, Mapping):
+        for name in value:
+            if not isinstance(name, str):
+                raise TypeError(f"the name {name!r} is not a string")
+        return {name: _plain(item) for name, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    if isinstance(value, BaseModel):
+        return _model(value)
+    raise TypeError(f"a {type(value).__name__} has no canonical form")
+
+
+def _model(value: BaseModel) -> dict[str, Any]:
+    kind = type(value)
+    plain = {name: _plain(getattr(value, name)) for name in _fields(kind)}
+    # Classes of a union without a `kind` may hold equal fields and still compute differently.
+    return plain if "kind" in plain else {**plain, "~class": kind.__name__}
+
+
+def _input(held: str | Labelled) -> Any:
+    if isinstance(held, str):
+        return held
+    return [[[source.stage, dict(source.axes)], digest] for source, digest in held]
+
+
+def _changes(path: str, old: Any, new: Any) -> list[str]:
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        words = []
+        for name in sorted({*old, *new}):
+            if name not in new:
+                words.append(f"{path}.{name} {_word(old[name])} removed")
+            elif name not in old:
+                words.append(f"{path}.{name} {_word(new[name])} added")
+            else:
+                words += _changes(f"{path}.{name}", old[name], new[name])
+        return words
+    if canonical(old) == canonical(new):
+        return []
+    return [f"{path} {_word(old)} → {_word(new)}"]
+
+
+def _word(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _WORD_CHARACTERS else f"{text[: _WORD_CHARACTERS - 1]}…"
+
+
+def _seeds(old: Sequence[int] | None, new: Sequence[int] | None) -> list[str]:
+    if old is None or new is None:
+        return [] if old == new else ["the stage draws at random now, or no longer does"]
+    return _changes("root seed", old[0], new[0]) + _changes("seed", old[1], new[1])
+
+
+def _named(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[tuple[str, str]]:
+    found = []
+    for name in sorted({*old, *new}):
+        if name not in new:
+            found.append((name, "removed"))
+        elif name not in old:
+            found.append((name, "added"))
+        elif old[name] != new[name]:
+            found.append((name, "changed"))
+    return found
+
+
+def _ports(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    words = []
+    for port, how in _named(old, new):
+        before, after = old.get(port), new.get(port)
+        if isinstance(before, list) and isinstance(after, list):
+            changes = _named(_by_source(before), _by_source(after))
+            words += [f"input {port}: {source} {what}" for source, what in changes]
+            words += [] if changes else [f"input {port} in another order"]
+        else:
+            words.append(f"input {port} {how}")
+    return words
+
+
+def _by_source(held: Sequence[Any]) -> dict[str, str]:
+    return {str(Source(stage, axes)): digest for (stage, axes), digest in held}
