@@ -1,16 +1,20 @@
 """Every error that a person can cause, and the exit code that it ends the program with.
 
-    MetaError                    the root; never raised itself
-    ├── PipelineError        2   a pipeline file is wrong: all its problems at once, each at its place
-    ├── UsageError           2   a command line is wrong, or names what does not exist
-    ├── StageError           1   a stage could not do what its parameters ask with the inputs it got
-    ├── EnvironmentFault     3   the machine: disk full, no such device, store not writable
-    └── MissingFiles         2   a stage's outside files are not where its parameters say
+MetaError                    the root; never raised itself
+├── PipelineError        2   a pipeline file is wrong: all its problems at once, each at its place
+├── UsageError           2   a command line is wrong, or names what does not exist
+├── StageError           1   a stage could not do what its parameters ask with the inputs it got
+├── EnvironmentFault     3   the machine: disk full, no such device, store not writable
+└── MissingFiles         2   a stage's outside files are not where its parameters say
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar, Literal
+
+from pipelines.text import safe_text, width
+
+_SHOWN, _BEFORE = 120, 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +45,21 @@ class Problem:
         place = f"{self.mark}: " if self.mark else ""
         lines = [f"{place}{self.severity}: {self.message}"]
         if self.mark and self.mark.text:
-            caret = " " * (self.mark.column - 1) + "^" * max(1, self.mark.width)
-            lines += [f"    {self.mark.text}", f"    {caret}"]
+            lines += [f"    {line}" for line in _excerpt(self.mark)]
         if self.hint:
             lines.append(f"    hint: {self.hint}")
         return "\n".join(lines)
+
+
+def _excerpt(mark: Mark) -> tuple[str, str]:
+    """The marked line, cut to what a screen holds, and its caret line."""
+    start = max(0, mark.column - 1 - _BEFORE) if len(mark.text) > _SHOWN else 0
+    stop = mark.column - 1
+    head, tail = mark.text[start:stop], mark.text[stop : start + _SHOWN]
+    before = ("…" if start else "") + safe_text(head)
+    after = safe_text(tail) + ("…" if len(mark.text) > start + _SHOWN else "")
+    caret = "^" * max(1, width(safe_text(tail[: mark.width])))
+    return before + after, " " * width(before) + caret
 
 
 class MetaError(Exception):
@@ -74,13 +88,13 @@ class StageError(MetaError):
     """A stage cannot do what it was asked; the message says what to change."""
 
 
-class EnvironmentFault(MetaError):
+class EnvironmentFault(MetaError):  # noqa: N818  (named for what it is: the machine's fault)
     """The machine cannot serve: disk full, no such device, store not writable."""
 
     exit_code: ClassVar[int] = 3
 
 
-class MissingFiles(MetaError):
+class MissingFiles(MetaError):  # noqa: N818  (named for what it is)
     """Outside files are not where the parameters say. `hint` tells how to get them."""
 
     exit_code: ClassVar[int] = 2

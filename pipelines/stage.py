@@ -1,8 +1,9 @@
 """What a stage type is: a function whose signature is the whole contract.
 
 First positional `run`, then `params` (its class is the schema), keyword-only arguments are input
-ports (`X`, `X | None`, `X | Y`, `tuple[X, ...]`; a default makes one optional), and the fields of the returned dataclass are
-output ports. Everything else derives from it: the YAML name, validation, JSON Schema, docs, key.
+ports (`X`, `X | None`, `X | Y`, `tuple[X, ...]`; a default makes one optional), and the fields of
+the returned dataclass are output ports. Everything else derives from it: the YAML name,
+validation, JSON Schema, docs, key.
 """
 
 import dataclasses

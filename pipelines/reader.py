@@ -1,0 +1,247 @@
+"""libyaml's events -> data and places, with an explicit stack and a count of everything.
+
+Nothing that a file says can make it slow, deep or large. Loaders that build the tree themselves
+crash on deep nesting and hang on merge keys and nested aliases.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import yaml
+
+from pipelines.errors import Mark, PipelineError, Problem
+from pipelines.scalars import scalar
+from pipelines.text import safe_text, shown
+
+DEPTH, VALUES = 40, 10_000
+REFUSED = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]|\r(?!\n)"
+)
+Path = tuple[str | int, ...]
+Place = tuple[int, int, int]
+"""Line and column counted from 0, and width."""
+
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_HINTS = {
+    "mapping values are not allowed": "quote a value that contains `: `, or mend the indentation",
+    "could not find expected ':'": "a key ends with `:` and a space; lines of a block align",
+    "cannot start any token": "indent with spaces; quote a value that begins with a tab, @, ` or %",
+    "did not find expected ',' or": "close the bracket, or put a comma between two items",
+    "did not find expected key": "check the indentation, and quotes inside a value",
+    "did not find expected '-' indicator": "items of one list are indented alike",
+    "unexpected end of stream": "a quote is not closed",
+}
+
+
+def mark_at(file: str, lines: list[str], place: Place) -> Mark:
+    line, column, width = place
+    text = lines[line].rstrip("\r") if line < len(lines) else ""
+    return Mark(file, line + 1, column + 1, text, max(1, min(width, len(text) - column)))
+
+
+@dataclass(slots=True)
+class _Frame:
+    """A list or mapping that is being read."""
+
+    items: Any
+    path: Path
+    anchor: str | None
+    before: int
+    """Values read before it: tells how many it holds."""
+    key: str | None = None
+    height: int = 0
+
+
+@dataclass(slots=True)
+class _Anchored:
+    value: Any
+    path: Path
+    count: int
+    height: int
+
+
+class Reader:
+    """Builds data from events. Faults of content are gathered; faults of structure stop it."""
+
+    def __init__(self, file: str, lines: list[str]) -> None:
+        self.file = file
+        self.lines = lines
+        self.values: dict[Path, Place] = {}
+        self.keys: dict[Path, Place] = {}
+        self.root: Any = None
+        self.problems: list[Problem] = []
+        self.stack: list[_Frame] = []
+        self.anchors: dict[str, _Anchored | None] = {}
+        self.count = 0
+        self.documents = 0
+
+    def read(self, text: str) -> Any:
+        try:
+            for event in _events(text):
+                self.take(event)
+        except yaml.MarkedYAMLError as error:
+            self.syntax(error)
+        if self.problems:
+            raise PipelineError(self.problems)
+        return self.root
+
+    def take(self, event: yaml.Event) -> None:
+        match event:
+            case yaml.ScalarEvent():
+                self.scalar(event)
+            case yaml.MappingStartEvent() | yaml.SequenceStartEvent():
+                self.start(event)
+            case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
+                self.end()
+            case yaml.AliasEvent():
+                self.alias(event)
+            case yaml.DocumentStartEvent():
+                self.documents += 1
+                if self.documents > 1:
+                    self.stop(_place(event), "a pipeline file holds one document")
+
+    def problem(self, place: Place, message: str, hint: str = "") -> None:
+        self.problems.append(Problem(message, mark_at(self.file, self.lines, place), hint))
+
+    def stop(self, place: Place, message: str, hint: str = "") -> NoReturn:
+        self.problem(place, message, hint)
+        raise PipelineError(self.problems)
+
+    def syntax(self, error: yaml.MarkedYAMLError) -> NoReturn:
+        mark = error.problem_mark or error.context_mark
+        place = (mark.line, mark.column, 1) if mark else (0, 0, 1)
+        problem = error.problem or "cannot be read"
+        hint = next((text for part, text in _HINTS.items() if part in problem), "")
+        if error.context and error.context_mark and error.context_mark.line != place[0]:
+            problem += f", {error.context} that begins in line {error.context_mark.line + 1}"
+        self.stop(place, f"this is not YAML: {safe_text(problem)}", hint)
+
+    def path(self, place: Place) -> Path:
+        """Where the value that comes now belongs; counts it."""
+        self.count += 1
+        if self.count > VALUES:
+            self.stop(place, f"the file holds more than {VALUES:,} values, aliases counted in full")
+        if not self.stack:
+            return ()
+        frame = self.stack[-1]
+        if frame.key is not None:
+            return (*frame.path, frame.key)
+        if isinstance(frame.items, dict):
+            self.stop(place, "a key is a plain string")
+        return (*frame.path, len(frame.items))
+
+    def put(self, value: Any, height: int) -> None:
+        if not self.stack:
+            self.root = value
+            return
+        frame = self.stack[-1]
+        frame.height = max(frame.height, height)
+        if frame.key is None:
+            frame.items.append(value)
+        else:
+            frame.items[frame.key] = value
+            frame.key = None
+
+    def scalar(self, event: yaml.ScalarEvent) -> None:
+        place = _place(event)
+        self.untagged(event, place)
+        value: Any = event.value
+        if event.implicit[0]:
+            try:
+                value = scalar(event.value)
+            except ValueError as error:
+                self.problem(place, f"{error}, not {shown(event.value)}")
+        elif found := REFUSED.search(value):
+            self.problem(place, f"a string holds no control characters: {safe_text(found[0])}")
+        frame = self.stack[-1] if self.stack else None
+        if frame and isinstance(frame.items, dict) and frame.key is None:
+            self.key(frame, event, value, place)
+            return
+        path = self.path(place)
+        self.values[path] = place
+        if event.anchor:
+            self.anchors[event.anchor] = _Anchored(value, path, 1, 0)
+        self.put(value, 0)
+
+    def key(self, frame: _Frame, event: yaml.ScalarEvent, value: Any, place: Place) -> None:
+        frame.key = name = str(event.value)
+        path = (*frame.path, name)
+        if event.implicit[0] and name == "<<":
+            self.problem(place, "merge keys are not part of the language", "use `$params.x`")
+        elif not isinstance(value, str):
+            self.problem(place, f"a key is a string, not {shown(name)}", f'quote it: "{name}"')
+        elif path in self.keys:
+            first = self.keys[path][0] + 1
+            self.problem(place, f"`{shown(name)}` is here twice; first in line {first}")
+        if event.anchor:
+            self.problem(place, "a key has no anchor")
+        self.keys[path] = place
+
+    def start(self, event: yaml.MappingStartEvent | yaml.SequenceStartEvent) -> None:
+        place = _place(event)
+        self.untagged(event, place)
+        if len(self.stack) >= DEPTH:
+            self.stop(place, f"values are nested more than {DEPTH} deep")
+        path = self.path(place)
+        self.values[path] = place
+        items: Any = {} if isinstance(event, yaml.MappingStartEvent) else []
+        if event.anchor:
+            self.anchors[event.anchor] = None
+        self.stack.append(_Frame(items, path, event.anchor, self.count - 1))
+
+    def end(self) -> None:
+        frame = self.stack.pop()
+        if frame.anchor:
+            count = self.count - frame.before
+            self.anchors[frame.anchor] = _Anchored(frame.items, frame.path, count, frame.height + 1)
+        self.put(frame.items, frame.height + 1)
+
+    def alias(self, event: yaml.AliasEvent) -> None:
+        place = _place(event)
+        name = str(event.anchor)
+        found = self.anchors.get(name)
+        if found is None:
+            why = "itself" if name in self.anchors else "nothing before it"
+            self.stop(place, f"the alias `*{shown(name)}` stands for {why}")
+        path = self.path(place)
+        self.count += found.count - 1
+        if self.count > VALUES:
+            self.stop(place, f"the file holds more than {VALUES:,} values, aliases counted in full")
+        if len(self.stack) + found.height > DEPTH:
+            self.stop(place, f"values are nested more than {DEPTH} deep")
+        for inner in _paths(found.value):
+            for places in (self.values, self.keys):
+                if (*found.path, *inner) in places:
+                    places[(*path, *inner)] = places[(*found.path, *inner)]
+        self.values[path] = place
+        self.put(found.value, found.height)
+
+    def untagged(self, event: Any, place: Place) -> None:
+        if event.tag is not None:
+            self.problem(place, f"tags are not part of the language: {shown(event.tag)}")
+
+
+def _events(text: str) -> Iterator[yaml.Event]:
+    loader = _LOADER(text)
+    try:
+        while loader.check_event():
+            yield loader.get_event()
+    finally:
+        loader.dispose()
+
+
+def _place(event: yaml.Event) -> Place:
+    start: Any = event.start_mark
+    end: Any = event.end_mark
+    one_line = start.line == end.line and isinstance(event, yaml.ScalarEvent | yaml.AliasEvent)
+    return start.line, start.column, end.column - start.column if one_line else 1
+
+
+def _paths(value: Any) -> Iterator[Path]:
+    """Every path inside a value; the depth of values is bounded where they are read."""
+    if isinstance(value, dict | list):
+        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            yield (key,)
+            yield from ((key, *rest) for rest in _paths(inner))

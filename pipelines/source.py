@@ -1,0 +1,76 @@
+"""YAML text -> data, and the place of every key and value.
+
+In this order: size, bytes, UTF-8, characters, then libyaml's events (`reader`).
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pipelines.errors import Mark, PipelineError, Problem
+from pipelines.reader import REFUSED, Path, Place, Reader, mark_at
+from pipelines.text import safe_text
+
+BYTES = 256 * 1024
+
+_DIRECTIVE = re.compile("^%", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """The data of a file, and where each part of it stands."""
+
+    file: str
+    text: str
+    data: Any
+    values: Mapping[Path, Place]
+    keys: Mapping[Path, Place]
+    lines: list[str] = field(repr=False)
+
+    def mark(self, path: Path, *, key: bool = False) -> Mark:
+        """Where a value (or its key) stands; of what is not in the file, where it would belong."""
+        if key and path in self.keys:
+            return self._mark(self.keys[path])
+        while path not in self.values and path:
+            path = path[:-1]
+        return self._mark(self.values.get(path, (0, 0, 1)))
+
+    def _mark(self, place: Place) -> Mark:
+        return mark_at(self.file, self.lines, place)
+
+
+def parse(text: bytes | str, file: str) -> Document:
+    """Read a pipeline file's text.
+
+    Raises:
+        PipelineError: it is not YAML, or YAML that this language has no use for.
+    """
+    plain = _decoded(text, file)
+    reader = Reader(file, plain.split("\n"))
+    for pattern, message in (
+        (REFUSED, "a pipeline file holds no control characters and only \\n or \\r\\n line ends"),
+        (_DIRECTIVE, "a pipeline file has no % directives"),
+    ):
+        if found := pattern.search(plain):
+            line = plain.count("\n", 0, found.start())
+            column = found.start() - (plain.rfind("\n", 0, found.start()) + 1)
+            reader.stop((line, column, 1), f"{message}; found {safe_text(found.group())}")
+    data = reader.read(plain)
+    return Document(file, plain, data, reader.values, reader.keys, reader.lines)
+
+
+def _decoded(text: bytes | str, file: str) -> str:
+    raw = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+    if len(raw) > BYTES:
+        message = f"the file has {len(raw):,} bytes; a pipeline has at most {BYTES:,}"
+        raise PipelineError([Problem(message, Mark(file, 1, 1))])
+    try:
+        plain = text if isinstance(text, str) else text.decode("utf-8")
+    except UnicodeDecodeError as error:
+        before = raw[: error.start].decode("utf-8")
+        line, column = before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
+        message = f"the file is not UTF-8: byte 0x{raw[error.start]:02x}"
+        mark = Mark(file, line, column, before[before.rfind("\n") + 1 :])
+        raise PipelineError([Problem(message, mark, "save it as UTF-8")]) from None
+    return plain.removeprefix("\ufeff")
