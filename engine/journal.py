@@ -1,0 +1,122 @@
+"""Append and tail of a run's files of lines.
+
+A line is one `os.write`, so that a kill tears at most the last one; a reader drops a torn tail.
+Data reach the disk (fdatasync) only where an event promises something.
+"""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from engine.events import (
+    CellCheckpointed,
+    CellFinished,
+    Event,
+    MetricBatch,
+    RunEnded,
+    RunStarted,
+    encode,
+    encode_batch,
+)
+from engine.store import fs
+
+PROMISES = (CellFinished, CellCheckpointed, RunEnded)
+READ_BYTES = 1 << 20
+
+Observer = Callable[[Event | tuple[int, MetricBatch]], None]
+
+
+@dataclass(slots=True)
+class Lines:
+    """A file to which whole lines are appended."""
+
+    path: Path
+    _descriptor: int | None = field(default=None, init=False)
+
+    def append(self, line: str, *, durable: bool = False) -> None:
+        """Add one line, without its newline; with `durable` it survives a power loss."""
+        if self._descriptor is None:
+            self._descriptor = fs.open_append(self.path)
+        os.write(self._descriptor, line.encode("utf-8") + b"\n")
+        if durable:
+            fs.sync_data(self._descriptor)
+
+    def close(self) -> None:
+        """Close the file; a later append opens it again."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+@dataclass(slots=True)
+class Journal:
+    """Writes the events and metrics of one run, and shows each to an observer.
+
+    Events are buffered until `flush`, so that a thousand cached cells cost one write.
+    """
+
+    folder: Path
+    observe: Observer
+    _events: Lines = field(init=False)
+    _buffer: list[str] = field(default_factory=list, init=False)
+    _metrics: dict[int, Lines] = field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
+        self._events = Lines(self.folder / "events.jsonl")
+
+    def event(self, event: Event) -> None:
+        """Write an event."""
+        self._buffer.append(encode(event))
+        if isinstance(event, PROMISES):
+            self.flush(durable=True)
+        elif isinstance(event, RunStarted):
+            self.flush()
+        self.observe(event)
+
+    def batch(self, cell: int, batch: MetricBatch) -> None:
+        """Write metrics of a running cell."""
+        if cell not in self._metrics:
+            self._metrics[cell] = Lines(self.folder / "metrics" / f"{cell}.jsonl")
+        self._metrics[cell].append(encode_batch(batch))
+        self.observe((cell, batch))
+
+    def close_cell(self, cell: int) -> None:
+        """No more metrics of this cell for now."""
+        lines = self._metrics.pop(cell, None)
+        if lines is not None:
+            lines.close()
+
+    def flush(self, *, durable: bool = False) -> None:
+        """Let readers see every event so far."""
+        if self._buffer:
+            self._events.append("\n".join(self._buffer), durable=durable)
+            self._buffer.clear()
+
+    def close(self) -> None:
+        """Flush and close every file."""
+        self.flush()
+        self._events.close()
+        for cell in list(self._metrics):
+            self.close_cell(cell)
+
+
+@dataclass(slots=True)
+class Tail:
+    """Reads the new whole lines of a file that grows. A file that is not there has none."""
+
+    path: Path
+    _offset: int = field(default=0, init=False)
+    _torn: bytes = field(default=b"", init=False)
+
+    def read(self, limit_bytes: int = READ_BYTES) -> list[bytes]:
+        """Complete lines since the last call, from at most `limit_bytes` of the file."""
+        try:
+            with self.path.open("rb") as file:
+                file.seek(self._offset)
+                data = file.read(limit_bytes)
+        except FileNotFoundError:
+            return []
+        self._offset += len(data)
+        *lines, self._torn = (self._torn + data).split(b"\n")
+        return lines

@@ -1,0 +1,164 @@
+"""One cell from task to published objects: what a worker does, wherever it runs."""
+
+import json
+import platform
+import resource
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from engine import learning
+from engine.artifacts import Choice, Scores
+from engine.catalogue import Catalogue
+from engine.executors import Task
+from engine.run import Channel, Run
+from engine.store import FileRef, Output, Store, fs
+from pipelines.errors import StageError
+from pipelines.stage import Artifact, Source, Stage
+
+
+@dataclass(frozen=True, slots=True)
+class Partial:
+    """The scratch of one key in a store, for `Run`."""
+
+    store: Store
+    key: str
+
+    def save(self, writer: Callable[[Path], None]) -> None:
+        """Keep what `writer` puts into a folder, atomically."""
+        self.store.checkpoint_save(self.key, writer)
+
+    def load(self) -> Path | None:
+        """The newest intact folder."""
+        return self.store.checkpoint_load(self.key)
+
+
+def perform(task: Task, channel: Channel) -> dict[str, Any]:
+    """Run a cell and put its outputs into the store.
+
+    Returns:
+        The body of a `done` message: outputs, scores, status, curves, cost, provenance.
+
+    Raises:
+        Interrupted: the channel asked to stop; a checkpoint was saved.
+        MetaError: the stage cannot do what it was asked.
+    """
+    began = time.monotonic()
+    store = Store(Path(task["store"]))
+    catalogue = Catalogue([Path(file) for file in task["stage_files"]])
+    stage = catalogue[task["type"]]
+    run = _run(task, channel, store)
+    if "torch" in task["packages"]:
+        learning.seeds.prepare(run.seed("noise"), threads=task["threads"])
+    params = stage.params.model_validate_json(json.dumps(task["params"]))
+    inputs = _inputs(task, stage, catalogue, store)
+    returned = stage.function(run, params, **inputs)
+    run.close()
+    outputs = _mirrored(task, stage, returned)
+    made = _made(stage, returned)
+    for name, artifact in made.items():
+        outputs[_name(task, stage, name)] = _publish(artifact, store)
+    scores = next((item for item in made.values() if isinstance(item, Scores)), None)
+    curves = store.put(json.dumps(run.curves).encode()) if run.curves else None
+    return {
+        "outputs": {name: output.to_json() for name, output in outputs.items()},
+        "scores": dict(scores.metrics) if scores else {},
+        "status": scores.status if scores else "ok",
+        "curves": curves.to_json() if curves else None,
+        "cost": {
+            "seconds": round(time.monotonic() - began, 4),
+            "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        },
+        "provenance": {
+            "host": platform.node(),
+            "python": platform.python_version(),
+            "machine": platform.machine(),
+            "device": task["device"],
+            "threads": task["threads"],
+        },
+    }
+
+
+def _run(task: Task, channel: Channel, store: Store) -> Run:
+    wires = task["inputs"]
+    return Run(
+        device=task["device"],
+        folder=Path(task["folder"]),
+        axes=task["axes"],
+        sources={
+            port: tuple(Source(*item["source"]) for item in items) for port, items in wires.items()
+        },
+        digests={port: tuple(item["digest"] for item in items) for port, items in wires.items()},
+        inputs=task["own_files"],
+        files={digest: Path(path) for digest, path in task["files"].items()},
+        seeds=tuple(task["seeds"]),
+        channel=channel,
+        scratch=Partial(store, task["key"]),
+        interval_seconds=task["interval_seconds"],
+        threads=task["threads"],
+    )
+
+
+def _inputs(
+    task: Task, stage: Stage[..., Any], catalogue: Mapping[str, Stage[..., Any]], store: Store
+) -> dict[str, Any]:
+    """The artifacts of every port, read from verified files."""
+    found: dict[str, Any] = {}
+    for name, port in stage.inputs.items():
+        items = task["inputs"].get(name, [])
+        artifacts = tuple(
+            catalogue[item["maker"][0]]
+            .outputs[item["maker"][1]]
+            .read(store.files(Output.from_json(item["output"])))
+            for item in items
+        )
+        if port.many:
+            found[name] = artifacts
+        else:
+            found[name] = artifacts[0] if artifacts else None
+    return found
+
+
+def _made(stage: Stage[..., Any], returned: Any) -> dict[str, Artifact]:
+    """The artifacts that a stage returned, checked against its signature."""
+    made: dict[str, Artifact] = {}
+    expected = stage.outputs
+    for item in fields(returned):
+        value = getattr(returned, item.name)
+        if not isinstance(value, expected[item.name]):
+            raise StageError(
+                f"stage type {stage.name} promises {expected[item.name].__name__} as "
+                f"`{item.name}` and returned {type(value).__name__}"
+            )
+        made[item.name] = value
+    return made
+
+
+def _mirrored(task: Task, stage: Stage[..., Any], returned: Any) -> dict[str, Output]:
+    """For a type that mirrors its input: all outputs of the candidate that it chose."""
+    if stage.mirrors is None:
+        return {}
+    choice = next(value for value in vars_of(returned) if isinstance(value, Choice))
+    chosen = task["mirror"][choice.index]
+    return {name: Output.from_json(output) for name, output in chosen.items()}
+
+
+def vars_of(returned: Any) -> list[Any]:
+    """Values of a returned dataclass."""
+    return [getattr(returned, item.name) for item in fields(returned)]
+
+
+def _name(task: Task, stage: Stage[..., Any], name: str) -> str:
+    """An output's name: for a mirror, scores take the place of those that it judged by."""
+    if stage.mirrors is not None and issubclass(stage.outputs[name], Scores):
+        return str(task["inputs"][stage.mirrors][0]["output_name"])
+    return name
+
+
+def _publish(artifact: Artifact, store: Store) -> Output:
+    with fs.temporary_folder(store.root / "tmp") as folder:
+        artifact.write(folder)
+        refs: dict[str, FileRef] = {path.name: store.put(path) for path in sorted(folder.iterdir())}
+    return Output(type(artifact).__name__, type(artifact).format, refs)

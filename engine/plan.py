@@ -1,0 +1,134 @@
+"""What a run would do, cell by cell, and why. Takes no lock, imports no torch, changes nothing.
+
+Five states: `hit` (its result is there), `run`, `resume` (from a checkpoint), `pending` (runs
+unless what it needs comes out unchanged) and `blocked` (it may not run).
+"""
+
+from collections.abc import Mapping, Set
+from dataclasses import dataclass
+from typing import Literal
+
+from engine.history import History
+from engine.key import difference
+from engine.resolve import Resolver
+from engine.store import Result
+from pipelines.pipeline import Cell, Pipeline
+
+State = Literal["hit", "run", "resume", "pending", "blocked"]
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which cells a command is about.
+
+    Attributes:
+        cells: ordinals that the run covers.
+        only: ordinals that may run; others are served from the store or block what needs them.
+        forced: ordinals that run even where a result is there.
+    """
+
+    cells: frozenset[int]
+    only: frozenset[int]
+    forced: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class CellPlan:
+    """What would happen to one cell."""
+
+    cell: int
+    name: str
+    state: State
+    why: str
+    key: str = ""
+    """Empty while it depends on results that are not there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run would do."""
+
+    cells: tuple[CellPlan, ...]
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """State -> number of cells."""
+        found: dict[str, int] = {}
+        for cell in self.cells:
+            found[cell.state] = found.get(cell.state, 0) + 1
+        return found
+
+
+def plan(resolver: Resolver, selection: Selection, history: History) -> Plan:
+    """What a run of these cells would do."""
+    results: dict[int, Result] = {}
+    planned: dict[int, CellPlan] = {}
+    for cell in resolver.pipeline.cells:
+        if cell.ordinal not in selection.cells:
+            continue
+        found = _waits(cell, resolver.pipeline, planned, selection)
+        if found is None:
+            found = _decide(cell, resolver, selection, history, results)
+        planned[cell.ordinal] = found
+    return Plan(tuple(planned.values()))
+
+
+def _waits(
+    cell: Cell, pipeline: Pipeline, planned: Mapping[int, CellPlan], selection: Selection
+) -> CellPlan | None:
+    """The plan of a cell whose needs are not all there yet."""
+    open_needs = [need for need in sorted(cell.needs) if planned[need].state != "hit"]
+    if not open_needs:
+        return None
+    names = _names({pipeline.cells[need].stage for need in open_needs})
+    if cell.ordinal not in selection.only:
+        return CellPlan(cell.ordinal, cell.name, "blocked", f"not asked for, and needs {names}")
+    if any(planned[need].state == "blocked" for need in open_needs):
+        return CellPlan(cell.ordinal, cell.name, "blocked", f"needs {names}")
+    if cell.ordinal in selection.forced:
+        return CellPlan(cell.ordinal, cell.name, "run", "forced, after what it needs")
+    return CellPlan(cell.ordinal, cell.name, "pending", f"runs unless {names} comes out unchanged")
+
+
+def _decide(
+    cell: Cell,
+    resolver: Resolver,
+    selection: Selection,
+    history: History,
+    results: dict[int, Result],
+) -> CellPlan:
+    key = resolver.key(cell, results)
+    found = resolver.store.result(key.digest)
+    forced = cell.ordinal in selection.forced or cell.cache in ("refresh", "off")
+    if isinstance(found, Result) and not forced:
+        results[cell.ordinal] = found
+        return CellPlan(cell.ordinal, cell.name, "hit", "cached", key.digest)
+    if cell.ordinal not in selection.only or cell.cache == "require":
+        why = "no result in the store, and it may not run"
+        return CellPlan(cell.ordinal, cell.name, "blocked", why, key.digest)
+    if resolver.store.checkpoint_load(key.digest) is not None and not forced:
+        return CellPlan(cell.ordinal, cell.name, "resume", "from its checkpoint", key.digest)
+    why = "forced" if forced else reason(cell, key.components, history, found)
+    return CellPlan(cell.ordinal, cell.name, "run", why, key.digest)
+
+
+def reason(cell: Cell, components: Mapping[str, object], history: History, found: object) -> str:
+    """Why a cell has no usable result: what differs from its last one, or what is damaged."""
+    before = history.components(cell.name)
+    if before is not None:
+        changes = difference(before, components)
+        if changes:
+            return "; ".join(changes[:3])
+    damage = getattr(found, "reason", "")
+    return damage or "no earlier result"
+
+
+def everything(pipeline: Pipeline) -> Selection:
+    """All cells, none forced."""
+    cells = frozenset(range(len(pipeline.cells)))
+    return Selection(cells, cells, frozenset())
+
+
+def _names(stages: Set[str]) -> str:
+    shown = sorted(stages)
+    return ", ".join(shown[:3]) + (f" and {len(shown) - 3} more" if len(shown) > 3 else "")  # noqa: PLR2004

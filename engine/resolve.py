@@ -1,0 +1,145 @@
+"""From a cell and the results that it reads to its key, and from its key to a result.
+
+`plan` asks without running, `execute` asks as results appear; both ask here, so that they can
+never disagree.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from engine.fingerprint import Code, Fingerprints
+from engine.inputs import Inputs
+from engine.key import Key, cell_key
+from engine.store import Output, Result, Store
+from pipelines.pipeline import Cell, Pipeline, Wire
+
+
+@dataclass(slots=True)
+class Resolver:
+    """Keys of the cells of one pipeline, against one store."""
+
+    pipeline: Pipeline
+    store: Store
+    fingerprints: Fingerprints
+    inputs: Inputs
+    files: dict[str, Path] = field(default_factory=dict)
+    """sha256 of an outside file -> where it lies; grows as cells are resolved."""
+    _params: dict[int, tuple[Mapping[str, str], Code]] = field(default_factory=dict)
+
+    def key(self, cell: Cell, results: Mapping[int, Result]) -> Key:
+        """The identity of what a cell would compute, given the results of all that it needs."""
+        kind = self.pipeline.types[cell.type]
+        own_files, code = self.own_files(cell), self.code(cell)
+        ports: dict[str, Any] = {}
+        for port, wires in cell.inputs.items():
+            digests = [self.output(wire, results).digest for wire in wires]
+            if kind.inputs[port].many:
+                sources = [wire.source for wire in wires]
+                ports[port] = list(zip(sources, digests, strict=True))
+            else:
+                ports[port] = digests[0]
+        mirror = None
+        if kind.mirrors is not None:
+            passed = [
+                {name: output.digest for name, output in results[wire.cell].outputs.items()}
+                for wire in cell.inputs[kind.mirrors]
+            ]
+            mirror = {"axes": dict(cell.axes), "outputs": passed}
+        return cell_key(
+            type=cell.type,
+            params=cell.params,
+            code=code.digest,
+            env={"threads": cell.threads},
+            seed=(self.pipeline.seed, cell.seed) if cell.seed is not None else None,
+            inputs=ports,
+            files=own_files,
+            mirror=mirror,
+        )
+
+    def output(self, wire: Wire, results: Mapping[int, Result]) -> Output:
+        """The published output at the other end of a connection."""
+        return results[wire.cell].outputs[wire.output]
+
+    def code(self, cell: Cell) -> Code:
+        """Fingerprint of all code that a cell reaches."""
+        return self._resolved(cell)[1]
+
+    def own_files(self, cell: Cell) -> Mapping[str, str]:
+        """Logical name -> sha256 of the outside files that a cell reads itself."""
+        return self._resolved(cell)[0]
+
+    def maker(self, wire: Wire) -> tuple[str, str]:
+        """Stage type and output port that say which class an output is."""
+        cell = self.pipeline.cells[wire.cell]
+        kind = self.pipeline.types[cell.type]
+        if kind.mirrors is None or wire.output in kind.outputs:
+            return cell.type, wire.output
+        return self.maker(Wire(cell.inputs[kind.mirrors][0].cell, wire.output, wire.source))
+
+    def _resolved(self, cell: Cell) -> tuple[Mapping[str, str], Code]:
+        # Cells that differ only in axes and seed share one params object.
+        found = self._params.get(id(cell.params))
+        if found is None:
+            paths = cell.params.files(self.pipeline.folder)
+            digests = {name: self.inputs.digest(path) for name, path in paths.items()}
+            self.files.update({digests[name]: path for name, path in paths.items()})
+            kind = self.pipeline.types[cell.type]
+            found = digests, self.fingerprints.of(kind, cell.params)
+            self._params[id(cell.params)] = found
+        return found
+
+
+def describe(
+    resolver: Resolver,
+    cell: Cell,
+    key: str,
+    results: Mapping[int, Result],
+    *,
+    device: str,
+    log: Path,
+    stage_files: Sequence[Path],
+    interval_seconds: float,
+) -> dict[str, Any]:
+    """The task of a cell: all that a worker needs, as JSON values."""
+    kind = resolver.pipeline.types[cell.type]
+    mirrored = cell.inputs[kind.mirrors] if kind.mirrors is not None else ()
+    return {
+        "name": cell.name,
+        "type": cell.type,
+        "key": key,
+        "stage_files": [str(path.absolute()) for path in stage_files],
+        "params": json.loads(cell.params.model_dump_json()),
+        "seeds": [resolver.pipeline.seed, cell.seed or 0],
+        "axes": dict(cell.axes),
+        "folder": str(resolver.pipeline.folder.absolute()),
+        "device": device,
+        "threads": cell.threads,
+        "interval_seconds": interval_seconds,
+        "store": str(resolver.store.root.absolute()),
+        "log": str(log.absolute()),
+        "packages": dict(resolver.code(cell).packages),
+        "own_files": dict(resolver.own_files(cell)),
+        "files": {digest: str(path.absolute()) for digest, path in resolver.files.items()},
+        "inputs": {
+            port: [_wired(resolver, wire, results) for wire in wires]
+            for port, wires in cell.inputs.items()
+        },
+        "mirror": [
+            {name: output.to_json() for name, output in results[wire.cell].outputs.items()}
+            for wire in mirrored
+        ],
+    }
+
+
+def _wired(resolver: Resolver, wire: Wire, results: Mapping[int, Result]) -> dict[str, Any]:
+    output = resolver.output(wire, results)
+    return {
+        "source": [wire.source.stage, dict(wire.source.axes)],
+        "output": output.to_json(),
+        "output_name": wire.output,
+        "digest": output.digest,
+        "maker": list(resolver.maker(wire)),
+    }

@@ -1,0 +1,28 @@
+"""The detached runner: `python -P -m engine.runner <folder of the run>`.
+
+It reads only what the front process froze into the folder, and outlives it.
+"""
+
+import sys
+from pathlib import Path
+
+from engine import session
+from engine.runs import RunFolder
+from pipelines.errors import MetaError
+
+
+def main() -> None:
+    """Carry out a frozen run; whoever looks, looks at its folder."""
+    folder = RunFolder(Path(sys.argv[1]))
+    request = session.Request.decode(folder.request.read_bytes())
+    try:
+        pipeline = session.load(request, frozen=folder)
+        code = session.carry_out(folder, request, pipeline, lambda _: None)
+    except MetaError as error:
+        sys.stderr.write(f"{error}\n")
+        code = error.exit_code
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,132 @@
+"""The folder of one run: where its frozen pipeline, events, metrics and logs lie.
+
+runs/<time>-<id>/
+  request.json      what was asked: options of the command
+  pipeline.yaml     the file as read: later edits never leak into the run
+  events.jsonl      the truth of the run
+  metrics/<n>.jsonl live curves of cell n
+  logs/<n>.log      what cell n printed
+  alive             locked while the runner lives
+  stop              a request to stop: "stop" or "kill"
+"""
+
+import fcntl
+import os
+import secrets
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.store import fs
+from pipelines.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """One run, live or over."""
+
+    path: Path
+
+    @property
+    def id(self) -> str:
+        """Short name: `7f3a`."""
+        return self.path.name.rpartition("-")[2]
+
+    @property
+    def events(self) -> Path:
+        """The run's journal."""
+        return self.path / "events.jsonl"
+
+    @property
+    def request(self) -> Path:
+        """What was asked."""
+        return self.path / "request.json"
+
+    @property
+    def pipeline(self) -> Path:
+        """The pipeline file as read."""
+        return self.path / "pipeline.yaml"
+
+    @property
+    def disk(self) -> fs.Disk:
+        """The store that it lies in."""
+        return fs.Disk(self.path.parent.parent)
+
+    def metrics(self, cell: int) -> Path:
+        """Live curves of a cell."""
+        return self.path / "metrics" / f"{cell}.jsonl"
+
+    def log(self, cell: int) -> Path:
+        """What a cell printed."""
+        return self.path / "logs" / f"{cell}.log"
+
+    def hold(self) -> int:
+        """Say that the runner lives, until the returned descriptor is closed."""
+        descriptor = fs.open_append(self.path / "alive")
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return descriptor
+
+    def alive(self) -> bool:
+        """Whether its runner lives: whether the lock is held, never a pid."""
+        try:
+            descriptor = os.open(self.path / "alive", os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(descriptor)
+        return False
+
+    def request_stop(self, *, kill: bool = False) -> None:
+        """Ask the runner to stop after checkpoints, or to kill what runs now."""
+        self.disk.publish(self.path / "stop", [b"kill" if kill else b"stop"])
+
+    def stop_requested(self) -> str:
+        """`stop`, `kill` or nothing."""
+        try:
+            return (self.path / "stop").read_text()
+        except FileNotFoundError:
+            return ""
+
+
+def create(store: Path, request: bytes, pipeline: str) -> RunFolder:
+    """Freeze what was asked into a new run folder."""
+    taken = {run.id for run in every(store)}
+    width = 2
+    while (name := secrets.token_hex(width)) in taken:
+        width += 1
+    stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
+    folder = RunFolder(store / "runs" / f"{stamp}-{name}")
+    disk = fs.Disk(store)
+    for child in ("metrics", "logs"):
+        disk.folder(folder.path / child)
+    disk.publish(folder.pipeline, [pipeline.encode()])
+    disk.publish(folder.request, [request])
+    return folder
+
+
+def every(store: Path) -> list[RunFolder]:
+    """All runs of a store, oldest first."""
+    try:
+        return [RunFolder(path) for path in sorted((store / "runs").iterdir()) if path.is_dir()]
+    except FileNotFoundError:
+        return []
+
+
+def find(store: Path, prefix: str = "") -> RunFolder:
+    """The run whose id begins so; the latest without a prefix.
+
+    Raises:
+        UsageError: there is none, or several.
+    """
+    runs = [run for run in every(store) if run.id.startswith(prefix)]
+    if not runs:
+        what = f"no run {prefix!r}" if prefix else "no run yet"
+        raise UsageError(f"{what} in {store}; `meta run FILE` makes one")
+    if prefix and len(runs) > 1:
+        names = ", ".join(run.id for run in runs)
+        raise UsageError(f"several runs begin with {prefix!r}: {names}")
+    return runs[-1]
