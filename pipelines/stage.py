@@ -118,6 +118,8 @@ class Look:
     params: Any
     inputs: Mapping[str, tuple[Facts, ...]]
     sources: Mapping[str, tuple[Source, ...]]
+    axes: Mapping[str, str] = field(default_factory=dict)
+    """Axis -> label of this cell, inherited ones included."""
     faults: list[tuple[str, str, str, str]] = field(default_factory=list)
 
     def one(self, port: str) -> Facts | None:
