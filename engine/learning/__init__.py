@@ -7,6 +7,22 @@ door (PEP 562): `from engine import learning` costs nothing, and `learning.heads
 
 from importlib import import_module
 from types import ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # what lies behind the door, for type checkers
+    from engine.learning import checkpoint as checkpoint
+    from engine.learning import data as data
+    from engine.learning import features as features
+    from engine.learning import files as files
+    from engine.learning import heads as heads
+    from engine.learning import metrics as metrics
+    from engine.learning import mixture as mixture
+    from engine.learning import nets as nets
+    from engine.learning import selection as selection
+    from engine.learning import statistics as statistics
+    from engine.learning import train as train
+    from engine.learning import watch as watch
+    from engine.learning import weights as weights
 
 
 def __getattr__(name: str) -> ModuleType:

@@ -1,0 +1,110 @@
+"""Collections of images outside this program: where their files are and how they are split."""
+
+import hashlib
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+from pipelines.errors import MissingFiles
+
+PARTS = ("train", "val", "test")
+SHAPES: Mapping[str, tuple[int, int, int]] = {"digits": (1, 8, 8), "mnist": (1, 28, 28)}
+DIGITS = "digits.csv"
+MNIST_FILES = {
+    "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
+    "test": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
+}
+MNIST_VALIDATES = 5000
+"""The last images of the training file."""
+GET_MNIST = (
+    "download them from https://storage.googleapis.com/cvdf-datasets/mnist/ and name their folder "
+    "by `root:`, or set META_DATA to a folder that holds `mnist/`"
+)
+
+
+def find(name: str, root: Path | None) -> dict[str, Path]:
+    """The files of a collection: logical name -> path.
+
+    Args:
+        name: of the collection.
+        root: where to look; by default digits come with scikit-learn, and MNIST is looked for in
+            the folder META_DATA.
+
+    Raises:
+        MissingFiles: says which, where they were looked for, and how to get them.
+    """
+    if name == "digits":
+        return {DIGITS: _digits()}
+    places = [root, root / name] if root else _data_folders(name)
+    found = {
+        file: path
+        for files in MNIST_FILES.values()
+        for file in files
+        if (path := _first(place / f"{file}{end}" for place in places for end in ("", ".gz")))
+    }
+    missing = [file for files in MNIST_FILES.values() for file in files if file not in found]
+    if missing:
+        searched = " and ".join(str(place) for place in places) or "no folder: META_DATA is not set"
+        raise MissingFiles(f"{name} lacks {', '.join(missing)}; looked in {searched}", GET_MNIST)
+    return found
+
+
+def source(name: str, part: str) -> tuple[str, str]:
+    """Logical names of the files that hold a part's images and labels."""
+    if name == "digits":
+        return DIGITS, DIGITS
+    return MNIST_FILES["test" if part == "test" else "train"]
+
+
+def positions(name: str, part: str, labels: Sequence[int]) -> Sequence[int]:
+    """Positions of a part's examples in its files, ascending.
+
+    Digits are split 60/20/20 within each class by a fixed shuffle. MNIST's test part is its test
+    file.
+
+    Args:
+        name: of the collection.
+        part: train, val or test.
+        labels: of all examples in the part's files.
+    """
+    if name == "digits":
+        return _digits_part(part, labels)
+    if part == "test":
+        return range(len(labels))
+    border = len(labels) - MNIST_VALIDATES
+    return range(border) if part == "train" else range(border, len(labels))
+
+
+def shuffled(name: str, indices: Iterable[int]) -> list[int]:
+    """A fixed shuffle that no library's version can change."""
+    return sorted(indices, key=lambda i: hashlib.sha256(f"{name}/{i}".encode()).digest())
+
+
+def _digits_part(part: str, labels: Sequence[int]) -> list[int]:
+    chosen: list[int] = []
+    for label in sorted(set(labels)):
+        members = shuffled("digits", (i for i, found in enumerate(labels) if found == label))
+        first, second = round(0.6 * len(members)), round(0.8 * len(members))
+        borders = {"train": (0, first), "val": (first, second), "test": (second, len(members))}
+        chosen += members[slice(*borders[part])]
+    return sorted(chosen)
+
+
+def _digits() -> Path:
+    """Scikit-learn's file, found without importing scikit-learn."""
+    spec = find_spec("sklearn")
+    for place in (spec.submodule_search_locations or []) if spec else []:
+        path = Path(place) / "datasets" / "data" / "digits.csv.gz"
+        if path.is_file():
+            return path
+    raise MissingFiles("digits.csv.gz of scikit-learn is missing", "pip install scikit-learn")
+
+
+def _data_folders(name: str) -> list[Path]:
+    folder = os.environ.get("META_DATA")
+    return [Path(folder) / name, Path(folder)] if folder else []
+
+
+def _first(paths: Iterable[Path]) -> Path | None:
+    return next((path for path in paths if path.is_file()), None)

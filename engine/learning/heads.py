@@ -1,0 +1,161 @@
+"""Linear heads: drawn, zero, or fitted on fixed features in closed form or by L-BFGS.
+
+Ridge is solved on the smaller of primal and dual, as in R2D2 (arXiv 1805.08136, eq. 5-6), and
+gradients flow through the solution. Features and targets are centred, so the bias is not penalised.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+GRID = tuple(10.0**power for power in range(-6, 3))
+"""Penalties that a choice is made from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Linear:
+    """Weights of a linear head, and the penalty they were fitted with.
+
+    Attributes:
+        weight: (outputs, features).
+        bias: (outputs,).
+        l2: the penalty; 0 where nothing was fitted.
+        at_edge: the penalty was chosen at an end of the grid.
+    """
+
+    weight: Tensor
+    bias: Tensor
+    l2: float = 0.0
+    at_edge: bool = False
+
+    def module(self) -> nn.Linear:
+        """A float32 layer with these weights."""
+        layer = nn.Linear(self.weight.shape[1], self.weight.shape[0], device=self.weight.device)
+        with torch.no_grad():
+            layer.weight.copy_(self.weight)
+            layer.bias.copy_(self.bias)
+        return layer
+
+    def __call__(self, z: Tensor) -> Tensor:
+        return z @ self.weight.T + self.bias
+
+
+def drawn(features: int, outputs: int, seed: int) -> Linear:
+    """A random head: uniform within ±1/sqrt(features), the same on every device."""
+    draws = torch.rand(outputs, features, generator=torch.Generator().manual_seed(seed))
+    return Linear((2 * draws - 1) / math.sqrt(features), torch.zeros(outputs))
+
+
+def zero(features: int, outputs: int) -> Linear:
+    """A head whose logits are 0 until its first step."""
+    return Linear(torch.zeros(outputs, features), torch.zeros(outputs))
+
+
+def ridge(z: Tensor, targets: Tensor, l2: float | Tensor) -> Linear:
+    """Least squares with `l2 * |W|^2`, in closed form, differentiable in all arguments.
+
+    Args:
+        z: (n, d) features.
+        targets: (n, k).
+        l2: penalty beside the *mean* squared error; above 0.
+    """
+    n, d = z.shape
+    z_mean, t_mean = z.mean(0), targets.mean(0)
+    zc, tc = z - z_mean, targets - t_mean
+    if d <= n:
+        gram = zc.T @ zc + n * l2 * torch.eye(d, dtype=z.dtype, device=z.device)
+        weight = torch.cholesky_solve(zc.T @ tc, torch.linalg.cholesky(gram)).T
+    else:
+        gram = zc @ zc.T + n * l2 * torch.eye(n, dtype=z.dtype, device=z.device)
+        weight = (zc.T @ torch.cholesky_solve(tc, torch.linalg.cholesky(gram))).T
+    return Linear(weight, t_mean - weight @ z_mean, float(l2))
+
+
+def ridge_by_leaving_one_out(z: Tensor, y: Tensor, outputs: int) -> Linear:
+    """Ridge on one-hot targets with the penalty of least exact leave-one-out squared error.
+
+    With H the hat matrix, an example's error without it is its residual / (1 - H_ii): one
+    decomposition serves all penalties.
+
+    Args:
+        z: (n, d) features.
+        y: (n,) classes.
+        outputs: number of classes.
+    """
+    z = z.double()
+    targets = functional.one_hot(y, outputs).double()
+    n = len(z)
+    u, s, _ = torch.linalg.svd(z - z.mean(0), full_matrices=False)  # u: (n, min(n, d))
+    centred = targets - targets.mean(0)
+    errors = []
+    for l2 in GRID:
+        shrink = s**2 / (s**2 + n * l2)
+        residual = centred - (u * shrink) @ (u.T @ centred)
+        leverage = 1 / n + (u**2 * shrink).sum(1)
+        left_out = residual / (1 - leverage).clamp_min(1e-9)[:, None]
+        errors.append(float((left_out**2).mean()))
+    best = min(range(len(GRID)), key=errors.__getitem__)
+    found = ridge(z, targets, GRID[best])
+    return Linear(found.weight, found.bias, GRID[best], best in {0, len(GRID) - 1})
+
+
+def logistic(
+    z: Tensor, y: Tensor, outputs: int, *, l2: float, max_iter: int, start: Linear | None = None
+) -> Linear:
+    """Minimum of the mean cross-entropy + l2 / 2 * |W|^2 by L-BFGS in float64.
+
+    Args:
+        z: (n, d) features.
+        y: (n,) classes.
+        outputs: number of classes.
+        l2: penalty on the weights, not on the bias.
+        max_iter: iterations; the problem is convex, so they end early at the minimum.
+        start: where to begin, instead of 0.
+    """
+    z = z.double()
+    begin = start or zero(z.shape[1], outputs)
+    weight = begin.weight.to(z, copy=True).requires_grad_()
+    bias = begin.bias.to(z, copy=True).requires_grad_()
+    solver = torch.optim.LBFGS(
+        [weight, bias], max_iter=max_iter, tolerance_grad=1e-7, line_search_fn="strong_wolfe"
+    )
+
+    def loss() -> Tensor:
+        solver.zero_grad()
+        fit = functional.cross_entropy(z @ weight.T + bias, y)
+        value = fit + l2 / 2 * weight.square().sum()
+        value.backward()
+        return value
+
+    solver.step(loss)
+    return Linear(weight.detach(), bias.detach(), l2)
+
+
+def chosen(
+    fit: Callable[[float, Linear | None], Linear],
+    score: Callable[[Linear], float],
+    grid: Sequence[float] = GRID,
+) -> Linear:
+    """The fit of least score over a grid of penalties; of equals the smaller penalty.
+
+    Args:
+        fit: penalty and the fit of the next larger one (a warm start) -> head.
+        score: to be small, on examples that no fit has seen.
+        grid: penalties in ascending order.
+    """
+    found: list[tuple[float, int, Linear]] = []
+    last: Linear | None = None
+    for place in reversed(range(len(grid))):
+        last = fit(grid[place], last)
+        found.append((score(last), place, last))
+    _, place, best = min(found, key=lambda item: item[:2])
+    return Linear(best.weight, best.bias, best.l2, place in {0, len(grid) - 1})
+
+
+def cross_entropy(head: Linear, z: Tensor, y: Tensor) -> float:
+    """Mean cross-entropy of a head, in nats."""
+    return float(functional.cross_entropy(head(z), y))

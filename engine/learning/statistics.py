@@ -1,0 +1,74 @@
+"""Intervals and paired tests over seeds. numpy and scipy only, no torch."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import stdtr, stdtrit
+
+TESTABLE = 5
+"""Fewest pairs for which a p value is told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mean:
+    """A mean with its 95 % t-interval; None where there are too few values."""
+
+    mean: float | None
+    low: float | None
+    high: float | None
+    n: int
+
+    @property
+    def half(self) -> float | None:
+        """Half the interval's width."""
+        return None if self.low is None or self.high is None else (self.high - self.low) / 2
+
+
+def mean(values: Sequence[float]) -> Mean:
+    """Mean and 95 % t-interval of independent values."""
+    n = len(values)
+    if n == 0:
+        return Mean(None, None, None, 0)
+    centre = float(np.mean(values))
+    error = standard_error(values)
+    if error is None:
+        return Mean(centre, None, None, n)
+    half = float(stdtrit(n - 1, 0.975)) * error
+    return Mean(centre, centre - half, centre + half, n)
+
+
+def standard_error(values: Sequence[float]) -> float | None:
+    """Standard error of the mean; None below two values."""
+    if len(values) < 2:  # noqa: PLR2004 (a spread needs two)
+        return None
+    return float(np.std(values, ddof=1)) / math.sqrt(len(values))
+
+
+def paired_p(differences: Sequence[float]) -> float | None:
+    """Two-sided p of a paired t-test that the mean difference is 0.
+
+    None below five pairs, where such a test says nothing, and where the differences have no
+    spread (up to rounding), where it is not defined.
+    """
+    n = len(differences)
+    error = standard_error(differences)
+    if n < TESTABLE or error is None:
+        return None
+    size = max(abs(value) for value in differences)
+    if error <= 1e-12 * size or size == 0:
+        return None
+    t = float(np.mean(differences)) / error
+    return 2 * float(stdtr(n - 1, -abs(t)))
+
+
+def holm(p: Sequence[float]) -> list[float]:
+    """P values adjusted by Holm's step-down method for one family."""
+    order = sorted(range(len(p)), key=p.__getitem__)
+    adjusted = [0.0] * len(p)
+    highest = 0.0
+    for rank, place in enumerate(order):
+        highest = max(highest, min(1.0, (len(p) - rank) * p[place]))
+        adjusted[place] = highest
+    return adjusted

@@ -1,0 +1,154 @@
+"""Full fine-tuning: every weight moves, from the pretrained ones on."""
+
+from typing import Literal
+
+from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
+
+from engine import learning
+from engine.methods.base import Learned, Lesson, Method
+from engine.methods.probe import Probe
+from engine.optimizers import Optimizer, Sgd, Share, Training
+from engine.run import Run
+from pipelines.errors import StageError
+from pipelines.stage import Params
+
+STEPS = 200
+"""Where a file gives neither steps nor epochs."""
+
+
+class L2sp(Params):
+    """Pull of the backbone toward where it started."""
+
+    kind: Literal["l2sp"] = "l2sp"
+    weight: PositiveFloat = 0.01
+    """Weight of |theta - start|^2 / 2 beside the loss."""
+
+
+class Stop(Params):
+    """Early stopping by validation."""
+
+    by: Literal["val_loss", "val_accuracy"] = "val_loss"
+    """What has to get better."""
+    patience: PositiveInt = 5
+    """Looks without a better value that end the training."""
+    every: PositiveInt = 10
+    """Steps between looks."""
+    restore: Literal["best", "last"] = "best"
+    """Weights to keep."""
+
+
+class Finetune(Training, Method):
+    """Train all weights on the new task, mixed with old tasks where `replay` says so."""
+
+    kind: Literal["finetune"] = "finetune"
+    head: Literal["random", "zero", "probe"] = "random"
+    """How the new head starts: at random, at 0, or as fitted on the frozen features."""
+    replay: Share = 0.0
+    """Share of each batch that is drawn from old tasks."""
+    keep_heads: Literal["train", "frozen", "drop"] = "train"
+    """What becomes of the old heads: trained on with what is replayed, kept as they are, or gone.
+    Without replay they have no loss, and `train` is `frozen`."""
+    batch: PositiveInt = 32
+    """Images of one step, replayed ones included."""
+    lr: PositiveFloat = 0.01
+    """Highest learning rate."""
+    optimizer: Optimizer = Sgd()
+    """Rule that turns gradients into updates."""
+    anchor: L2sp | None = None
+    """Regularisation toward the start."""
+    stop: Stop | None = None
+    """Early stopping."""
+    bn: Literal["frozen", "train"] = "frozen"
+    """Batch norm, where the net has it: keep its running statistics, or take the batch's."""
+    curve: tuple[NonNegativeInt, ...] = (0, 1, 5, 10, 20, 50, 100, 200)
+    """Steps at which the test metrics are recorded, for `metric@step=10` and plots."""
+
+    @property
+    def replayed(self) -> int:
+        """Old images in each batch."""
+        return round(self.replay * self.batch)
+
+    @property
+    def marks(self) -> tuple[int, ...]:
+        """Steps of the curve that are reached."""
+        last = self.steps or (STEPS if self.epochs is None else max(self.curve, default=0))
+        return tuple(sorted({step for step in self.curve if step <= last}))
+
+    @property
+    def keeping(self) -> Literal["train", "frozen", "drop"]:
+        """What really becomes of the old heads."""
+        return "frozen" if self.keep_heads == "train" and not self.replay else self.keep_heads
+
+    def adapt(self, run: Run, net: "learning.nets.Network", lesson: Lesson) -> Learned:
+        """See `Method.adapt`."""
+        self._open_heads(run, net, lesson)
+        steps = self.total(
+            len(lesson.task.parts["train"]), self.batch - self.replayed, otherwise=STEPS
+        )
+        trainer = learning.train.Trainer(
+            net,
+            self._mixture(run, lesson),
+            self.recipe(
+                steps,
+                anchor=self.anchor.weight if self.anchor else 0.0,
+                frozen_statistics=self.bn == "frozen",
+            ),
+            self._watch(run, net, lesson),
+            run.report,
+        )
+        learning.train.fit(trainer, run.steps)
+        learned = Learned.by(trainer)
+        if lesson.others and self.keeping != self.keep_heads:
+            learned.notes.append("old heads are kept as they are: without replay they have no loss")
+        return learned
+
+    def _open_heads(self, run: Run, net: "learning.nets.Network", lesson: Lesson) -> None:
+        """Drop or freeze the old heads and start the new one."""
+        for name in lesson.others:
+            if self.keeping == "drop":
+                del net.heads[name]
+            elif self.keeping == "frozen":
+                net.heads[name].requires_grad_(False)
+        device = lesson.task.parts["train"].x.device
+        net.heads[lesson.task.name] = self._head(run, net, lesson).module().to(device)
+
+    def _head(
+        self, run: Run, net: "learning.nets.Network", lesson: Lesson
+    ) -> "learning.heads.Linear":
+        outputs = len(lesson.task.classes)
+        if self.head == "random":
+            return learning.heads.drawn(net.width, outputs, run.seed("head"))
+        if self.head == "zero":
+            return learning.heads.zero(net.width, outputs)
+        return Probe(l2="auto" if "val" in lesson.task.parts else "loo").fit(net, lesson.task)
+
+    def _mixture(self, run: Run, lesson: Lesson) -> "learning.mixture.Mixture":
+        if self.replay and not lesson.replay:
+            raise StageError("`replay` has nothing to draw from: no old task with a kept head")
+        if self.replay and not 0 < self.replayed < self.batch:
+            raise StageError(f"`replay: {self.replay}` is {self.replayed} of {self.batch} images")
+        seeds = learning.mixture.Seeds(run.seed("order"), run.seed("augment"), run.seed("replay"))
+        old = lesson.replay if self.replayed else ()
+        return learning.mixture.Mixture(
+            lesson.task, old, batch=self.batch, replayed=self.replayed, seeds=seeds
+        )
+
+    def _watch(
+        self, run: Run, net: "learning.nets.Network", lesson: Lesson
+    ) -> "learning.watch.Watch":
+        patience = None
+        if self.stop:
+            if "val" not in lesson.task.parts:
+                raise StageError(f"`stop` needs validation images, and {lesson.task.name} has none")
+            place = ("val_accuracy", "val_loss").index(self.stop.by)
+            val, name = lesson.task.parts["val"], lesson.task.name
+            patience = learning.watch.Patience(
+                measure=lambda: learning.metrics.scored(net, name, val)[place],
+                sign=1 if place else -1,
+                every=self.stop.every,
+                patience=self.stop.patience,
+                restore=self.stop.restore == "best",
+            )
+        return learning.watch.Watch(
+            lesson.measure, self.marks, patience=patience, report=run.report
+        )

@@ -1,0 +1,145 @@
+"""One rung of the adaptation ladder: measure, adapt by a method, measure again."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from engine import learning
+from engine.artifacts import Dataset, Head, Model, Scores
+from engine.methods.base import Lesson, Method
+from engine.methods.targets import answering
+from engine.run import Run
+from pipelines.errors import StageError
+
+
+@dataclass(frozen=True, slots=True)
+class Adapted:
+    """A model that has learned a new task, and what it scores on the new and the old."""
+
+    model: Model
+    scores: Scores
+
+
+@dataclass(frozen=True, slots=True)
+class Old:
+    """A retained task, the head that answers it, and how it stood before."""
+
+    task: "learning.data.Task"
+    head: str | None
+    before: Mapping[str, float]
+
+
+def network(model: Model, data: Dataset, device: str) -> "learning.nets.Network":
+    """The net of a model that is about to see a dataset.
+
+    Raises:
+        StageError: its images have another shape.
+    """
+    if model.shape is None and model.seed is not None:
+        return learning.nets.build(model.net, data.shape, model.seed).to(device)
+    shape = model.shape or data.shape
+    if shape != data.shape:
+        raise StageError(
+            f"the model takes images of shape {shape}, {data.task} has {data.shape}; "
+            "pretrain on images of the same shape"
+        )
+    outputs = {task: len(head.classes) for task, head in model.heads.items()}
+    return learning.nets.restore(model.net, shape, model.weights, outputs).to(device)
+
+
+def standing(
+    net: "learning.nets.Network", task: "learning.data.Task", head: str | None
+) -> dict[str, float]:
+    """How a net stands on a task: `accuracy` by a head it has, `reprobed` by a fresh one."""
+    found: dict[str, float] = {}
+    if head is not None and head in net.heads and "test" in task.parts:
+        found["accuracy"] = learning.metrics.scored(net, head, task.parts["test"])[0]
+    reprobed = learning.metrics.reprobe(net, task)
+    return found if reprobed is None else {**found, "reprobed": reprobed}
+
+
+def adapt(
+    run: Run,
+    method: Method,
+    *,
+    model: Model,
+    data: Dataset,
+    retain: tuple[Dataset, ...] = (),
+    replay: Dataset | None = None,
+) -> Adapted:
+    """Adapt a model to a dataset, and measure what it learned and forgot.
+
+    Args:
+        run: of the stage.
+        method: how.
+        model: the start.
+        data: the new task.
+        retain: old tasks: forgetting is measured on them, and replay draws from them.
+        replay: what replay draws from instead.
+    """
+    net = network(model, data, run.device)
+    # A head of the new task's name is replaced, so it answers no old task afterwards.
+    heads = {name: head.classes for name, head in model.heads.items() if name != data.task}
+    olds = [_old(run, net, heads, item) for item in retain]
+    task = learning.data.load(data, run.files, run.device)
+    sources = [_old(run, net, heads, replay, judge=False)] if replay else olds
+    lesson = Lesson(
+        task=task,
+        replay=tuple(learning.mixture.Old(old.task, old.head) for old in sources if old.head),
+        measure=lambda: _moment(net, task, olds),
+        others=tuple(heads),
+    )
+    learned = method.adapt(run, net, lesson)
+    metrics = {
+        f"{data.task}/{k}": v for k, v in learning.metrics.judged(net, task, task.name).items()
+    }
+    for old in olds:
+        metrics |= _afterwards(net, old)
+    (digest,) = run.digests.get("data", ("",))
+    made = Head(data.classes, digest, method.kind)
+    return Adapted(_model(model, data, net, made), learned.scores(metrics))
+
+
+def _old(
+    run: Run,
+    net: "learning.nets.Network",
+    heads: Mapping[str, tuple[int, ...]],
+    data: Dataset,
+    *,
+    judge: bool = True,
+) -> Old:
+    task = learning.data.load(data, run.files, run.device)
+    head = answering(heads, data.task, data.classes)
+    return Old(task, head, standing(net, task, head) if judge else {})
+
+
+def _moment(
+    net: "learning.nets.Network", task: "learning.data.Task", olds: list[Old]
+) -> dict[str, float]:
+    """The metrics that curves show."""
+    found: dict[str, float] = {}
+    for part, prefix in {"test": "", "shifted": "shifted_"}.items():
+        if part in task.parts:
+            accuracy, loss = learning.metrics.scored(net, task.name, task.parts[part])
+            found[f"{task.name}/{prefix}accuracy"] = accuracy
+            if not prefix:
+                found[f"{task.name}/loss"] = loss
+    for old in olds:
+        if old.head is not None and old.head in net.heads and "test" in old.task.parts:
+            accuracy, _ = learning.metrics.scored(net, old.head, old.task.parts["test"])
+            found[f"{old.task.name}/accuracy"] = accuracy
+            found[f"{old.task.name}/forgetting"] = old.before["accuracy"] - accuracy
+    return found
+
+
+def _afterwards(net: "learning.nets.Network", old: Old) -> dict[str, float]:
+    after = standing(net, old.task, old.head)
+    found = dict(learning.metrics.forgotten(old.before, after))
+    if "accuracy" in after:
+        found["accuracy"] = after["accuracy"]
+    return {f"{old.task.name}/{name}": value for name, value in found.items()}
+
+
+def _model(start: Model, data: Dataset, net: "learning.nets.Network", made: Head) -> Model:
+    kept = {name: head for name, head in start.heads.items() if name in net.heads}
+    weights = learning.weights.portable(net.state_dict())
+    return Model(start.net, data.shape, {**kept, data.task: made}, weights)

@@ -1,0 +1,63 @@
+"""Linear probing: the backbone as it is, a convex fit of a new head on its features."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, NonNegativeFloat, PositiveInt
+
+from engine import learning
+from engine.methods.base import Learned, Lesson, Method
+from engine.run import Run
+from pipelines.errors import StageError
+
+
+class Probe(Method):
+    """Fit a linear head on frozen features. Forgets exactly nothing."""
+
+    kind: Literal["probe"] = "probe"
+    l2: Annotated[NonNegativeFloat | Literal["auto", "loo"], Field(union_mode="left_to_right")] = (
+        "auto"
+    )
+    """Penalty l2/2 * |W|^2 beside the mean cross-entropy. `auto`: the best of a grid by validation
+    loss. `loo`: a ridge head instead, whose leave-one-out error has a closed form, so that no
+    label is held back."""
+    max_iter: PositiveInt = 200
+    """L-BFGS iterations at most; the problem is convex, so more never hurts the fit."""
+
+    def adapt(self, run: Run, net: "learning.nets.Network", lesson: Lesson) -> Learned:
+        """See `Method.adapt`."""
+        head = self.fit(net, lesson.task)
+        net.heads[lesson.task.name] = head.module()
+        learned = Learned()
+        if head.at_edge:
+            learned.notes.append(f"the penalty chosen by {self.l2}, {head.l2:g}, ends its grid")
+        for note in learned.notes:
+            run.note(note)
+        return learned
+
+    def fit(
+        self, net: "learning.nets.Network", task: "learning.data.Task"
+    ) -> "learning.heads.Linear":
+        """The head for the net as it is.
+
+        Raises:
+            StageError: `auto` without validation images.
+        """
+        train = task.parts["train"]
+        z, outputs = learning.features.extract(net, train), len(task.classes)
+        if self.l2 == "loo":
+            return learning.heads.ridge_by_leaving_one_out(z, train.y, outputs)
+        if self.l2 != "auto":
+            return learning.heads.logistic(z, train.y, outputs, l2=self.l2, max_iter=self.max_iter)
+        if "val" not in task.parts:
+            raise StageError(
+                f"`l2: auto` chooses by validation, but {task.name} has no validation images; "
+                "give it some, or say `l2: loo` or a number"
+            )
+        val = task.parts["val"]
+        z_val = learning.features.extract(net, val).double()
+        return learning.heads.chosen(
+            lambda l2, start: learning.heads.logistic(
+                z, train.y, outputs, l2=l2, max_iter=self.max_iter, start=start
+            ),
+            lambda found: learning.heads.cross_entropy(found, z_val, val.y),
+        )

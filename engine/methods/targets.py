@@ -1,0 +1,62 @@
+"""Which head answers which task, and what an adaptation's facts are. Torch-free."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from pipelines.stage import Facts, Look
+
+
+def answering(heads: Mapping[str, Sequence[int]], task: str, classes: Sequence[int]) -> str | None:
+    """The head with a task's targets: the same classes in the same order.
+
+    Args:
+        heads: task -> classes.
+        task: preferred name where several heads fit.
+        classes: of the task.
+    """
+    fitting = [name for name, found in heads.items() if tuple(found) == tuple(classes)]
+    if task in fitting:
+        return task
+    return fitting[0] if fitting else None
+
+
+def adaptation(look: Look, curve: Iterable[int] = (), *, keeps: bool = True) -> Mapping[str, Facts]:
+    """Facts of a stage with the ports model, data, retain: a model with one more head, scores.
+
+    Args:
+        look: of the stage.
+        curve: steps at which metrics are recorded while it trains.
+        keeps: old heads are kept, so that forgetting is defined.
+    """
+    model, data = look.one("model") or Facts(), look.one("data") or Facts()
+    retained = look.inputs.get("retain", ())
+    distinct_tasks(look, "retain", [data, *retained])
+    steps = tuple(curve)
+    others = {name: found for name, found in model.heads.items() if name != data.task}
+    metrics = {name: () if "/val_" in name else steps for name in data.metrics}
+    for old in retained:
+        metrics[f"{old.task}/representation_forgetting"] = ()
+        # A model of which nothing is known may have the head.
+        if keeps and (not model.heads or answering(others, old.task, old.classes)):
+            metrics |= {f"{old.task}/accuracy": steps, f"{old.task}/forgetting": steps}
+            metrics[f"{old.task}/head_forgetting"] = ()
+    heads = dict(others) if keeps else {}
+    if data.task:
+        heads[data.task] = data.classes
+    sources = model.sources | data.sources
+    return {
+        "model": Facts(heads=heads, sources=sources),
+        "scores": Facts(metrics=metrics, sources=sources),
+    }
+
+
+def distinct_tasks(look: Look, port: str, tasks: Sequence[Facts]) -> None:
+    """Report two different datasets under one label."""
+    seen: dict[str, Facts] = {}
+    for facts in tasks:
+        if facts.task and facts.task in seen:
+            look.error(
+                f"from.{port}",
+                f"two datasets are labelled {facts.task!r}, so their metrics would be mixed up",
+                "give one of them another label: `task: NAME` in its dataset stage",
+            )
+        seen[facts.task] = facts

@@ -1,0 +1,81 @@
+"""Judge a model on datasets, and against an earlier state of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from engine import learning
+from engine.artifacts import Dataset, Model, Scores
+from engine.methods.ladder import network, standing
+from engine.methods.targets import answering, distinct_tasks
+from engine.run import Run
+from pipelines.errors import StageError
+from pipelines.stage import Facts, Look, Params, stage
+
+
+class Evaluate(Params):
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The output of `evaluate`."""
+
+    scores: Scores
+
+
+def _facts(look: Look) -> Mapping[str, Facts]:
+    model = look.one("model") or Facts()
+    before = look.one("before")
+    tasks = look.inputs.get("data", ())
+    distinct_tasks(look, "data", tasks)
+    metrics: dict[str, tuple[int, ...]] = {}
+    for task in tasks:
+        if model.heads and answering(model.heads, task.task, task.classes) is None:
+            look.error(
+                "from.data",
+                f"the model has no head for {task.task}, classes {list(task.classes)}; it has "
+                + ", ".join(f"{name} {list(found)}" for name, found in model.heads.items()),
+                "evaluate it on a task that it was trained for, or adapt it first",
+            )
+        metrics |= task.metrics
+        if before:
+            metrics[f"{task.task}/representation_forgetting"] = ()
+            if not before.heads or answering(before.heads, task.task, task.classes):
+                metrics[f"{task.task}/forgetting"] = ()
+                metrics[f"{task.task}/head_forgetting"] = ()
+    return {"scores": Facts(metrics=metrics)}
+
+
+@stage(facts=_facts)
+def evaluate(
+    run: Run,
+    params: Evaluate,
+    *,
+    model: Model,
+    data: tuple[Dataset, ...],
+    before: Model | None = None,
+) -> Judged:
+    """Score a model on each dataset by the head with its classes.
+
+    With `before` also what it forgot since then.
+    """
+    del params
+    metrics: dict[str, float] = {}
+    for item in data:
+        heads = {name: head.classes for name, head in model.heads.items()}
+        head = answering(heads, item.task, item.classes)
+        if head is None:
+            raise StageError(f"the model has no head for {item.task}, classes {item.classes}")
+        task = learning.data.load(item, run.files, run.device)
+        net = network(model, item, run.device)
+        found = learning.metrics.judged(net, task, head)
+        if before is not None:
+            earlier = {name: made.classes for name, made in before.heads.items()}
+            start = standing(
+                network(before, item, run.device),
+                task,
+                answering(earlier, item.task, item.classes),
+            )
+            found |= learning.metrics.forgotten(start, standing(net, task, head))
+        metrics |= {f"{item.task}/{name}": value for name, value in found.items()}
+    return Judged(Scores(metrics))

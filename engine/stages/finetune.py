@@ -1,0 +1,69 @@
+"""Rung 2 of the adaptation ladder: train every weight, starting from the pretrained ones."""
+
+from collections.abc import Mapping
+
+from engine.artifacts import Dataset, Model
+from engine.methods.finetune import Finetune
+from engine.methods.ladder import Adapted, adapt
+from engine.methods.targets import adaptation, answering
+from engine.run import Run
+from pipelines.stage import Facts, Look, stage
+
+
+def _facts(look: Look) -> Mapping[str, Facts]:
+    params: Finetune = look.params
+    _check_replay(look, params)
+    explicit = "keep_heads" in params.model_fields_set and params.keep_heads == "train"
+    if explicit and not params.replay and "replay" not in look.axes:
+        look.error(
+            "keep_heads",
+            "`train` without replay has no loss to train the old heads with",
+            "say `replay: 0.1`, or leave `keep_heads` out",
+        )
+    data = look.one("data")
+    if params.stop and data and data.task and f"{data.task}/val_loss" not in data.metrics:
+        look.error("stop", f"{data.task} has no validation images to stop by", "keep some")
+    return adaptation(look, params.marks, keeps=params.keep_heads != "drop")
+
+
+def _check_replay(look: Look, params: Finetune) -> None:
+    if not params.replay:
+        return
+    if not 0 < params.replayed < params.batch:
+        look.error(
+            "replay",
+            f"{params.replay:g} of a batch of {params.batch} rounds to {params.replayed} images",
+            "take a larger share or a larger batch",
+        )
+    if params.keep_heads == "drop":
+        look.error("keep_heads", "what is replayed needs its head", "say `train` or `frozen`")
+    sources = look.inputs.get("replay", ()) or look.inputs.get("retain", ())
+    if not sources:
+        look.error("replay", "nothing to replay", "connect the old task: `retain: STAGE`")
+    model = look.one("model")
+    heads = model.heads if model else {}
+    for old in sources:
+        if heads and answering(heads, old.task, old.classes) is None:
+            look.error(
+                "replay",
+                f"the model has no head for {old.task}, classes {list(old.classes)}",
+                "replay what it was trained on",
+            )
+
+
+@stage(draws=True, facts=_facts)
+def finetune(
+    run: Run,
+    params: Finetune,
+    *,
+    model: Model,
+    data: Dataset,
+    retain: tuple[Dataset, ...] = (),
+    replay: Dataset | None = None,
+) -> Adapted:
+    """Train all weights on a new task, with old tasks replayed or not.
+
+    `retain` is what must not be forgotten: forgetting is measured on its test images, and replay
+    draws from its training images unless `replay` gives others.
+    """
+    return adapt(run, params, model=model, data=data, retain=retain, replay=replay)

@@ -1,0 +1,49 @@
+"""An untrained model: the "do nothing" baseline."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pydantic import PositiveInt
+
+from engine import learning
+from engine.artifacts import Dataset, Model
+from engine.nets import Net
+from engine.run import Run
+from pipelines.stage import Facts, Look, Params, stage
+
+
+class Init(Params):
+    net: Net
+    """The backbone."""
+    shape: tuple[PositiveInt, PositiveInt, PositiveInt] | None = None
+    """(channels, height, width) of its images; by default those of `data`, or of the first stage
+    that shows it an image."""
+
+
+@dataclass(frozen=True, slots=True)
+class Untrained:
+    """The output of `init`."""
+
+    model: Model
+
+
+def _facts(look: Look) -> Mapping[str, Facts]:
+    if look.params.shape and look.one("data"):
+        look.error("shape", "`data` gives the shape already", "leave one of them out")
+    return {"model": Facts()}
+
+
+@stage(draws=True, facts=_facts)
+def init(run: Run, params: Init, *, data: Dataset | None = None) -> Untrained:
+    """Draw the weights of a backbone without heads.
+
+    With neither `shape` nor `data` the model holds only the seed, and the first stage that shows
+    it an image draws the weights: the same ones as here.
+    """
+    net = params.net.model_dump()
+    seed = run.seed("init")
+    shape = data.shape if data else params.shape
+    if shape is None:
+        return Untrained(Model(net, None, {}, {}, seed))
+    drawn = learning.nets.build(net, shape, seed)
+    return Untrained(Model(net, shape, {}, learning.weights.portable(drawn.state_dict())))

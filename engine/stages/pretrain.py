@@ -1,0 +1,82 @@
+"""Train a net from scratch on its first task."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pydantic import Field
+
+from engine import learning
+from engine.artifacts import Dataset, Head, Model, Scores
+from engine.methods.base import Learned
+from engine.nets import Conv4, Net
+from engine.optimizers import Training
+from engine.run import Run
+from pipelines.stage import Facts, Look, stage
+
+STEPS = 500
+"""Where a file gives neither steps nor epochs."""
+LOOKS = 5
+"""How often it is validated on the way."""
+
+
+class Pretrain(Training):
+    net: Net = Field(default=Conv4())
+    """The backbone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pretrained:
+    """The outputs of `pretrain`."""
+
+    model: Model
+    scores: Scores
+
+
+def _facts(look: Look) -> Mapping[str, Facts]:
+    data = look.one("data") or Facts()
+    heads = {data.task: data.classes} if data.task else {}
+    marks = tuple(_marks(look.params.steps)) if look.params.steps else ()
+    metrics = {name: marks if "/val_" in name else () for name in data.metrics}
+    return {
+        "model": Facts(heads=heads, sources=data.sources),
+        "scores": Facts(metrics=metrics, sources=data.sources),
+    }
+
+
+@stage(draws=True, facts=_facts)
+def pretrain(run: Run, params: Pretrain, *, data: Dataset) -> Pretrained:
+    """Train a backbone and a head for the dataset's task from random weights."""
+    fields = params.net.model_dump()
+    task = learning.data.load(data, run.files, run.device)
+    net = learning.nets.build(fields, task.shape, run.seed("init")).to(run.device)
+    head = learning.heads.drawn(net.width, len(task.classes), run.seed("head"))
+    net.heads[task.name] = head.module().to(run.device)
+    steps = params.total(len(task.parts["train"]), params.batch, otherwise=STEPS)
+    seeds = learning.mixture.Seeds(run.seed("order"), run.seed("augment"), run.seed("replay"))
+    trainer = learning.train.Trainer(
+        net,
+        learning.mixture.Mixture(task, (), batch=params.batch, replayed=0, seeds=seeds),
+        params.recipe(steps),
+        learning.watch.Watch(lambda: _validation(net, task), _marks(steps), report=run.report),
+        run.report,
+    )
+    learning.train.fit(trainer, run.steps)
+    judged = learning.metrics.judged(net, task, task.name)
+    (digest,) = run.digests.get("data", ("",))
+    weights = learning.weights.portable(net.state_dict())
+    made = {task.name: Head(data.classes, digest, "pretrain")}
+    return Pretrained(
+        Model(fields, data.shape, made, weights),
+        Learned.by(trainer).scores({f"{task.name}/{k}": v for k, v in judged.items()}),
+    )
+
+
+def _marks(steps: int) -> list[int]:
+    return sorted({round(steps * look / LOOKS) for look in range(1, LOOKS + 1)} - {0})
+
+
+def _validation(net: "learning.nets.Network", task: "learning.data.Task") -> dict[str, float]:
+    if "val" not in task.parts:
+        return {}
+    accuracy, loss = learning.metrics.scored(net, task.name, task.parts["val"])
+    return {f"{task.name}/val_accuracy": accuracy, f"{task.name}/val_loss": loss}
