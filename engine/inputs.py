@@ -1,0 +1,62 @@
+"""Outside files as inputs: their identity is the sha256 of their uncompressed content."""
+
+import gzip
+import hashlib
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from engine.memo import Memo
+from engine.store import fs
+from pipelines.errors import MissingFiles
+from pipelines.text import safe_text
+
+_GZIP = b"\x1f\x8b"
+
+
+class Inputs:
+    """Digests of outside files, remembered by the store."""
+
+    def __init__(self, store_root: Path | None) -> None:
+        self._memo = Memo(store_root, "files", "1")
+
+    def digest(self, path: Path) -> str:
+        """sha256 of a file's content, of what it holds when it is gzip.
+
+        The same images compressed by another program have the same digest.
+
+        Raises:
+            MissingFiles: the file is not there, cannot be read, or is broken gzip.
+        """
+        try:
+            digest = self._memo.value(path.resolve(), _digest)
+        except (OSError, EOFError, zlib.error) as error:
+            shown = safe_text(str(path))
+            hint = "give the path of a readable file; a download may have been cut short"
+            raise MissingFiles(f"cannot read {shown}: {_reason(error)}", hint) from error
+        self._memo.save()
+        return str(digest)
+
+
+def _digest(path: Path) -> str:
+    digest = hashlib.sha256()
+    for block in _content(path):
+        digest.update(block)
+    return digest.hexdigest()
+
+
+def _content(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as stream:
+        packed = stream.read(len(_GZIP)) == _GZIP
+    if not packed:
+        yield from fs.chunks(path)
+        return
+    with gzip.open(path, "rb") as unpacked:
+        while block := unpacked.read(fs.CHUNK):
+            yield block
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return safe_text(str(error)) or type(error).__name__

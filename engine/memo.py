@@ -1,0 +1,94 @@
+"""What was computed from a file, kept until the file changes, so that nothing is read twice.
+
+A file counts as unchanged while device, inode, size, mtime and ctime are. A file that changed so
+recently that another change within the clock's tick could leave all of these equal is never kept
+(the rule by which git calls an entry racy).
+"""
+
+import json
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from engine.store import fs
+from engine.store.seal import seal, unseal
+from pipelines.errors import EnvironmentFault
+
+SETTLED_NANOSECONDS = 2_000_000_000
+"""Older than the coarsest clock of a file system in use (FAT: two seconds)."""
+_ENTRIES = 20_000
+_TRIES = 5
+
+
+class Memo:
+    """A mapping from files to what was computed from them, at `<store>/memo/<name>.json`.
+
+    It is only kept where the store's folder exists already.
+    """
+
+    def __init__(self, root: Path | None, name: str, version: str) -> None:
+        self._root = root
+        self._path = root / "memo" / f"{name}.json" if root else None
+        self._version = version
+        self._entries = self._load()
+        self._changed = False
+
+    def value(self, path: Path, compute: Callable[[Path], Any]) -> Any:
+        """What `compute` makes of a file: a JSON value.
+
+        Args:
+            path: the file.
+            compute: a function of the file's content alone.
+
+        Raises:
+            OSError: the file cannot be read.
+            EnvironmentFault: it does not stay the same while it is read.
+        """
+        name = os.fspath(path)
+        for _ in range(_TRIES):
+            before = _stamp(name)
+            held = self._entries.get(name)
+            if held is not None and held[0] == before:
+                return held[1]
+            value = compute(path)
+            if _stamp(name) == before:
+                if _settled(before):
+                    self._entries[name] = [before, value]
+                    self._changed = True
+                return value
+        raise EnvironmentFault(f"{path} changes while it is read: wait until it is whole")
+
+    def save(self) -> None:
+        """Keep what is new for the next process."""
+        if not self._changed or self._root is None or self._path is None:
+            return
+        if not self._root.is_dir():
+            return
+        kept = dict(list(self._entries.items())[-_ENTRIES:])
+        self._changed = False
+        try:
+            data = seal({"version": self._version, "entries": kept})
+            fs.Disk(self._root).publish(self._path, [data])
+        except EnvironmentFault:
+            # It only saves time: a store that cannot be written can still be read.
+            return
+
+    def _load(self) -> dict[str, list[Any]]:
+        if self._path is None:
+            return {}
+        try:
+            data = unseal(self._path.read_bytes())
+        except (OSError, ValueError, json.JSONDecodeError):
+            return {}  # None yet, or damaged: everything is computed anew.
+        return dict(data["entries"]) if data.get("version") == self._version else {}
+
+
+def _stamp(path: str) -> list[int]:
+    stat = os.stat(path)  # noqa: PTH116 (a hundred of them a run, without making paths)
+    return [stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns]
+
+
+def _settled(stamp: list[int]) -> bool:
+    return time.time_ns() - max(stamp[3], stamp[4]) > SETTLED_NANOSECONDS
