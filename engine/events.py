@@ -60,7 +60,10 @@ class CellCached(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CellStarted(Event):
-    """A worker began on a cell. `why` says why it runs: "no earlier result", "params.lr 0.1 → 0.2"."""
+    """A worker began on a cell.
+
+    `why` says why it runs: "no earlier result", "params.lr 0.1 → 0.2".
+    """
 
     kind: ClassVar[str] = "cell_started"
     cell: int

@@ -14,7 +14,7 @@ from engine.artifacts import Choice, Scores
 from engine.catalogue import Catalogue
 from engine.executors import Task
 from engine.run import Channel, Run
-from engine.store import FileRef, Output, Store, fs
+from engine.store import FileRef, Output, Store
 from pipelines.errors import StageError
 from pipelines.stage import Artifact, Source, Stage
 
@@ -26,9 +26,9 @@ class Partial:
     store: Store
     key: str
 
-    def save(self, writer: Callable[[Path], None]) -> None:
+    def save(self, writer: Callable[[Path], None], step: int) -> None:
         """Keep what `writer` puts into a folder, atomically."""
-        self.store.checkpoint_save(self.key, writer)
+        self.store.checkpoint_save(self.key, writer, {"step": step})
 
     def load(self) -> Path | None:
         """The newest intact folder."""
@@ -63,10 +63,10 @@ def perform(task: Task, channel: Channel) -> dict[str, Any]:
     scores = next((item for item in made.values() if isinstance(item, Scores)), None)
     curves = store.put(json.dumps(run.curves).encode()) if run.curves else None
     return {
-        "outputs": {name: output.to_json() for name, output in outputs.items()},
+        "outputs": {name: output.plain() for name, output in outputs.items()},
         "scores": dict(scores.metrics) if scores else {},
         "status": scores.status if scores else "ok",
-        "curves": curves.to_json() if curves else None,
+        "curves": [curves.sha256, curves.bytes] if curves else None,
         "cost": {
             "seconds": round(time.monotonic() - began, 4),
             "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
@@ -111,7 +111,7 @@ def _inputs(
         artifacts = tuple(
             catalogue[item["maker"][0]]
             .outputs[item["maker"][1]]
-            .read(store.files(Output.from_json(item["output"])))
+            .read(store.files(Output.of(item["output"])))
             for item in items
         )
         if port.many:
@@ -142,7 +142,7 @@ def _mirrored(task: Task, stage: Stage[..., Any], returned: Any) -> dict[str, Ou
         return {}
     choice = next(value for value in vars_of(returned) if isinstance(value, Choice))
     chosen = task["mirror"][choice.index]
-    return {name: Output.from_json(output) for name, output in chosen.items()}
+    return {name: Output.of(output) for name, output in chosen.items()}
 
 
 def vars_of(returned: Any) -> list[Any]:
@@ -158,7 +158,7 @@ def _name(task: Task, stage: Stage[..., Any], name: str) -> str:
 
 
 def _publish(artifact: Artifact, store: Store) -> Output:
-    with fs.temporary_folder(store.root / "tmp") as folder:
+    with store.scratch() as folder:
         artifact.write(folder)
         refs: dict[str, FileRef] = {path.name: store.put(path) for path in sorted(folder.iterdir())}
     return Output(type(artifact).__name__, type(artifact).format, refs)

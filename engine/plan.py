@@ -4,32 +4,23 @@ Five states: `hit` (its result is there), `run`, `resume` (from a checkpoint), `
 unless what it needs comes out unchanged) and `blocked` (it may not run).
 """
 
+import json
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from typing import Literal
 
+from engine.fingerprint import explain
 from engine.history import History
-from engine.key import difference
+from engine.key import Key, difference
 from engine.resolve import Resolver
-from engine.store import Result
+from engine.selection import Selection
+from engine.store import Damaged, Miss, Result
 from pipelines.pipeline import Cell, Pipeline
 
+CHANGES_TOLD = 3
+STAGES_TOLD = 3
+
 State = Literal["hit", "run", "resume", "pending", "blocked"]
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """Which cells a command is about.
-
-    Attributes:
-        cells: ordinals that the run covers.
-        only: ordinals that may run; others are served from the store or block what needs them.
-        forced: ordinals that run even where a result is there.
-    """
-
-    cells: frozenset[int]
-    only: frozenset[int]
-    forced: frozenset[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,29 +97,33 @@ def _decide(
     if cell.ordinal not in selection.only or cell.cache == "require":
         why = "no result in the store, and it may not run"
         return CellPlan(cell.ordinal, cell.name, "blocked", why, key.digest)
-    if resolver.store.checkpoint_load(key.digest) is not None and not forced:
-        return CellPlan(cell.ordinal, cell.name, "resume", "from its checkpoint", key.digest)
-    why = "forced" if forced else reason(cell, key.components, history, found)
+    note = resolver.store.checkpoint_note(key.digest)
+    if note is not None and not forced:
+        why = f"from its checkpoint at step {note.get('step', 0)}"
+        return CellPlan(cell.ordinal, cell.name, "resume", why, key.digest)
+    why = "forced" if forced else reason(cell, key, resolver, history, found)
     return CellPlan(cell.ordinal, cell.name, "run", why, key.digest)
 
 
-def reason(cell: Cell, components: Mapping[str, object], history: History, found: object) -> str:
+def reason(cell: Cell, key: Key, resolver: Resolver, history: History, found: Result | Miss) -> str:
     """Why a cell has no usable result: what differs from its last one, or what is damaged."""
+
+    def code(old: str, _new: str) -> str:
+        try:
+            before = json.loads(resolver.store.read_object(old))
+        except Damaged:
+            return "code changed"
+        return explain(before, json.loads(resolver.code(cell).data))
+
     before = history.components(cell.name)
     if before is not None:
-        changes = difference(before, components)
+        changes = difference(before, key.components, code)
         if changes:
-            return "; ".join(changes[:3])
-    damage = getattr(found, "reason", "")
-    return damage or "no earlier result"
-
-
-def everything(pipeline: Pipeline) -> Selection:
-    """All cells, none forced."""
-    cells = frozenset(range(len(pipeline.cells)))
-    return Selection(cells, cells, frozenset())
+            return "; ".join(changes[:CHANGES_TOLD])
+    return found.reason if isinstance(found, Miss) else "no earlier result"
 
 
 def _names(stages: Set[str]) -> str:
     shown = sorted(stages)
-    return ", ".join(shown[:3]) + (f" and {len(shown) - 3} more" if len(shown) > 3 else "")  # noqa: PLR2004
+    more = f" and {len(shown) - STAGES_TOLD} more" if len(shown) > STAGES_TOLD else ""
+    return ", ".join(shown[:STAGES_TOLD]) + more

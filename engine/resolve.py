@@ -128,7 +128,7 @@ def describe(
             for port, wires in cell.inputs.items()
         },
         "mirror": [
-            {name: output.to_json() for name, output in results[wire.cell].outputs.items()}
+            {name: output.plain() for name, output in results[wire.cell].outputs.items()}
             for wire in mirrored
         ],
     }
@@ -138,7 +138,7 @@ def _wired(resolver: Resolver, wire: Wire, results: Mapping[int, Result]) -> dic
     output = resolver.output(wire, results)
     return {
         "source": [wire.source.stage, dict(wire.source.axes)],
-        "output": output.to_json(),
+        "output": output.plain(),
         "output_name": wire.output,
         "digest": output.digest,
         "maker": list(resolver.maker(wire)),

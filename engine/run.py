@@ -66,8 +66,8 @@ class Channel(Protocol):
 class Scratch(Protocol):
     """Private, crash-safe place of one key for its checkpoints."""
 
-    def save(self, writer: Callable[[Path], None]) -> None:
-        """Keep what `writer` puts into a folder, atomically."""
+    def save(self, writer: Callable[[Path], None], step: int) -> None:
+        """Keep what `writer` puts into a folder, atomically; `step` says how far it is."""
 
     def load(self) -> Path | None:
         """The newest intact folder."""
@@ -218,7 +218,7 @@ class Run:
         began = time.monotonic()
         loops = {**self._loops, self._loop: self._state(trainer, finished=False)}
         state = {"environment": self._environment(), "loops": loops, "curves": self.curves}
-        self.scratch.save(lambda folder: learning.checkpoint.save(folder, state))
+        self.scratch.save(lambda folder: learning.checkpoint.save(folder, state), self._step)
         self._saved = time.monotonic()
         self._save_seconds = self._saved - began
         self.channel.checkpointed(self._step)

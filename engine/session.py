@@ -3,16 +3,12 @@
 The front process checks and freezes; the runner reads only what was frozen.
 """
 
-import json
 import os
 import platform
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
-from typing import Any
+from dataclasses import replace
 
 from engine import events, runs
 from engine.catalogue import Catalogue
@@ -24,71 +20,18 @@ from engine.history import History
 from engine.inputs import Inputs
 from engine.interrupts import Interrupts
 from engine.journal import Journal, Observer
-from engine.plan import Plan, Selection
+from engine.plan import Plan
 from engine.plan import plan as plan_cells
+from engine.request import Request
 from engine.resolve import Resolver
 from engine.runs import RunFolder
+from engine.selection import select
 from engine.store import Store
 from pipelines.errors import EnvironmentFault, UsageError
 from pipelines.pipeline import Pipeline, check
 
 START_SECONDS = 5.0
 MOST_JOBS = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What a person asked for.
-
-    Attributes:
-        file: the pipeline file.
-        store: the folder of results and runs.
-        overrides: `a.b=1` for `params`.
-        seed: root seed instead of the file's.
-        jobs: cells at once; 0 chooses by cores, or one a GPU.
-        targets: stages or cells to compute, with all that they need; empty means everything.
-        since: stages from which on to compute, with all that depends on them (`--from`).
-        only: stages that may run; what they need must be cached.
-        force: stages or cells that run even where a result is there.
-        cache: use | refresh | off | require, for every stage; empty leaves it to the file.
-    """
-
-    file: Path
-    store: Path
-    overrides: tuple[str, ...] = ()
-    seed: int | None = None
-    jobs: int = 0
-    device: str = "auto"
-    stage_files: tuple[Path, ...] = ()
-    targets: tuple[str, ...] = ()
-    since: tuple[str, ...] = ()
-    only: tuple[str, ...] = ()
-    force: tuple[str, ...] = ()
-    cache: str = ""
-    checkpoint_seconds: float = 30.0
-    fail_fast: bool = False
-
-    def encode(self) -> bytes:
-        """As JSON, with absolute paths."""
-        data = asdict(self)
-        for name in ("file", "store"):
-            data[name] = str(data[name].absolute())
-        data["stage_files"] = [str(path.absolute()) for path in self.stage_files]
-        return json.dumps(data, indent=1).encode()
-
-    @classmethod
-    def decode(cls, text: bytes) -> "Request":
-        """From `encode`."""
-        data: dict[str, Any] = json.loads(text)
-        for name in ("overrides", "targets", "since", "only", "force"):
-            data[name] = tuple(data[name])
-        data["stage_files"] = tuple(Path(path) for path in data["stage_files"])
-        return cls(**{**data, "file": Path(data["file"]), "store": Path(data["store"])})
-
-
-def home() -> Path:
-    """Where the store is: `META_HOME`, or `.meta` in the working directory."""
-    return Path(os.environ.get("META_HOME") or ".meta").absolute()
 
 
 def load(request: Request, *, frozen: RunFolder | None = None) -> Pipeline:
@@ -123,7 +66,6 @@ def plan(request: Request) -> tuple[Pipeline, Plan]:
     resolver = _resolver(pipeline, request)
     history = History(resolver.store, pipeline.name, runs.every(request.store))
     found = plan_cells(resolver, select(pipeline, request), history)
-    resolver.remember()
     return pipeline, found
 
 
@@ -132,7 +74,6 @@ def freeze(request: Request) -> tuple[RunFolder, Pipeline]:
     pipeline = load(request)
     select(pipeline, request)
     choose(request.device)
-    Store(request.store).prepare()
     return runs.create(request.store, request.encode(), pipeline.text), pipeline
 
 
@@ -193,58 +134,12 @@ def carry_out(folder: RunFolder, request: Request, pipeline: Pipeline, observe: 
             return execution.run()
     finally:
         executor.close()
-        resolver.remember()
         os.close(alive)
-
-
-def select(pipeline: Pipeline, request: Request) -> Selection:
-    """The cells that a request is about.
-
-    Raises:
-        UsageError: it names a stage or cell that is not in the file.
-    """
-    cells = pipeline.cells
-    everything = frozenset(range(len(cells)))
-    wanted = _named(pipeline, request.targets) if request.targets else everything
-    if request.since:
-        after = set(_named(pipeline, request.since))
-        for cell in cells:
-            if cell.needs & after:
-                after.add(cell.ordinal)
-        wanted &= frozenset(after)
-    only = _named(pipeline, request.only)
-    covered = set(only or wanted)
-    for cell in reversed(cells):
-        if cell.ordinal in covered:
-            covered |= cell.needs
-    forced = _named(pipeline, request.force) & covered
-    return Selection(frozenset(covered), only or frozenset(covered), forced)
-
-
-def _named(pipeline: Pipeline, names: Iterable[str]) -> frozenset[int]:
-    found: set[int] = set()
-    for name in names:
-        hits = {
-            cell.ordinal
-            for cell in pipeline.cells
-            if name in (cell.stage, cell.name) or _picks(name, cell.stage, cell.axes)
-        }
-        if not hits:
-            stages = ", ".join(dict.fromkeys(cell.stage for cell in pipeline.cells))
-            raise UsageError(f"no stage or cell {name!r}; the stages are {stages}")
-        found |= hits
-    return frozenset(found)
-
-
-def _picks(name: str, stage: str, axes: Any) -> bool:
-    first, *rest = name.split("@")
-    wanted = dict(part.partition("=")[::2] for part in rest)
-    return first == stage and all(axes.get(axis) == label for axis, label in wanted.items())
 
 
 def _resolver(pipeline: Pipeline, request: Request) -> Resolver:
     kept = request.store if request.store.exists() else None
-    fingerprints = Fingerprints(kept, pipeline.types)
+    fingerprints = Fingerprints(kept)
     return Resolver(pipeline, Store(request.store), fingerprints, Inputs(kept))
 
 

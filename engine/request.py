@@ -1,0 +1,62 @@
+"""What a person asked of the engine, as one value that a run freezes."""
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a person asked for.
+
+    Attributes:
+        file: the pipeline file.
+        store: the folder of results and runs.
+        overrides: `a.b=1` for `params`.
+        seed: root seed instead of the file's.
+        jobs: cells at once; 0 chooses by cores, or one a GPU.
+        targets: stages or cells to compute, with all that they need; empty means everything.
+        since: stages from which on to compute, with all that depends on them (`--from`).
+        only: stages that may run; what they need must be cached.
+        force: stages or cells that run even where a result is there.
+        cache: use | refresh | off | require, for every stage; empty leaves it to the file.
+    """
+
+    file: Path
+    store: Path
+    overrides: tuple[str, ...] = ()
+    seed: int | None = None
+    jobs: int = 0
+    device: str = "auto"
+    stage_files: tuple[Path, ...] = ()
+    targets: tuple[str, ...] = ()
+    since: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
+    force: tuple[str, ...] = ()
+    cache: str = ""
+    checkpoint_seconds: float = 30.0
+    fail_fast: bool = False
+
+    def encode(self) -> bytes:
+        """As JSON, with absolute paths."""
+        data = asdict(self)
+        for name in ("file", "store"):
+            data[name] = str(data[name].absolute())
+        data["stage_files"] = [str(path.absolute()) for path in self.stage_files]
+        return json.dumps(data, indent=1).encode()
+
+    @classmethod
+    def decode(cls, text: bytes) -> "Request":
+        """From `encode`."""
+        data: dict[str, Any] = json.loads(text)
+        for name in ("overrides", "targets", "since", "only", "force"):
+            data[name] = tuple(data[name])
+        data["stage_files"] = tuple(Path(path) for path in data["stage_files"])
+        return cls(**{**data, "file": Path(data["file"]), "store": Path(data["store"])})
+
+
+def home() -> Path:
+    """Where the store is: `META_HOME`, or `.meta` in the working directory."""
+    return Path(os.environ.get("META_HOME") or ".meta").absolute()

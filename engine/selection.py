@@ -1,0 +1,73 @@
+"""Which cells a command is about: targets, `--from`, `--only`, `--force`."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from engine.request import Request
+from pipelines.errors import UsageError
+from pipelines.pipeline import Pipeline
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which cells a command is about.
+
+    Attributes:
+        cells: ordinals that the run covers; with a cell, all that it needs.
+        only: ordinals that may run; others are served from the store or block what needs them.
+        forced: ordinals that run even where a result is there.
+    """
+
+    cells: frozenset[int]
+    only: frozenset[int]
+    forced: frozenset[int]
+
+
+def select(pipeline: Pipeline, request: Request) -> Selection:
+    """The cells that a request is about.
+
+    Raises:
+        UsageError: it names a stage or cell that is not in the file.
+    """
+    everything = frozenset(range(len(pipeline.cells)))
+    wanted = named(pipeline, request.targets) if request.targets else everything
+    if request.since:
+        wanted &= _after(pipeline, named(pipeline, request.since))
+    only = named(pipeline, request.only)
+    covered = set(only or wanted)
+    for cell in reversed(pipeline.cells):
+        if cell.ordinal in covered:
+            covered |= cell.needs
+    forced = named(pipeline, request.force) & covered
+    return Selection(frozenset(covered), only or frozenset(covered), forced)
+
+
+def named(pipeline: Pipeline, names: Iterable[str]) -> frozenset[int]:
+    """Ordinals of stages, cells and picks (`tuned`, `tuned@head=zero`, a whole cell name).
+
+    Raises:
+        UsageError: a name fits nothing.
+    """
+    found: set[int] = set()
+    for name in names:
+        hits = {cell.ordinal for cell in pipeline.cells if _fits(name, cell.stage, cell.axes)}
+        if not hits:
+            stages = ", ".join(dict.fromkeys(cell.stage for cell in pipeline.cells))
+            raise UsageError(f"no stage or cell {name!r}; the stages are {stages}")
+        found |= hits
+    return frozenset(found)
+
+
+def _after(pipeline: Pipeline, first: frozenset[int]) -> frozenset[int]:
+    """Cells and all that depends on them."""
+    after = set(first)
+    for cell in pipeline.cells:
+        if cell.needs & after:
+            after.add(cell.ordinal)
+    return frozenset(after)
+
+
+def _fits(name: str, stage: str, axes: Mapping[str, str]) -> bool:
+    first, *picks = name.split("@")
+    wanted = dict(pick.partition("=")[::2] for pick in picks)
+    return first == stage and all(axes.get(axis) == label for axis, label in wanted.items())

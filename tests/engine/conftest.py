@@ -1,0 +1,97 @@
+"""A workshop: a folder with toy stages and a store, in which a test runs pipelines."""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine import session
+from engine.events import CellCached, CellFailed, CellFinished, Event, RunStarted
+from engine.request import Request
+from engine.runs import find
+from engine.store import Output, Result, Store
+
+TOYS = Path(__file__).parent / "toys"
+
+
+@dataclass
+class Told:
+    """What a run told, by the names of its cells."""
+
+    code: int
+    events: list[Event]
+    batches: list[Any] = field(default_factory=list)
+
+    @property
+    def names(self) -> list[str]:
+        first = self.events[0]
+        assert isinstance(first, RunStarted)
+        return [cell.name for cell in first.cells]
+
+    def of(self, kind: type[Event]) -> list[str]:
+        """Names of the cells of all events of a kind, sorted."""
+        return sorted(self.names[e.cell] for e in self.events if isinstance(e, kind))
+
+    def failures(self) -> dict[str, str]:
+        return {self.names[e.cell]: e.error for e in self.events if isinstance(e, CellFailed)}
+
+    def keys(self) -> dict[str, str]:
+        return {
+            self.names[e.cell]: e.key
+            for e in self.events
+            if isinstance(e, CellFinished | CellCached)
+        }
+
+
+class Workshop:
+    """A folder with toy stages, a pipeline file and a store."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        shutil.copytree(TOYS, folder, dirs_exist_ok=True)
+        self.file = folder / "pipeline.yaml"
+        self.store = folder / ".meta"
+
+    def request(self, stages: str = "", **options: Any) -> Request:
+        if stages:
+            self.file.write_text(f"version: 1\nname: toys\n{stages}")
+        return Request(
+            file=self.file, store=self.store, stage_files=(self.folder / "toys.py",), **options
+        )
+
+    def run(self, stages: str = "", **options: Any) -> Told:
+        """Run the pipeline in this process with worker processes."""
+        events: list[Event] = []
+        batches: list[Any] = []
+
+        def observe(told: Any) -> None:
+            (batches if isinstance(told, tuple) else events).append(told)
+
+        code = session.run(self.request(stages, **options), observe)
+        return Told(code, events, batches)
+
+    def numbers(self, told: Told) -> dict[str, float]:
+        """Cell name -> the number that it made."""
+        store = Store(self.store)
+        found = {}
+        for name, key in told.keys().items():
+            result = store.result(key)
+            assert isinstance(result, Result)
+            output = result.outputs["number"]
+            found[name] = self.number(store, output)
+        return found
+
+    @staticmethod
+    def number(store: Store, output: Output) -> float:
+        return float(store.files(output)["number.txt"].read_text())
+
+    def last(self) -> Any:
+        return find(self.store)
+
+
+@pytest.fixture
+def workshop(tmp_path: Path) -> Iterator[Workshop]:
+    yield Workshop(tmp_path)

@@ -1,0 +1,190 @@
+"""Stage types small enough to know every number of, for tests of the engine."""
+
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import scaling
+from pydantic import PositiveInt
+
+from engine.artifacts import Choice, Scores
+from engine.run import Run
+from pipelines.errors import StageError
+from pipelines.stage import Artifact, Params, stage
+
+
+@dataclass(frozen=True, slots=True)
+class Number(Artifact):
+    """A number."""
+
+    value: float
+
+    def write(self, folder: Path) -> None:
+        """Write `number.txt`."""
+        (folder / "number.txt").write_text(repr(self.value))
+
+    @classmethod
+    def read(cls, files: Mapping[str, Path]) -> Self:
+        """Read `number.txt`."""
+        return cls(float(files["number.txt"].read_text()))
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """One number."""
+
+    number: Number
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A number and its scores."""
+
+    number: Number
+    scores: Scores
+
+
+class Give(Params):
+    """What to give."""
+
+    value: float = 1.0
+    """The number."""
+    count: str = ""
+    """File to which a letter is added for each time that the stage runs."""
+    hold: float = 0.0
+    """Seconds to take."""
+
+
+def tally(path: str) -> None:
+    """Count an execution where no cache can hide it."""
+    if path:
+        with Path(path).open("a") as file:
+            file.write("x")
+
+
+@stage
+def give(run: Run, params: Give, *, number: Number | None = None) -> Made:
+    """The number, plus the one that came in."""
+    tally(params.count)
+    time.sleep(params.hold)
+    print("given", params.value)  # noqa: T201 (what a stage prints goes to its log)
+    return Made(Number(params.value + (number.value if number else 0.0)))
+
+
+class Scale(Params):
+    """How to scale."""
+
+    times: float = 2.0
+    """The factor."""
+
+
+@stage
+def scale(run: Run, params: Scale, *, number: Number) -> Made:
+    """The number times a factor, by a helper module beside this file."""
+    return Made(Number(scaling.scaled(number.value, params.times)))
+
+
+class Add(Params):
+    """Nothing to choose."""
+
+
+@stage
+def add(run: Run, params: Add, *, numbers: tuple[Number, ...]) -> Made:
+    """The sum of many numbers."""
+    return Made(Number(sum(number.value for number in numbers)))
+
+
+class Break(Params):
+    """How to break."""
+
+    how: str = "raise"
+    """raise, refuse, exit or lie."""
+
+
+@stage
+def fail(run: Run, params: Break, *, number: Number | None = None) -> Made:
+    """Break in a chosen way."""
+    if params.how == "exit":
+        os._exit(7)
+    if params.how == "refuse":
+        raise StageError("this cannot be done; choose another `how`")
+    if params.how == "lie":
+        return Made("not a number")  # type: ignore[arg-type]
+    raise ValueError("broken \x1b[31mon purpose")
+
+
+class Walk(Params):
+    """A random walk."""
+
+    steps: PositiveInt = 200
+    """Steps to take."""
+    nap: float = 0.0
+    """Seconds that a step takes."""
+
+
+class Walker:
+    """The walk's state."""
+
+    def __init__(self, seed: int) -> None:
+        self.stopped = False
+        self.x = 0.0
+        self.seed = seed
+
+    def step(self) -> float:
+        """A step that depends on all steps before."""
+        self.seed = (self.seed * 6364136223846793005 + 1442695040888963407) % 2**63
+        self.x = self.x * 0.99 + self.seed / 2**63 - 0.5
+        return self.x
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where the walk is."""
+        return {"x": self.x, "seed": self.seed}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from there."""
+        self.x, self.seed = state["x"], state["seed"]
+
+
+@stage(draws=True)
+def walk(run: Run, params: Walk, *, number: Number | None = None) -> Judged:
+    """A walk that can be interrupted anywhere."""
+    walker = Walker(run.seed("noise"))
+    for step in run.steps("walk", params.steps, walker):
+        run.report(step, x=walker.step())
+        time.sleep(params.nap)
+    x = walker.x
+    return Judged(Number(x), Scores({"toy/val_x": x}, {"toy/val_x": ((params.steps, x),)}))
+
+
+class Pick(Params):
+    """How to choose."""
+
+    over: str
+    """Axis to choose over."""
+    pool: tuple[str, ...] = ()
+    """Axes to pool."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picked:
+    """The choice."""
+
+    scores: Scores
+    choice: Choice
+
+
+@stage(mirrors="candidates")
+def pick(run: Run, params: Pick, *, candidates: tuple[Scores, ...]) -> Picked:
+    """The candidate with the largest score among those with its own axes."""
+    own = [
+        index
+        for index, source in enumerate(run.sources["candidates"])
+        if all(source.axes.get(axis) == label for axis, label in run.axes.items())
+    ]
+    best = max(own, key=lambda index: candidates[index].metrics["toy/val_x"])
+    label = run.sources["candidates"][best].axes[params.over]
+    scores = Scores(candidates[best].metrics, chosen={params.over: label})
+    return Picked(scores, Choice(index=best, axis=params.over, label=label))
