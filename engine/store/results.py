@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from engine.key import port_digest
 from engine.store import fs
@@ -28,6 +28,17 @@ class Output:
         return port_digest(
             self.type, self.format, {name: ref.sha256 for name, ref in self.files.items()}
         )
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON values."""
+        files = {name: [ref.sha256, ref.bytes] for name, ref in self.files.items()}
+        return {"type": self.type, "format": self.format, "files": files}
+
+    @classmethod
+    def of(cls, plain: Mapping[str, Any]) -> Self:
+        """From `plain`."""
+        files = {name: FileRef(*ref) for name, ref in plain["files"].items()}
+        return cls(plain["type"], plain["format"], files)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,14 +128,7 @@ def _encoded(key: str, result: Result) -> dict[str, Any]:
     return {
         "format": RESULT_FORMAT,
         "key": key,
-        "outputs": {
-            port: {
-                "type": output.type,
-                "format": output.format,
-                "files": {name: [ref.sha256, ref.bytes] for name, ref in output.files.items()},
-            }
-            for port, output in result.outputs.items()
-        },
+        "outputs": {port: output.plain() for port, output in result.outputs.items()},
         "scores": result.scores,
         "status": result.status,
         "components": result.components,
@@ -139,16 +143,8 @@ def _decoded(key: str, data: dict[str, Any]) -> Result:
         raise ValueError(f"format {data['format']} instead of {RESULT_FORMAT}")
     if data["key"] != key:
         raise ValueError(f"it belongs to the key {data['key'][:12]}")
-    outputs = {
-        port: Output(
-            output["type"],
-            output["format"],
-            {name: FileRef(*ref) for name, ref in output["files"].items()},
-        )
-        for port, output in data["outputs"].items()
-    }
     return Result(
-        outputs=outputs,
+        outputs={port: Output.of(output) for port, output in data["outputs"].items()},
         scores=data["scores"],
         status=data["status"],
         components=data["components"],
