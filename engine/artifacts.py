@@ -248,3 +248,27 @@ class Table(Artifact):
         )
         metrics, notes = tuple(data.pop("metrics")), tuple(data.pop("notes"))
         return cls(metrics=metrics, rows=rows, contrasts=contrasts, notes=notes, **data)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice(Artifact):
+    """Which candidate a `select` chose by validation."""
+
+    index: int
+    """Position among the candidates; the engine passes on all outputs of that one."""
+    axis: str
+    label: str
+    """Value of the axis that was chosen."""
+    means: Mapping[str, float] = field(default_factory=dict)
+    """Label -> mean of the score over the pool; a label that diverged is absent."""
+    edge: bool = False
+    """The choice is the grid's first or last value: a wider grid may hold a better one."""
+
+    def write(self, folder: Path) -> None:
+        """Write `choice.json`."""
+        _dump(folder, "choice.json", asdict(self))
+
+    @classmethod
+    def read(cls, files: Mapping[str, Path]) -> Self:
+        """Read `choice.json`."""
+        return cls(**_load(files, "choice.json"))
