@@ -1,0 +1,81 @@
+"""From the command line to the one verb that was asked for: no other verb is imported."""
+
+import contextlib
+import signal
+import sys
+from importlib import import_module
+from typing import NamedTuple
+
+import typer
+
+from pipelines.errors import MetaError, MissingFiles
+from pipelines.text import safe_text
+
+
+class Verb(NamedTuple):
+    """Where a verb is, and what it does in one line."""
+
+    module: str
+    help: str
+
+
+VERBS = {
+    "run": Verb("run", "Run a pipeline; what was computed before is not computed again."),
+    "check": Verb("pipeline", "Check a pipeline file; tell every fault with its place."),
+    "plan": Verb("pipeline", "Show what a run would do with each cell, and why."),
+    "status": Verb("runs", "Show where a run stands."),
+    "watch": Verb("watch", "Open the dashboard on a run, live or over."),
+    "show": Verb("show", "Show results: tables, scores, curves."),
+    "logs": Verb("runs", "Print what a cell printed."),
+    "stages": Verb("stages", "List the stage types, or describe one."),
+    "schema": Verb("schema", "Print the JSON Schema of pipeline files, for editors."),
+}
+
+
+def application(wanted: str = "") -> typer.Typer:
+    """The Typer application, with the code of the wanted verb and only the names of the others."""
+    app = typer.Typer(
+        name="meta",
+        help="Deep-learning experiments as a DAG in YAML: checked, cached, resumable.",
+        add_completion=False,
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    for name, verb in VERBS.items():
+        function = _not_loaded
+        if name == wanted:
+            function = getattr(import_module(f"meta_tui.cli.{verb.module}"), name)
+        app.command(name, help=verb.help)(function)
+    return app
+
+
+def _not_loaded() -> None:
+    """Stands for a verb that was not asked for."""
+
+
+def main() -> int:
+    """Run the command line of this process; returns, or exits with, its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot show a letter gets a question mark, not a traceback.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    # Ctrl-C ends a command that only reads at once, as a shell expects (130), without a traceback.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    wanted = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
+    try:
+        application(wanted)()
+    except MetaError as error:
+        return tell(error)
+    return 0
+
+
+def tell(error: MetaError) -> int:
+    """Write an error to stderr; returns its exit code."""
+    message = safe_text(str(error), lines=True)
+    hint = f"\n    hint: {safe_text(error.hint)}" if isinstance(error, MissingFiles) else ""
+    prefix = "" if hasattr(error, "problems") else "error: "
+    with contextlib.suppress(BrokenPipeError):
+        sys.stderr.write(f"{prefix}{message}{hint if hint.strip() != 'hint:' else ''}\n")
+    return error.exit_code

@@ -1,0 +1,18 @@
+"""What a command prints of a run that is over: its tables."""
+
+from engine.store import Store
+from meta_tui.cli.output import columns, say, signs
+from meta_tui.render.table import text
+from meta_tui.results import Missing, tables
+from meta_tui.view import RunView
+
+
+def say_tables(view: RunView, store: Store) -> None:
+    """Print the table of each `compare` cell, under its name."""
+    for cell, found in tables(view, store):
+        say("")
+        if isinstance(found, Missing):
+            say(found.reason)
+            continue
+        say(cell.name)
+        say(text(found, columns(), signs()))

@@ -1,0 +1,48 @@
+"""Options that several verbs take, and the request to the engine that they make."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+File = Annotated[Path, typer.Argument(help="The pipeline file.", show_default=False)]
+Targets = Annotated[
+    list[str] | None,
+    typer.Argument(help="Stages or cells to compute, with all they need.", show_default=False),
+]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="Set one of the file's params."),
+]
+Seed = Annotated[int | None, typer.Option("--seed", help="Root seed instead of the file's.")]
+Jobs = Annotated[int, typer.Option("-j", "--jobs", min=0, help="Cells at once; 0 chooses.")]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")]
+Stages = Annotated[
+    list[Path] | None,
+    typer.Option("--stages", metavar="FILE", help="A Python file with stage types of your own."),
+]
+Plain = Annotated[bool, typer.Option("--plain", help="Lines instead of the screen.")]
+Json = Annotated[bool, typer.Option("--json", help="Write JSON.")]
+From = Annotated[
+    list[str] | None,
+    typer.Option("--from", metavar="STAGE", help="Only this stage and what depends on it."),
+]
+Only = Annotated[
+    list[str] | None,
+    typer.Option("--only", metavar="STAGE", help="Run only this; what it needs must be cached."),
+]
+Until = Annotated[
+    list[str] | None,
+    typer.Option("--until", metavar="STAGE", help="Only this stage and what it needs."),
+]
+Force = Annotated[
+    list[str] | None,
+    typer.Option("--force", metavar="STAGE", help="Run this even where a result is there."),
+]
+Cache = Annotated[
+    str, typer.Option("--cache", metavar="MODE", help="use, refresh, off or require.")
+]
+Run = Annotated[str, typer.Option("--run", metavar="ID", help="The run; the latest by default.")]
+RunArgument = Annotated[
+    str, typer.Argument(metavar="[RUN]", help="The run; the latest by default.")
+]

@@ -1,0 +1,50 @@
+"""What commands write to the terminal or the pipe."""
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+from meta_tui.render.signs import ASCII, UNICODE, Signs
+
+
+def say(text: str) -> None:
+    """Write a line at once. When nobody reads any more, go on in silence."""
+    try:
+        sys.stdout.write(f"{text}\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Python would complain again when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def say_lines(lines: Iterable[str]) -> None:
+    """Write some lines."""
+    text = "\n".join(lines)
+    if text:
+        say(text)
+
+
+def say_json(value: Any) -> None:
+    """Write a value as one line of JSON."""
+    say(json.dumps(value, ensure_ascii=False, default=str))
+
+
+def columns() -> int:
+    """Width to write for: that of the terminal, 100 for a pipe; `COLUMNS` decides if it is set."""
+    return max(40, shutil.get_terminal_size((100, 24)).columns)
+
+
+def signs() -> Signs:
+    """Characters that the output can show."""
+    encoding = (sys.stdout.encoding or "ascii").lower().replace("-", "")
+    return UNICODE if encoding.startswith("utf") else ASCII
+
+
+def interactive() -> bool:
+    """Whether a dashboard can be shown: a real terminal at both ends, and not CI."""
+    if os.environ.get("TERM", "") in {"", "dumb"} or os.environ.get("CI"):
+        return False
+    return sys.stdin.isatty() and sys.stdout.isatty()

@@ -1,0 +1,86 @@
+"""`meta check` and `meta plan`: what can be said of a file before anything runs."""
+
+import typer
+
+from engine import session
+from meta_tui.cli import options
+from meta_tui.cli.output import say, say_json, say_lines
+from meta_tui.cli.requests import request
+from pipelines.errors import PipelineError, Problem
+
+
+def check(
+    file: options.File,
+    overrides: options.Set = None,
+    seed: options.Seed = None,
+    stages: options.Stages = None,
+    as_json: options.Json = False,
+) -> None:
+    asked = request(file, overrides=overrides, seed=seed, stages=stages)
+    try:
+        pipeline = session.load(asked)
+    except PipelineError as error:
+        if not as_json:
+            raise
+        say_json({"ok": False, "problems": [_problem(item) for item in error.problems]})
+        raise typer.Exit(error.exit_code) from error
+    if as_json:
+        problems = [_problem(item) for item in pipeline.warnings]
+        say_json({"ok": True, "cells": len(pipeline.cells), "problems": problems})
+        return
+    say_lines(item.render() for item in pipeline.warnings)
+    stage_count = len({cell.stage for cell in pipeline.cells})
+    warned = f", {len(pipeline.warnings)} warnings" if pipeline.warnings else ""
+    say(f"{file}: ok, {stage_count} stages, {len(pipeline.cells)} cells{warned}")
+
+
+def _problem(problem: Problem) -> dict[str, object]:
+    mark = problem.mark
+    return {
+        "severity": problem.severity,
+        "message": problem.message,
+        "hint": problem.hint,
+        "file": mark.file if mark else None,
+        "line": mark.line if mark else None,
+        "column": mark.column if mark else None,
+    }
+
+
+def plan(  # noqa: PLR0913 (Typer makes an option of each argument)
+    file: options.File,
+    targets: options.Targets = None,
+    *,
+    overrides: options.Set = None,
+    seed: options.Seed = None,
+    device: options.Device = "auto",
+    stages: options.Stages = None,
+    since: options.From = None,
+    only: options.Only = None,
+    until: options.Until = None,
+    force: options.Force = None,
+    cache: options.Cache = "",
+    as_json: options.Json = False,
+) -> None:
+    asked = request(
+        file,
+        overrides=overrides,
+        seed=seed,
+        device=device,
+        stages=stages,
+        targets=[*(targets or ()), *(until or ())],
+        since=since,
+        only=only,
+        force=force,
+        cache=cache,
+    )
+    pipeline, found = session.plan(asked)
+    if as_json:
+        for cell in found.cells:
+            say_json(
+                {"cell": cell.name, "state": cell.state, "why": cell.why, "key": cell.key or None}
+            )
+        return
+    say_lines(item.render() for item in pipeline.warnings)
+    say_lines(f"{cell.state:<8} {cell.name}  {cell.why}" for cell in found.cells)
+    counts = ", ".join(f"{count} {state}" for state, count in found.counts.items())
+    say(f"{len(found.cells)} cells: {counts or 'none'}")

@@ -1,0 +1,66 @@
+"""`meta run`."""
+
+from typing import Annotated
+
+import typer
+
+from engine import session
+from engine.request import Request
+from engine.store import Store
+from meta_tui.cli import options
+from meta_tui.cli.final import say_tables
+from meta_tui.cli.output import interactive, say
+from meta_tui.cli.printer import Printer
+from meta_tui.cli.requests import request
+from meta_tui.cli.screen import follow
+
+
+def run(  # noqa: PLR0913 (Typer makes an option of each argument)
+    file: options.File,
+    targets: options.Targets = None,
+    *,
+    overrides: options.Set = None,
+    seed: options.Seed = None,
+    jobs: options.Jobs = 0,
+    device: options.Device = "auto",
+    stages: options.Stages = None,
+    since: options.From = None,
+    only: options.Only = None,
+    until: options.Until = None,
+    force: options.Force = None,
+    cache: options.Cache = "",
+    checkpoint: Annotated[
+        float, typer.Option("--checkpoint", metavar="SECONDS", min=0, help="Time between saves.")
+    ] = 30.0,
+    plain: options.Plain = False,
+    as_json: options.Json = False,
+    detach: Annotated[bool, typer.Option("--detach", help="Start it and come back.")] = False,
+) -> None:
+    asked = request(
+        file,
+        overrides=overrides,
+        seed=seed,
+        jobs=jobs,
+        device=device,
+        stages=stages,
+        targets=[*(targets or ()), *(until or ())],
+        since=since,
+        only=only,
+        force=force,
+        cache=cache,
+        checkpoint=checkpoint,
+    )
+    if detach:
+        say(f"the run goes on: meta watch {session.start(asked).id}")
+    elif plain or as_json or not interactive():
+        raise typer.Exit(_foreground(asked, as_json=as_json))
+    else:
+        raise typer.Exit(follow(session.start(asked), asked.store))
+
+
+def _foreground(asked: Request, *, as_json: bool) -> int:
+    printer = Printer(as_json=as_json)
+    code = session.run(asked, printer)
+    if not as_json:
+        say_tables(printer.view, Store(asked.store, readonly=True))
+    return code

@@ -1,0 +1,71 @@
+"""What every screen has: a heading, a line of keys, and a word for a terminal that is too small."""
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.screen import Screen
+
+from meta_tui.dashboard.source import Source
+from meta_tui.dashboard.widgets.bar import Bar
+from meta_tui.render.progress import heading
+from meta_tui.render.spans import Line, Span, crop, line
+
+TOO_SMALL = "too small: make the terminal 60x18"
+
+
+class RunScreenBase(Screen[None]):
+    """A screen on one run. `redraw` shows the source as it stands."""
+
+    KEYS: ClassVar[str] = ""
+
+    def __init__(self, source: Source) -> None:
+        super().__init__()
+        self.source = source
+
+    def compose(self) -> ComposeResult:
+        """Heading, body, keys."""
+        yield Bar(id="heading")
+        yield from self.body()
+        yield Bar(id="keys")
+        small = Bar(id="small")
+        small.show([line(TOO_SMALL)])
+        yield small
+
+    def body(self) -> ComposeResult:
+        """The widgets between the heading and the keys."""
+        raise NotImplementedError
+
+    def on_mount(self) -> None:
+        """Show what is known."""
+        self.query_one("#keys", Bar).show([line(Span(self.KEYS, "dim"))])
+        self.redraw()
+
+    def on_screen_resume(self) -> None:
+        """Show what has changed while another screen was shown."""
+        self.redraw()
+
+    def on_resize(self) -> None:
+        """What is cut to the width is cut again."""
+        self.call_after_refresh(self.redraw)
+
+    def redraw(self) -> None:
+        """Show the source as it stands."""
+        source, columns = self.source, max(20, self.size.width - 2)
+        row = heading(source.view, source.time, columns, alive=source.alive)
+        self.query_one("#heading", Bar).show([self._told(columns) or crop(row, columns)])
+
+    def _told(self, columns: int) -> Line | None:
+        """What matters more than the heading."""
+        source = self.source
+        if source.gone:
+            text = f"run {source.folder.id}: its folder was deleted; q leaves"
+        elif source.stops and not source.view.over:
+            again = "ctrl+c again kills" if source.stops == 1 else "killing"
+            text = f"run {source.folder.id}: stopping after a checkpoint; {again}"
+        elif not source.alive and not source.view.over:
+            text = (
+                f"run {source.folder.id}: its runner is gone; the same command goes on from there"
+            )
+        else:
+            return None
+        return crop(line(Span(text, "warn")), columns)

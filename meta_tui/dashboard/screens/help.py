@@ -1,0 +1,35 @@
+"""The keys, over whatever screen was shown."""
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+TEXT = """\
+q          leave; the run goes on, `meta watch` comes back
+ctrl+c     stop the run after a checkpoint; again: kill it now
+1  2       run, results
+tab        next pane
+↑ ↓ j k    choose a stage or cell, scroll
+enter      show or hide the cells of a stage
+f          follow what runs
+g  G       first, last
+y          logarithmic scale of the curves, and back
+?          these keys; any key closes them
+
+✓ done  ≡ cached  ▶ running  · waiting
+✗ failed  ⊘ skipped  ‖ stopped"""
+
+
+class HelpScreen(ModalScreen[None]):
+    """Shows the keys until the next key."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q,question_mark,enter,space", "dismiss", "Close", id="help.close")
+    ]
+
+    def compose(self) -> ComposeResult:
+        """One box."""
+        yield Static(TEXT, markup=False, id="help")

@@ -1,0 +1,96 @@
+"""What the dashboard shows: the run's folder, read in small pieces, and the store's results."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from engine.artifacts import Table
+from engine.runs import RunFolder
+from engine.store import Store
+from meta_tui import results
+from meta_tui.curves import Curves
+from meta_tui.feed import Feed
+from meta_tui.results import Missing
+from meta_tui.summary import StageView, stages
+from meta_tui.view import CellView, RunView, State, stopped
+
+MOST_CURVES = 6
+"""Cells whose curves lie over each other: as many as there are colours."""
+_ALIVE_SECONDS = 1.0
+
+
+@dataclass(slots=True)
+class Source:
+    """A reader of one run; it changes nothing but by `stop`."""
+
+    folder: RunFolder
+    store: Store
+    now: Callable[[], float] = time.time
+    feed: Feed = field(init=False)
+    alive: bool = field(default=True, init=False)
+    gone: bool = field(default=False, init=False)
+    stops: int = field(default=0, init=False)
+    """How often the person asked to stop."""
+    log_y: bool = field(default=False, init=False)
+    _asked: float = field(default=float("-inf"), init=False)
+    _published: dict[int, Curves] = field(default_factory=dict, init=False)
+    _tables: dict[int, Table | Missing] = field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
+        self.feed = Feed(self.folder)
+
+    @property
+    def view(self) -> RunView:
+        """The run as far as it was read; without a runner nothing in it runs."""
+        found = self.feed.view
+        return found if self.alive or found.over else stopped(found, "its runner is gone")
+
+    @property
+    def time(self) -> float:
+        """The time to show: it stands still where there is no runner."""
+        return self.now() if self.alive else self.feed.view.latest
+
+    @property
+    def stages(self) -> tuple[StageView, ...]:
+        """The view by stages."""
+        return stages(self.view)
+
+    def poll(self) -> bool:
+        """Read what is new, for at most 50 ms; whether there was anything."""
+        before = (self.alive, self.gone)
+        if not self.view.over and self.now() - self._asked >= _ALIVE_SECONDS:
+            self._asked = self.now()
+            self.gone = self.feed.gone()
+            self.alive = not self.gone and self.folder.alive()
+        return self.feed.poll() or before != (self.alive, self.gone)
+
+    def stop(self) -> None:
+        """Ask the runner to stop after checkpoints; asked again, to kill what runs."""
+        if self.view.over or not self.alive:
+            return
+        self.folder.request_stop(kill=self.stops > 0)
+        self.stops += 1
+
+    def curves(self, cells: Sequence[CellView]) -> list[tuple[CellView, Curves]]:
+        """Curves of some of the cells, those that run first."""
+        ran = [cell for cell in cells if cell.state is not State.WAITING]
+        ran.sort(key=lambda cell: (cell.state is not State.RUNNING, cell.ordinal))
+        return [(cell, self._curves(cell)) for cell in ran[:MOST_CURVES]]
+
+    def _curves(self, cell: CellView) -> Curves:
+        if cell.state is not State.CACHED:
+            self.feed.poll_metrics(cell.ordinal, 0.01)
+            return self.view.cells[cell.ordinal].curves
+        if cell.ordinal not in self._published:
+            self._published[cell.ordinal] = results.curves(cell, self.store)
+        return self._published[cell.ordinal]
+
+    def tables(self) -> list[tuple[CellView, Table | Missing]]:
+        """Tables of the `compare` cells that are over; each is read once."""
+        for cell in self.view.cells:
+            wanted = cell.type == "compare" and cell.key and cell.state.over
+            if wanted and cell.ordinal not in self._tables:
+                found = results.artifact(cell, self.store)
+                if isinstance(found, Table | Missing):
+                    self._tables[cell.ordinal] = found
+        return [(self.view.cells[ordinal], found) for ordinal, found in self._tables.items()]

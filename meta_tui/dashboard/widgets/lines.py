@@ -1,0 +1,53 @@
+"""A scrolling pane of lines: one widget however many lines there are."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.geometry import Size
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from meta_tui.dashboard.palette import strip
+from meta_tui.render.spans import Line
+from pipelines.text import width
+
+
+class Lines(ScrollView, can_focus=True):
+    """Shows lines of spans; draws only those on the screen."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j", "scroll_down", "Down", show=False, id="lines.down"),
+        Binding("k", "scroll_up", "Up", show=False, id="lines.up"),
+        Binding("g", "scroll_home", "Top", show=False, id="lines.home"),
+        Binding("G", "scroll_end", "Bottom", show=False, id="lines.end"),
+    ]
+
+    def __init__(self, *, id: str) -> None:  # noqa: A002 (Textual's name for it)
+        super().__init__(id=id)
+        self._rows: list[Line] = []
+        self.marked: int | None = None
+        """Row of the cursor, where the pane has one."""
+
+    def show(self, rows: Sequence[Line], marked: int | None = None) -> None:
+        """Show these lines; nothing is drawn when they are those shown already."""
+        if (marked, list(rows)) == (self.marked, self._rows):
+            return
+        self._rows, self.marked = list(rows), marked
+        widest = max((sum(width(span.text) for span in row) for row in self._rows), default=0)
+        self.virtual_size = Size(widest, len(self._rows))
+        self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        """One row of the screen."""
+        left, top = self.scroll_offset
+        index = top + y
+        under = self.rich_style
+        if index >= len(self._rows):
+            return Strip.blank(self.size.width, under)
+        if index == self.marked:
+            under = self.get_component_rich_style("lines--cursor")
+        row = strip(self._rows[index], under)
+        return row.crop_extend(left, left + self.size.width, under)
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"lines--cursor"}

@@ -1,0 +1,104 @@
+"""Reads a run's folder as it grows: new events into the view, metrics and log lines on demand.
+
+One `poll` reads in small chunks until nothing is new or its time is over, so that a screen paints
+before everything is loaded. A torn line is kept for the next poll by the tail; a line that is no
+event is dropped. The folder may vanish at any time.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from engine.events import Event, RunStarted, decode, decode_batch
+from engine.journal import Tail
+from engine.runs import RunFolder
+from meta_tui.view import RunView, fold, fold_batch
+from pipelines.text import safe_text
+
+_CHUNK_BYTES = 1 << 17
+_LOG_LINES, _LOG_COLUMNS = 2000, 4000
+_NOT_AN_EVENT = (ValueError, TypeError, KeyError, AttributeError)
+"""What decoding and folding raise on a line whose bytes were damaged."""
+
+
+@dataclass(slots=True)
+class Feed:
+    """The reader of one run. `view` is what is known so far."""
+
+    folder: RunFolder
+    clock: Callable[[], float] = time.monotonic
+    listen: Callable[[RunView, Event], None] | None = None
+    """Called with the view after each event, and the event."""
+    view: RunView = field(default_factory=RunView, init=False)
+    dropped: int = field(default=0, init=False)
+    """Lines that were no events: a damaged journal is told, not hidden."""
+    _events: Tail = field(init=False)
+    _metrics: dict[int, Tail] = field(default_factory=dict, init=False)
+    _logs: dict[int, Tail] = field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
+        self._events = Tail(self.folder.events)
+
+    def gone(self) -> bool:
+        """The run's folder was deleted."""
+        return not self.folder.path.is_dir()
+
+    def poll(self, budget_seconds: float = 0.05) -> bool:
+        """Read new events; whether there were any."""
+        until = self.clock() + budget_seconds
+        changed = False
+        while lines := self._events.read(_CHUNK_BYTES):
+            changed = True
+            for line in lines:
+                self._event(line)
+            if self.clock() >= until:
+                break
+        return changed
+
+    def poll_metrics(self, ordinal: int, budget_seconds: float = 0.05) -> bool:
+        """Read new points of one cell; whether there were any."""
+        tail = self._metrics.setdefault(ordinal, Tail(self.folder.metrics(ordinal)))
+        until = self.clock() + budget_seconds
+        changed = False
+        while lines := tail.read(_CHUNK_BYTES):
+            changed = True
+            for line in lines:
+                self._batch(ordinal, line)
+            if self.clock() >= until:
+                break
+        return changed
+
+    def poll_log(self, ordinal: int) -> list[str]:
+        """New lines of a cell's log, safe to show; of a burst only the end."""
+        tail = self._logs.setdefault(ordinal, Tail(self.folder.log(ordinal)))
+        lines = tail.read()
+        return [safe_text(_last_shown(line), limit=_LOG_COLUMNS) for line in lines[-_LOG_LINES:]]
+
+    def rewind_log(self, ordinal: int) -> None:
+        """Let the next `poll_log` of the cell begin at the start."""
+        self._logs.pop(ordinal, None)
+
+    def _event(self, line: bytes) -> None:
+        try:
+            event = decode(line)
+            repeated = isinstance(event, RunStarted) and self.view.started is not None
+            if event is None or repeated:
+                return
+            self.view = fold(self.view, event)
+        except _NOT_AN_EVENT:
+            self.dropped += 1
+            return
+        if self.listen is not None:
+            self.listen(self.view, event)
+
+    def _batch(self, ordinal: int, line: bytes) -> None:
+        try:
+            self.view = fold_batch(self.view, ordinal, decode_batch(line))
+        except _NOT_AN_EVENT:
+            self.dropped += 1
+
+
+def _last_shown(line: bytes) -> str:
+    """What a terminal would show of a line that a progress bar wrote over with returns."""
+    text = line.decode("utf-8", "replace").rstrip("\r")
+    return text.rpartition("\r")[2].expandtabs(4)

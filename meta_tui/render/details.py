@@ -1,0 +1,55 @@
+"""What is known of one stage or cell, in a few lines over its curves."""
+
+from meta_tui.plain import scores_text
+from meta_tui.render.numbers import duration, number, seconds_short
+from meta_tui.render.progress import bar
+from meta_tui.render.signs import UNICODE, Signs, state_span
+from meta_tui.render.spans import Line, Span, line, wrap
+from meta_tui.summary import StageView, counts_line
+from meta_tui.view import CellView, RunView, State
+
+
+def stage_details(stage: StageView, columns: int, signs: Signs = UNICODE) -> list[Line]:
+    """Name, type and counts of a stage; the first failure in it."""
+    head = line(Span(stage.name, "strong"), f"  {stage.type}  ", state_span(stage.state, signs))
+    lines = [head, line(Span(counts_line(stage.counts), "dim"))]
+    failed = next((cell for cell in stage.cells if cell.state is State.FAILED), None)
+    if failed is not None:
+        lines += [
+            line(Span(part, "bad")) for part in wrap(f"{failed.name}: {failed.error}", columns)
+        ]
+    return lines
+
+
+def cell_details(
+    view: RunView, cell: CellView, now: float, columns: int, signs: Signs = UNICODE
+) -> list[Line]:
+    """Name, state, progress, why it runs or failed, and its final scores."""
+    lines: list[Line] = [line(Span(part, "strong")) for part in wrap(cell.name, columns)]
+    lines.append(
+        line(state_span(cell.state, signs), f"  {cell.type}  {_progress(cell, now, signs)}")
+    )
+    if cell.why:
+        lines += [line(Span(part, "dim")) for part in wrap(f"why: {cell.why}", columns)]
+    if cell.error:
+        lines += [line(Span(part, "bad")) for part in wrap(cell.error, columns)]
+    if cell.scores:
+        lines += [line(part) for part in wrap(scores_text(cell.scores).strip(), columns)]
+    notes = [note.text for note in view.notes if note.cell == cell.ordinal][-2:]
+    for note in notes:
+        lines += [line(Span(part, "warn")) for part in wrap(f"note: {note}", columns)]
+    return lines
+
+
+def _progress(cell: CellView, now: float, signs: Signs) -> str:
+    if cell.state is not State.RUNNING:
+        return seconds_short(cell.seconds) if cell.seconds else ""
+    spent = max(0.0, now - (cell.started or now))
+    if cell.fraction is None:
+        return duration(spent)
+    made = cell.step - cell.resumed
+    pace = f"  {number(made / spent, 3)} steps/s" if made > 0 and spent > 0 else ""
+    left = f"  ETA {duration((cell.total - cell.step) * spent / made)}" if made > 0 else ""
+    loop = f" {cell.loop}" if cell.loop else ""
+    drawn = bar(cell.fraction, 10, signs)
+    return f"{drawn} {cell.fraction:.0%}  step {cell.step}/{cell.total}{loop}{pace}{left}"

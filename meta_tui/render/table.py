@@ -1,0 +1,143 @@
+"""A comparison as text: means with half-widths and n, bars, contrasts with verdicts, notes.
+
+What is not known is said: `n/a` where a metric does not apply, a dash where all runs of a row were
+lost, `(n=1)` and "n=1, no interval" where there is nothing to span.
+"""
+
+from collections.abc import Sequence
+
+from engine.artifacts import Interval, Row, Table
+from meta_tui.render.intervals import interval_bar, ruler, scale
+from meta_tui.render.numbers import ABSENT, metric
+from meta_tui.render.scatter import scatter
+from meta_tui.render.signs import UNICODE, Signs
+from meta_tui.render.spans import Line, Span, fit, line, plain, right, wrap
+from meta_tui.render.verdicts import contrasts
+from pipelines.text import safe_text, width
+
+_GAP = 2
+_LABEL_LEAST, _LABEL_MOST = 16, 48
+_BAR = 24
+
+
+def table(shown: Table, columns: int, signs: Signs = UNICODE) -> list[Line]:
+    """The whole table in at most so many columns: rows, contrasts, plot, notes."""
+    lines = _rows(shown, columns, signs)
+    if shown.contrasts:
+        lines += [(), *contrasts(shown.contrasts, columns)]
+    if shown.plot:
+        lines += [(), *scatter(shown.plot, columns, signs)]
+    remarks = _remarks(shown)
+    if remarks:
+        lines.append(())
+    for remark in remarks:
+        lines += [line(Span(part, "dim")) for part in wrap(safe_text(remark), columns)]
+    return lines
+
+
+def text(shown: Table, columns: int, signs: Signs = UNICODE) -> str:
+    """The table as bare text."""
+    return plain(table(shown, columns, signs))
+
+
+def cell_text(interval: Interval | None, common_n: int) -> str:
+    """`0.880 ± 0.021`, and `(n=4)` where n is not that of the rest of the table."""
+    if interval is None:
+        return "n/a"
+    if interval.mean is None:
+        return ABSENT
+    shown = metric(interval.mean)
+    if interval.low is not None and interval.high is not None:
+        shown += f" ± {metric((interval.high - interval.low) / 2)}"
+    if interval.n != common_n:
+        shown += f" (n={interval.n})"
+    return shown
+
+
+def _rows(shown: Table, columns: int, signs: Signs) -> list[Line]:
+    n = common_n(shown.rows)
+    labels = [_label(row, shown.baseline) for row in shown.rows]
+    cells = {
+        name: [cell_text(row.values.get(name), n) for row in shown.rows] for name in shown.metrics
+    }
+    widths = {
+        name: max([width(safe_text(name)), *(width(text) for text in texts)])
+        for name, texts in cells.items()
+    }
+    wanted = max([len("method"), *(width(label) for label in labels)])
+    groups = _groups(widths, columns - max(_LABEL_LEAST, min(wanted, _LABEL_MOST)) - _GAP)
+    lines: list[Line] = []
+    for group in groups:
+        used = sum(widths[name] + _GAP for name in group)
+        label_width = max(_LABEL_LEAST, min(wanted, columns - used))
+        bars = len(groups) == 1 and columns - used - label_width >= _BAR + _GAP
+        lines += [()] if lines else []
+        lines.append(_head(shown, group, widths, label_width, bars=bars))
+        for index, row in enumerate(shown.rows):
+            texts = [" " * _GAP + right(cells[name][index], widths[name]) for name in group]
+            spans = [Span(fit(labels[index], label_width)), Span("".join(texts))]
+            bar = _bar(shown, row, signs) if bars else ()
+            lines.append((*spans, *bar))
+    return lines
+
+
+def _head(
+    shown: Table, group: Sequence[str], widths: dict[str, int], label_width: int, *, bars: bool
+) -> Line:
+    names = "".join(" " * _GAP + right(safe_text(name), widths[name]) for name in group)
+    ends = scale([row.values.get(shown.metrics[0]) for row in shown.rows]) if bars else None
+    over = " " * _GAP + ruler(*ends, _BAR) if ends else ""
+    return line(Span(fit("method", label_width) + names + over, "strong"))
+
+
+def _bar(shown: Table, row: Row, signs: Signs) -> Line:
+    first = shown.metrics[0]
+    ends = scale([other.values.get(first) for other in shown.rows])
+    if ends is None:
+        return ()
+    return (Span(" " * _GAP), *interval_bar(row.values.get(first), *ends, _BAR, signs))
+
+
+def _groups(widths: dict[str, int], room: int) -> list[list[str]]:
+    """Metrics side by side as far as there is room; the rest goes into further blocks below."""
+    groups: list[list[str]] = [[]]
+    used = 0
+    for name, size in widths.items():
+        if groups[-1] and used + size + _GAP > room:
+            groups.append([])
+            used = 0
+        groups[-1].append(name)
+        used += size + _GAP
+    return groups
+
+
+def _label(row: Row, baseline: str) -> str:
+    label = safe_text(row.label)
+    if row.chosen:
+        label += f" [{', '.join(f'{axis}={value}' for axis, value in row.chosen.items())}]"
+    return f"{safe_text(label)} [baseline]" if row.label == baseline else safe_text(label)
+
+
+def common_n(rows: Sequence[Row]) -> int:
+    """The n that most intervals have; it is told once, and beside a value only where it differs."""
+    counts: dict[int, int] = {}
+    for row in rows:
+        for interval in row.values.values():
+            counts[interval.n] = counts.get(interval.n, 0) + 1
+    return max(counts, key=lambda n: (counts[n], n), default=0)
+
+
+def _remarks(shown: Table) -> list[str]:
+    remarks = []
+    n = common_n(shown.rows)
+    intervals = [interval for row in shown.rows for interval in row.values.values()]
+    if shown.spans and n > 1:
+        remarks.append(shown.spans if "n=" in shown.spans else f"{shown.spans} (n={n})")
+    if any(interval.n == 1 for interval in intervals):
+        remarks.append("n=1, no interval")
+    for row in shown.rows:
+        dropped = max((interval.dropped for interval in row.values.values()), default=0)
+        if dropped:
+            remarks.append(f"{row.label}: {dropped} diverged or missing, not in the mean")
+        remarks += [f"{row.label}: {note}" for note in row.notes]
+    return list(dict.fromkeys([*remarks, *shown.notes]))

@@ -1,0 +1,78 @@
+"""Results of a run's cells as a screen needs them: tables, scores, published curves.
+
+Reads the store and changes nothing. A result that is not there any more is told, not raised.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import isfinite
+
+from engine.artifacts import Scores, Table
+from engine.store import Result, Store
+from meta_tui.curves import Curve, Curves
+from meta_tui.view import CellView, RunView
+from pipelines.errors import MetaError
+from pipelines.text import safe_text
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A result that cannot be shown, and why."""
+
+    reason: str
+
+
+def tables(view: RunView, store: Store) -> Iterator[tuple[CellView, Table | Missing]]:
+    """The tables of the run's `compare` cells that have a result, in the order of the file."""
+    for cell in view.cells:
+        if cell.key and cell.type == "compare" and cell.state.over:
+            found = artifact(cell, store)
+            if isinstance(found, Table | Missing):
+                yield cell, found
+
+
+def result(cell: CellView, store: Store) -> Result | Missing:
+    """The result of a cell."""
+    if not cell.key:
+        return Missing(f"{cell.name} has no result in this run: it is {cell.state.value}")
+    found = store.result(cell.key)
+    if isinstance(found, Result):
+        return found
+    return Missing(f"{cell.name}: {found.reason}; `meta run` computes it again")
+
+
+def artifact(cell: CellView, store: Store) -> Table | Scores | Missing | None:
+    """What of a cell's result can be shown as text: its table, else its scores, else None."""
+    found = result(cell, store)
+    if isinstance(found, Missing):
+        return found
+    kinds: tuple[type[Table] | type[Scores], ...] = (Table, Scores)
+    for kind in kinds:
+        for output in found.outputs.values():
+            if output.type == kind.__name__:
+                try:
+                    return kind.read(store.files(output))
+                except (MetaError, OSError, ValueError, KeyError, TypeError) as error:
+                    return Missing(f"{cell.name}: {safe_text(str(error))}")
+    return None
+
+
+def curves(cell: CellView, store: Store) -> Curves:
+    """The published curves of a finished or cached cell; empty where it reported none."""
+    found = result(cell, store)
+    if isinstance(found, Missing) or found.curves is None:
+        return {}
+    try:
+        data = json.loads(store.read_object(found.curves.sha256))
+    except (MetaError, OSError, ValueError):
+        return {}  # The curves are an ornament of the result: the numbers are shown without them.
+    loaded: Curves = {}
+    for loop, series in data.items():
+        for name, points in series.items():
+            key = (safe_text(loop, limit=100), safe_text(name, limit=100))
+            curve = loaded[key] = Curve(*key)
+            for step, value in points:
+                if value is not None and isfinite(value):
+                    curve.add(step, value)
+    return loaded

@@ -1,0 +1,166 @@
+"""What a screen shows of a run: a pure fold of its events, tested without a screen.
+
+A view is immutable but for its curves: points only ever arrive at their end, so they grow in
+place and a view shares them with the view that it was folded from. Every string in a view is
+safe to show.
+"""
+
+from dataclasses import replace
+
+from engine.events import (
+    CellCached,
+    CellCheckpointed,
+    CellFailed,
+    CellFinished,
+    CellInterrupted,
+    CellSkipped,
+    CellStarted,
+    CellWaiting,
+    Event,
+    MetricBatch,
+    Note,
+    RunEnded,
+    RunStarted,
+)
+from meta_tui.curves import extend
+from meta_tui.snapshot import CellView, NoteView, RunView, State
+from pipelines.text import safe_text
+
+
+__all__ = ["CellView", "NoteView", "RunView", "State", "fold", "fold_batch", "stopped"]
+
+
+def fold(view: RunView, event: Event) -> RunView:
+    """The view after one more event. An event that makes no sense here changes nothing."""
+    match event:
+        case RunStarted():
+            return _started(event)
+        case RunEnded():
+            reason = safe_text(event.reason)
+            view = stopped(view, "the run ended")
+            return replace(view, code=event.code, seconds=event.seconds, reason=reason)
+        case Note():
+            note = NoteView(event.time, safe_text(event.text), event.cell)
+            return replace(view, notes=(*view.notes, note))
+    ordinal = getattr(event, "cell", None)
+    if not isinstance(ordinal, int) or not 0 <= ordinal < len(view.cells):
+        return view
+    view = _with(view, _cell(view, view.cells[ordinal], event))
+    return replace(view, latest=max(view.latest, event.time))
+
+
+def stopped(view: RunView, why: str) -> RunView:
+    """The view of a run that has no runner any more: what ran does not run."""
+    cells = tuple(
+        replace(cell, state=State.STOPPED, why=why) if cell.state is State.RUNNING else cell
+        for cell in view.cells
+    )
+    return replace(view, cells=cells)
+
+
+def fold_batch(view: RunView, ordinal: int, batch: MetricBatch) -> RunView:
+    """The view after some points of a running cell (see `curves.extend`)."""
+    if not 0 <= ordinal < len(view.cells):
+        return view
+    cell = view.cells[ordinal]
+    loop = safe_text(batch.loop, limit=100)
+    extend(cell.curves, batch, cell.step if cell.loop == loop else 0)
+    if (cell.loop, cell.step, cell.total) == (loop, batch.step, batch.total):
+        return view
+    return _with(view, replace(cell, loop=loop, step=batch.step, total=batch.total))
+
+
+def _started(event: RunStarted) -> RunView:
+    cells = tuple(
+        CellView(
+            ordinal=ordinal,
+            name=safe_text(info.name, limit=300),
+            stage=safe_text(info.stage, limit=100),
+            type=safe_text(info.type, limit=100),
+            axes={
+                safe_text(axis, limit=100): safe_text(label, limit=100)
+                for axis, label in info.axes.items()
+            },
+            needs=info.needs,
+        )
+        for ordinal, info in enumerate(event.cells)
+    )
+    return RunView(
+        run=safe_text(event.run, limit=100),
+        name=safe_text(event.name, limit=100),
+        device=safe_text(event.device, limit=100),
+        host=safe_text(event.host, limit=100),
+        continues=safe_text(event.continues, limit=100),
+        started=event.time,
+        latest=event.time,
+        cells=cells,
+    )
+
+
+def _with(view: RunView, cell: CellView) -> RunView:
+    cells = (*view.cells[: cell.ordinal], cell, *view.cells[cell.ordinal + 1 :])
+    if cell.state is not State.RUNNING or view.cells[cell.ordinal].state is State.RUNNING:
+        return replace(view, cells=cells)
+    running = sum(other.state is State.RUNNING for other in cells)
+    return replace(view, cells=cells, busiest=max(view.busiest, running))
+
+
+def _cell(view: RunView, cell: CellView, event: Event) -> CellView:
+    match event:
+        case CellStarted():
+            return _began(cell, event)
+        case CellWaiting():
+            why = f"waiting for {safe_text(event.owner, limit=200)}"
+            return replace(cell, state=State.WAITING, why=why)
+        case CellCheckpointed():
+            return replace(cell, checkpoint=event.step)
+        case CellCached():
+            same = event.same_as
+            known = same is not None and 0 <= same < len(view.cells)
+            why = f"same as {view.cells[same].name}" if same is not None and known else "unchanged"
+            key = safe_text(event.key, limit=100)
+            return replace(cell, state=State.CACHED, key=key, same_as=same, why=why)
+        case _:
+            return _ended(view, cell, event)
+
+
+def _began(cell: CellView, event: CellStarted) -> CellView:
+    if event.step == 0:
+        cell.curves.clear()
+    return replace(
+        cell,
+        state=State.RUNNING,
+        key=safe_text(event.key, limit=100),
+        why=safe_text(event.why, limit=500),
+        started=event.time,
+        step=event.step,
+        resumed=event.step,
+        total=0,
+        error="",
+        traceback=(),
+    )
+
+
+def _ended(view: RunView, cell: CellView, event: Event) -> CellView:
+    match event:
+        case CellFinished():
+            return replace(
+                cell,
+                state=State.DONE,
+                key=safe_text(event.key, limit=100),
+                seconds=event.seconds,
+                scores={safe_text(name, limit=100): value for name, value in event.scores.items()},
+                diverged=event.status == "diverged",
+            )
+        case CellFailed():
+            traceback = tuple(safe_text(event.traceback, lines=True).expandtabs(4).splitlines())
+            error = safe_text(event.error)
+            return replace(cell, state=State.FAILED, error=error, traceback=traceback)
+        case CellSkipped():
+            known = 0 <= event.culprit < len(view.cells)
+            why = f"{view.cells[event.culprit].name} failed" if known else "an input failed"
+            return replace(cell, state=State.SKIPPED, why=why)
+        case CellInterrupted():
+            return replace(cell, state=State.STOPPED, step=event.step)
+        case _:
+            return cell
