@@ -1,80 +1,221 @@
 """Blocks of a file + a catalogue of stage types -> Pipeline: cells in order, or every problem."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path as Folder
+from typing import Any
 
-from pipelines.errors import Problem
-from pipelines.stage import Facts, Params, Source, Stage
+from pipelines import source
+from pipelines.axes import SEED, Row
+from pipelines.cells import Cell, Pipeline, Wire
+from pipelines.expand import Expansion, Limits
+from pipelines.feeds import Feed, Feeds, Made
+from pipelines.meaning import Meaning
+from pipelines.order import ordered
+from pipelines.overrides import replaced
+from pipelines.references import Wanted, check_ports, missing, read_from
+from pipelines.report import Report
+from pipelines.schema import Block, File, read_block, read_file
+from pipelines.stage import Artifact, Stage
+from pipelines.text import listed, shown, suggestion
+from pipelines.values import Draft, Valuation, mentions
+
+__all__ = ["Cell", "Pipeline", "Wire", "check"]
+
+Stages = Mapping[str, Stage[..., Any]]
+
+
+def check(
+    text: bytes | str,
+    *,
+    file: str,
+    folder: Folder,
+    stages: Stages,
+    overrides: Sequence[str] = (),
+    seed: int | None = None,
+) -> Pipeline:
+    """Check a pipeline file's text to the last word.
+
+    Args:
+        text: what the file holds.
+        file: how places name it.
+        folder: where it lies; relative paths in it start there.
+        stages: the catalogue. Only the types that the file uses are looked up; names are iterated
+            only to suggest one.
+        overrides: `--set` options, as `a.b=1`.
+        seed: root seed in place of the file's.
+
+    Raises:
+        PipelineError: all that is wrong, in file order.
+    """
+    document = source.parse(text, file)
+    report = Report(document)
+    read = read_file(report)
+    if read is None:
+        report.stop()
+        raise AssertionError("a file that cannot be checked further has a problem")
+    header, raw = read
+    params = replaced(header.params or {}, overrides, report)
+    checker = Checker(header, params, folder, report)
+    cells = checker.cells(raw, stages)
+    report.stop()
+    for name in checker.valuation.unused():
+        report.warn(("params", name), f"nobody uses `params.{shown(name)}`", key=True)
+    return Pipeline(
+        name=header.name,
+        description=header.description,
+        seed=header.seed if seed is None else seed,
+        cells=tuple(cells),
+        types=checker.types,
+        folder=folder,
+        text=document.text,
+        warnings=report.warnings,
+    )
 
 
 @dataclass(frozen=True, slots=True)
-class Wire:
-    """One connection: an output of an earlier cell."""
+class Parsed:
+    """A block whose shape is known, and what its `from` refers to."""
 
-    cell: int
-    """Ordinal of the cell that makes it."""
-    output: str
-    """Name of the output port."""
-    source: Source
-    """The label that a many-valued port hands to the function."""
+    block: Block
+    suspect: bool
+    wanted: list[Wanted]
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """One expanded instance of a stage of the file."""
+class Checker:
+    """Goes through the blocks of one file in topological order and makes their cells."""
 
-    ordinal: int
-    """Position in `Pipeline.cells`, which is a topological order."""
-    stage: str
-    """Name of the block in the file."""
-    type: str
-    """Name of the stage type."""
-    axes: Mapping[str, str]
-    """Axis -> label, in the order in which they are written in the cell's name."""
-    params: Params
-    """Validated parameters with every substitution and axis applied, defaults included."""
-    seed: int | None
-    """Value of the seed axis, 0 where there is none; None for a type that does not draw."""
-    inputs: Mapping[str, tuple[Wire, ...]]
-    """Input port -> its connections; an unconnected port is absent."""
-    facts: Mapping[str, Facts]
-    """What is known of each output port."""
-    threads: int = 1
-    cache: str = "use"
-    """use | refresh | off | require"""
+    def __init__(
+        self, header: File, params: Mapping[str, Any], folder: Folder, report: Report
+    ) -> None:
+        self.header = header
+        self.report = report
+        self.valuation = Valuation(report, params)
+        self.meaning = Meaning(report, folder)
+        self.types: dict[str, Stage[..., Any]] = {}
+        self.made: dict[str, Made] = {}
+        self.done: list[Cell] = []
 
-    @property
-    def name(self) -> str:
-        """`tuned@head=zero@replay=0.1@seed=3`."""
-        return str(Source(self.stage, self.axes))
+    def cells(self, raw: Mapping[str, Any], stages: Stages) -> list[Cell]:
+        """The cells of all blocks that are right; every fault is reported."""
+        parsed: dict[str, Parsed] = {}
+        for name, block in raw.items():
+            shape, suspect = read_block(name, block, self.report)
+            if shape is not None:
+                wanted = read_from(name, shape, raw, self.report)
+                parsed[name] = Parsed(shape, suspect, wanted)
+        for name in self._order(parsed):
+            self._block(name, parsed[name], stages)
+        return self.done
 
-    @property
-    def needs(self) -> frozenset[int]:
-        """Ordinals of the cells whose outputs it reads."""
-        return frozenset(wire.cell for wires in self.inputs.values() for wire in wires)
+    def _order(self, parsed: Mapping[str, Parsed]) -> list[str]:
+        """Names of blocks, each after all it reads; those in a circle are reported."""
+        needs = {
+            name: {ref.stage for each in block.wanted for ref in each.references} & parsed.keys()
+            for name, block in parsed.items()
+        }
+        order, circles = ordered(needs)
+        for circle in circles:
+            shape = " → ".join(circle)
+            path = ("stages", circle[0], "from")
+            self.report.error(path, f"stages feed each other in a circle: {shape}", key=True)
+        inside = {name for circle in circles for name in circle}
+        return [*order, *(name for name in parsed if name in inside)]
+
+    def _block(self, name: str, parsed: Parsed, stages: Stages) -> None:
+        """Check one block, and make its cells where all that it needs is right."""
+        kind = self._kind(name, parsed.block, stages)
+        if kind is None:
+            return
+        draft = Draft(name, parsed.block, kind, parsed.suspect)
+        draft.uses_seed = mentions((parsed.block.with_, parsed.block.resources), "$seed")
+        wanted = check_ports(name, kind, parsed.wanted, self.report)
+        complete = len(wanted) == len(parsed.block.from_ or {})
+        if not parsed.suspect and missing(name, kind, parsed.block, self.report):
+            complete = False
+        feeds = Feeds(draft, self.report, self.made)
+        complete = feeds.read(wanted) and complete
+        if not self.valuation.axes(draft):
+            return
+        rows = self._rows(draft, feeds) if complete and not parsed.suspect else None
+        if rows is None:
+            self.valuation.alone(draft, self.header.max_cells)
+            return
+        self.meaning.doubt(draft, (ref.stage for each in wanted for ref in each.references))
+        self._make(draft, rows[0], rows[1])
+
+    def _kind(self, name: str, block: Block, stages: Stages) -> Stage[..., Any] | None:
+        if block.uses not in self.types:
+            try:
+                self.types[block.uses] = stages[block.uses]
+            except KeyError:
+                hint = suggestion(block.uses, stages, "stage types")
+                message = f"there is no stage type `{shown(block.uses)}`"
+                self.report.error(("stages", name, "uses"), message, hint)
+                return None
+        return self.types[block.uses]
+
+    def _rows(self, draft: Draft, feeds: Feeds) -> tuple[list[Row], Expansion] | None:
+        if draft.kind.mirrors is not None and not self._mirror(draft, feeds):
+            return None
+        expansion = Expansion(draft, feeds.found, self.report)
+        left = self.header.max_cells - len(self.done)
+        rows = expansion.rows(Limits(self.header.seeds, left))
+        return None if rows is None else (rows, expansion)
+
+    def _mirror(self, draft: Draft, feeds: Feeds) -> bool:
+        """Reduce the candidates' axes as the parameters `over` and `pool` say."""
+        labels = {name: next(iter(axis.values)) for name, axis in draft.own.items()}
+        for name in ("over", "pool"):
+            if name in draft.own:
+                path = (*draft.path, "matrix", name)
+                self.report.error(path, f"`{name}` cannot be an axis", key=True)
+                return False
+        values = self.valuation.values(draft, labels, 0)
+        if values is None:
+            return False
+        chosen: Any = values.params
+        return feeds.mirror(chosen.over, chosen.pool)
+
+    def _outputs(self, draft: Draft, feeds: Sequence[Feed]) -> Mapping[str, type[Artifact]] | None:
+        """Output ports of a block: those of its candidates for a type that mirrors them."""
+        if draft.kind.mirrors is None:
+            return draft.kind.outputs
+        feed = next(feed for feed in feeds if feed.port.name == draft.kind.mirrors)
+        found = [self.made[stage].outputs for stage in feed.stages]
+        if all(outputs == found[0] for outputs in found):
+            return found[0]
+        message = f"the candidates of `{draft.name}` have different outputs: {listed(feed.sources)}"
+        self.report.error(feed.path, message, "choose among cells of one stage type", key=True)
+        return None
+
+    def _make(self, draft: Draft, rows: Sequence[Row], expansion: Expansion) -> None:
+        """Make a block's cells, if all their parameters are right."""
+        outputs = self._outputs(draft, expansion.feeds)
+        valued = [self.valuation.values(draft, row.axes, _seed(row)) for row in rows]
+        if outputs is None or None in valued:
+            return
+        first = len(self.done)
+        for row, values in zip(rows, valued, strict=True):
+            if values is None:
+                continue
+            self.meaning.files(draft, values.params)
+            facts = self.meaning.facts(draft, values, row, self.done, outputs)
+            cell = Cell(
+                ordinal=len(self.done),
+                stage=draft.name,
+                type=draft.block.uses,
+                axes=row.axes,
+                params=values.params,
+                seed=_seed(row) if draft.kind.draws else None,
+                inputs=row.wires,
+                facts=facts,
+                threads=values.threads,
+                cache=draft.block.cache or self.header.cache,
+            )
+            self.done.append(cell)
+        self.made[draft.name] = Made(outputs, expansion.space, tuple(self.done[first:]))
 
 
-@dataclass(frozen=True, slots=True)
-class Pipeline:
-    """A checked pipeline: nothing in it can fail for a reason that the file shows."""
-
-    name: str
-    description: str
-    seed: int
-    """Root seed."""
-    cells: tuple[Cell, ...]
-    types: Mapping[str, Stage[..., object]]
-    """The stage types that the file uses, by name."""
-    folder: Path
-    """Where the file lies: relative paths in it are relative to this."""
-    text: str
-    """The file as read."""
-    warnings: tuple[Problem, ...] = ()
-
-    def outputs(self, cell: Cell) -> Mapping[str, type]:
-        """Output ports of a cell; those of its source for a type that mirrors one."""
-        kind = self.types[cell.type]
-        if kind.mirrors is None:
-            return kind.outputs
-        return self.outputs(self.cells[cell.inputs[kind.mirrors][0].cell])
+def _seed(row: Row) -> int:
+    return int(row.axes.get(SEED, "0"))

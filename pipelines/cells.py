@@ -1,0 +1,80 @@
+"""What a checked pipeline is: cells in order, and how they are wired."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipelines.errors import Problem
+from pipelines.stage import Facts, Params, Source, Stage
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """One connection: an output of an earlier cell."""
+
+    cell: int
+    """Ordinal of the cell that makes it."""
+    output: str
+    """Name of the output port."""
+    source: Source
+    """The label that a many-valued port hands to the function."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One expanded instance of a stage of the file."""
+
+    ordinal: int
+    """Position in `Pipeline.cells`, which is a topological order."""
+    stage: str
+    """Name of the block in the file."""
+    type: str
+    """Name of the stage type."""
+    axes: Mapping[str, str]
+    """Axis -> label, in the order in which they are written in the cell's name."""
+    params: Params
+    """Validated parameters with every substitution and axis applied, defaults included."""
+    seed: int | None
+    """Value of the seed axis, 0 where there is none; None for a type that does not draw."""
+    inputs: Mapping[str, tuple[Wire, ...]]
+    """Input port -> its connections; an unconnected port is absent."""
+    facts: Mapping[str, Facts]
+    """What is known of each output port."""
+    threads: int = 1
+    cache: str = "use"
+    """use | refresh | off | require"""
+
+    @property
+    def name(self) -> str:
+        """`tuned@head=zero@replay=0.1@seed=3`."""
+        return str(Source(self.stage, self.axes))
+
+    @property
+    def needs(self) -> frozenset[int]:
+        """Ordinals of the cells whose outputs it reads."""
+        return frozenset(wire.cell for wires in self.inputs.values() for wire in wires)
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """A checked pipeline: nothing in it can fail for a reason that the file shows."""
+
+    name: str
+    description: str
+    seed: int
+    """Root seed."""
+    cells: tuple[Cell, ...]
+    types: Mapping[str, Stage[..., object]]
+    """The stage types that the file uses, by name."""
+    folder: Path
+    """Where the file lies: relative paths in it are relative to this."""
+    text: str
+    """The file as read."""
+    warnings: tuple[Problem, ...] = ()
+
+    def outputs(self, cell: Cell) -> Mapping[str, type]:
+        """Output ports of a cell; those of its source for a type that mirrors one."""
+        kind = self.types[cell.type]
+        if kind.mirrors is None:
+            return kind.outputs
+        return self.outputs(self.cells[cell.inputs[kind.mirrors][0].cell])

@@ -1,0 +1,155 @@
+"""The shape of a file and of its blocks: which keys there are, and what each holds."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from pipelines.explain import Subject, explain
+from pipelines.reader import Path
+from pipelines.report import Report
+from pipelines.text import shown
+
+NAME = r"^[a-z][a-z0-9_-]{0,62}$"
+Name = Annotated[str, Field(pattern=NAME)]
+Cache = Literal["use", "refresh", "off", "require"]
+Seeds = Annotated[int, Field(ge=1, le=10_000)]
+Duration = (
+    Annotated[float, Field(gt=0, le=1e7)] | Annotated[str, Field(pattern=r"^[0-9]{1,6}[smhd]$")]
+)
+Advice = Literal["lossy-join", "leakage", "meaning"]
+_LATER = ("retry", "timeout", "stall")
+
+
+class _Shape(BaseModel):
+    model_config = ConfigDict(
+        strict=True, extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True
+    )
+
+
+class File(_Shape):
+    """The top level of a pipeline file."""
+
+    version: Literal[1]
+    """Version of the language."""
+    name: Name
+    """Name of the pipeline."""
+    description: str = Field("", max_length=4000)
+    """What the experiment is about."""
+    params: dict[str, Any] | None = None
+    """Values used as `$params.x`; `--set x=1` replaces one."""
+    seed: int = Field(0, ge=0, lt=2**63)
+    """Root of every random stream."""
+    seeds: Seeds = 1
+    """Gives every stage that draws at random an axis `seed` of this many values."""
+    stages: dict[str, Any]
+    """The stages, by name."""
+    max_cells: int = Field(10_000, ge=1, le=100_000)
+    """Refuse a pipeline of more cells than this."""
+    cache: Cache = "use"
+    """use, refresh (compute anew), off (neither read nor keep), require (fail on a miss)."""
+
+
+class Block(_Shape):
+    """One stage of a file."""
+
+    uses: str
+    """Stage type: `meta stages` lists them."""
+    from_: dict[str, Any] | None = Field(None, alias="from")
+    """Input port: stage, or stage.port, or stage@axis=value; several in a list."""
+    with_: dict[str, Any] | None = Field(None, alias="with")
+    """Parameters of the stage type."""
+    matrix: dict[str, Any] | None = None
+    """Axis: list of values, or mapping of label to value. The stage has a cell for each."""
+    exclude: list[dict[str, Any]] | None = None
+    """Combinations of axes to leave out."""
+    seeds: Seeds | None = None
+    """1 opts out of the axis `seed` that the top level gives."""
+    resources: dict[str, Any] | None = None
+    """What a cell needs: threads."""
+    retry: int | None = Field(None, ge=0, le=100)
+    """Times to try again."""
+    timeout: Duration | None = None
+    """Longest time of a cell: seconds, or 30s, 5m, 2h, 1d."""
+    stall: Duration | None = None
+    """Longest time without progress."""
+    cache: Cache | None = None
+    """As at the top level, for this stage."""
+    allow: list[Advice] = []
+    """Warnings to silence."""
+    description: str = Field("", max_length=4000)
+    """What this stage is for."""
+
+
+class Resources(_Shape):
+    """What a cell needs of the machine."""
+
+    threads: int = Field(1, ge=1, le=1024)
+    """Threads for its arithmetic."""
+
+
+def read_file(report: Report) -> tuple[File, Mapping[str, Any]] | None:
+    """The checked top level and its blocks still raw; None where nothing more can be checked."""
+    data = report.document.data
+    if not isinstance(data, dict):
+        found = "the file is empty" if data is None else f"the file is {shown(data)}"
+        report.error((), f"{found}; a pipeline is a mapping with version, name and stages")
+        return None
+    raw = data.get("stages")
+    kept, faulty = _kept(File, data, (), Subject("a pipeline", "key"), report)
+    if not isinstance(raw, dict):
+        return None
+    if not raw:
+        report.error(("stages",), "there are no stages")
+    # Of a faulty top level, what is right serves to check the stages; it never leaves the checker.
+    return File.model_construct(**kept) if faulty else File.model_validate(kept), raw
+
+
+def read_block(name: str, raw: Any, report: Report) -> tuple[Block | None, bool]:
+    """A checked block without its faulty keys, and whether it had any."""
+    path: Path = ("stages", name)
+    check_name(name, path, "stage", report)
+    if not isinstance(raw, dict):
+        report.error(path, f"stage `{shown(name)}` is a mapping with `uses`, not {shown(raw)}")
+        return None, True
+    kept, faulty = _kept(Block, raw, path, Subject("a stage", "key"), report)
+    if "uses" not in kept:
+        return None, True
+    block = Block.model_validate(kept)
+    for key in _LATER:
+        if getattr(block, key) is not None:
+            hint = "leave it out: it would have no effect yet"
+            report.error((*path, key), f"`{key}` is not supported yet", hint, key=True)
+    return block, faulty
+
+
+def check_name(name: str, path: Path, noun: str, report: Report) -> None:
+    """Report a name that could not be one everywhere: in a reference, a shell, a path."""
+    model = _Named.model_validate
+    try:
+        model({"name": name})
+    except ValidationError:
+        rule = "a lower-case letter, then at most 62 of a-z, 0-9, _ and -"
+        message = f"`{shown(name)}` cannot name {'an' if noun == 'axis' else 'a'} {noun}"
+        report.error(path, message, f"a name is {rule}", key=True)
+
+
+class _Named(_Shape):
+    name: Name
+
+
+def _kept(
+    shape: type[BaseModel], raw: dict[str, Any], path: Path, of: Subject, report: Report
+) -> tuple[dict[str, Any], bool]:
+    """What is left of a mapping without its faulty keys, which are reported; and if any were."""
+    try:
+        shape.model_validate(raw)
+    except ValidationError as error:
+        faults = explain(shape, raw, error, of)
+    else:
+        return raw, False
+    for fault in faults:
+        hint = "write `version: 1`" if fault.path == ("version",) else fault.hint
+        report.error((*path, *fault.path), fault.message, hint, key=fault.key)
+    wrong = {str(fault.path[0]) for fault in faults if fault.path}
+    return {name: value for name, value in raw.items() if name not in wrong}, True
