@@ -16,6 +16,7 @@ _TYPES = {
     "set": "a list", "frozen_set": "a list", "none": "null", "mapping": "a mapping",
     "model_attributes": "a mapping", "none_required": "null", "path": "a path",
 }  # fmt: skip
+_MEANT = "did you mean "
 _EXPECTED = {
     "greater_than": "greater than {gt}",
     "greater_than_equal": "at least {ge}",
@@ -71,7 +72,16 @@ def explain(model: type[BaseModel], raw: Any, error: ValidationError, of: Subjec
         if path in inner and isinstance(_at(raw, path), dict | list):
             continue
         faults[path] = _wrong(model, raw, path, phrases, of)
-    return list(faults.values())
+    return [fault for fault in faults.values() if not _misspelt(fault, faults.values())]
+
+
+def _misspelt(fault: Fault, faults: Iterable[Fault]) -> bool:
+    """Whether what is missing is there under a name that another fault corrects."""
+    return fault.missing and any(
+        other.key and fault.message.endswith(f"needs {other.hint[len(_MEANT) : -1]}")
+        for other in faults
+        if other.hint.startswith(_MEANT)
+    )
 
 
 def _is_structure(kind: str) -> bool:

@@ -131,8 +131,8 @@ class Checker:
         draft.uses_seed = mentions((parsed.block.with_, parsed.block.resources), "$seed")
         wanted = check_ports(name, kind, parsed.wanted, self.report)
         complete = len(wanted) == len(parsed.block.from_ or {})
-        if not parsed.suspect and missing(name, kind, parsed.block, self.report):
-            complete = False
+        if complete and not parsed.suspect:
+            complete = not missing(name, kind, parsed.block, self.report)
         feeds = Feeds(draft, self.report, self.made)
         complete = feeds.read(wanted) and complete
         if not self.valuation.axes(draft):

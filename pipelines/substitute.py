@@ -5,7 +5,7 @@ the place of the file that it came from, so that a fault in it is shown where it
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,6 +32,8 @@ class Scope:
     """`params` and `matrix`: mapping; `seed`: int."""
     places: Mapping[Path, Path]
     """Path in `values` -> path in the file."""
+    bad: Set[Path] = frozenset()
+    """Paths in `values` of parts that could not be made."""
 
 
 @dataclass(slots=True)
@@ -41,6 +43,12 @@ class Filled:
     value: Any
     path: Path
     origins: dict[Path, Path] = field(default_factory=dict)
+    bad: set[Path] = field(default_factory=set)
+    """Parts that could not be made, which is reported; None stands there."""
+
+    def knows(self, path: Path) -> bool:
+        """Whether a part holds nothing that could not be made."""
+        return all(bad[: len(path)] != path[: len(bad)] for bad in self.bad)
 
     def place(self, path: Path) -> Path:
         """The path in the file of a part of the value."""
@@ -60,62 +68,65 @@ class Substitution:
         self.work = 0
         self._sizes: dict[int, tuple[int, int, Any]] = {}
 
-    def fill(self, value: Any, path: Path, scope: Scope) -> Filled | None:
-        """The value with every reference replaced; None after reporting what cannot be."""
+    def fill(self, value: Any, path: Path, scope: Scope) -> Filled:
+        """The value with every reference replaced; what cannot be is reported."""
         filled = Filled(value, path)
-        try:
-            filled.value = self._fill(value, (), filled, scope)
-        except _Refused as refused:
-            self.report.error(refused.path, refused.message, refused.hint)
-            return None
+        filled.value = self._fill(value, (), filled, scope)
         return filled
 
     def _fill(self, value: Any, at: Path, filled: Filled, scope: Scope) -> Any:
         self.work += 1
         if self.work > _WORK:
             message = "substitution over all cells makes too many values"
-            raise _Refused((*filled.path, *at), message, "have fewer cells, or shorter values")
+            self.report.error(filled.path[:2], message, "have fewer cells, or shorter values")
+            filled.bad.add(())
+            return None
         if isinstance(value, dict):
             return {key: self._fill(item, (*at, key), filled, scope) for key, item in value.items()}
         if isinstance(value, list):
             return [self._fill(item, (*at, i), filled, scope) for i, item in enumerate(value)]
         if isinstance(value, str) and "$" in value:
-            return self._text(value, at, filled, scope)
+            try:
+                return self._text(value, at, filled, scope)
+            except _Refused as refused:
+                filled.bad.add(at)
+                if refused.message:
+                    self.report.error((*filled.path, *at), refused.message, refused.hint)
+                return None
         return value
 
     def _text(self, text: str, at: Path, filled: Filled, scope: Scope) -> Any:
-        here = (*filled.path, *at)
         whole = _TOKEN.fullmatch(text)
         if whole and whole["root"]:
-            value, origin = self._look(whole, here, scope)
-            self._weigh(value, here, len(at))
+            value, origin = self._look(whole, scope)
+            self._weigh(value, len(at))
             filled.origins[at] = origin
             return value
-        made = _TOKEN.sub(lambda token: self._inside(token, here, scope), text)
+        made = _TOKEN.sub(lambda token: self._inside(token, scope), text)
         if len(made) > _LONGEST:
-            raise _Refused(here, f"substitution makes a text of {len(made):,} characters")
+            raise _Refused(f"substitution makes a text of {len(made):,} characters")
         return made
 
-    def _inside(self, token: re.Match[str], here: Path, scope: Scope) -> str:
+    def _inside(self, token: re.Match[str], scope: Scope) -> str:
         if token["dollar"]:
             return "$"
-        value, _ = self._look(token, here, scope)
+        value, _ = self._look(token, scope)
         if isinstance(value, dict | list):
             message = f"`{token[0]}` is {shown(value)}: inside a text only a scalar can stand"
-            raise _Refused(here, message, "make it the whole value")
+            raise _Refused(message, "make it the whole value")
         return canonical(value)
 
-    def _look(self, token: re.Match[str], here: Path, scope: Scope) -> tuple[Any, Path]:
+    def _look(self, token: re.Match[str], scope: Scope) -> tuple[Any, Path]:
         """The value that a token names, and its place."""
         if not token["root"]:
-            raise _Refused(here, f"`{shown(token[0])}` stands for nothing", _advice(token))
+            raise _Refused(f"`{shown(token[0])}` stands for nothing", _advice(token))
         steps = [token["root"], *token["path"].split(".")[1:]]
         if (steps[0] == "seed") != (len(steps) == 1):
             hint = "write `$seed`, or `$params.x`, `$matrix.x`"
-            raise _Refused(here, f"`{token[0]}` names no value", hint)
+            raise _Refused(f"`{token[0]}` names no value", hint)
         if steps[0] not in scope.values:
             where = "`with` and `resources` of a stage" + " that has a matrix" * (len(steps) > 1)
-            raise _Refused(here, f"`{token[0]}` has no meaning here", f"it can stand in {where}")
+            raise _Refused(f"`{token[0]}` has no meaning here", f"it can stand in {where}")
         self.used.update([(steps[0], step) for step in steps[1:2]] or [("seed", "")])
         value: Any = scope.values
         for index, step in enumerate(steps):
@@ -123,17 +134,20 @@ class Substitution:
                 before = ".".join(steps[:index])
                 options = value if isinstance(value, Mapping) else ()
                 hint = suggestion(step, options, f"in {before}") or f"`{before}` has no parts"
-                raise _Refused(here, f"`{token[0]}`: there is no `{step}` in `{before}`", hint)
+                raise _Refused(f"`{token[0]}`: there is no `{step}` in `{before}`", hint)
             value = value[step]
-        return value, _traced(tuple(steps), scope.places)
+        path = tuple(steps)
+        if any(bad[: len(path)] == path[: len(bad)] for bad in scope.bad):
+            raise _Refused("")  # told where it was to be made
+        return value, _traced(path, scope.places)
 
-    def _weigh(self, value: Any, here: Path, depth: int) -> None:
+    def _weigh(self, value: Any, depth: int) -> None:
         count, height = self._size(value)
         self.work += count
         if count > VALUES or self.work > _WORK:
-            raise _Refused(here, f"substitution makes more than {VALUES:,} values")
+            raise _Refused(f"substitution makes more than {VALUES:,} values")
         if depth + height > DEPTH:
-            raise _Refused(here, f"substitution nests values more than {DEPTH} deep")
+            raise _Refused(f"substitution nests values more than {DEPTH} deep")
 
     def _size(self, value: Any) -> tuple[int, int]:
         """How many values it holds, and how deep; remembered, the value kept so that ids last."""
@@ -155,19 +169,20 @@ class Substitution:
             self.report.error(("params", circle[-1]), f"params refer in a circle: {shape}")
         values: dict[str, Any] = dict.fromkeys(raw)
         places: dict[Path, Path] = {}
-        scope = Scope({"params": values}, places)
+        bad: set[Path] = {("params", name) for circle in circles for name in circle}
+        scope = Scope({"params": values}, places, bad)
         for name in names:
             filled = self.fill(raw[name], ("params", name), scope)
-            values[name] = filled.value if filled else None
-            for inner, origin in (filled.origins if filled else {}).items():
-                places["params", name, *inner] = origin
+            values[name] = filled.value
+            places.update({("params", name, *at): origin for at, origin in filled.origins.items()})
+            bad.update(("params", name, *at) for at in filled.bad)
         return scope
 
 
 class _Refused(Exception):  # noqa: N818  (never leaves this module)
-    def __init__(self, path: Path, message: str, hint: str = "") -> None:
+    def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
-        self.path, self.message, self.hint = path, message, hint
+        self.message, self.hint = message, hint
 
 
 def _traced(path: Path, places: Mapping[Path, Path]) -> Path:

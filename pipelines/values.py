@@ -65,7 +65,7 @@ class Valuation:
         for name, raw in (draft.block.matrix or {}).items():
             check_name(name, (*path, name), "axis", self.report)
             filled = self.substitution.fill(raw, (*path, name), self.scope)
-            axis = self._axis(draft, name, filled) if filled else None
+            axis = self._axis(draft, name, filled) if filled.knows(()) else None
             if axis is None or not self._sets(draft, name):
                 right = False
             else:
@@ -131,8 +131,6 @@ class Valuation:
         filled = self.substitution.fill(block.with_ or {}, (*draft.path, "with"), scope)
         needs = self.substitution.fill(block.resources or {}, (*draft.path, "resources"), scope)
         resources = self._model(Resources, draft, needs, Subject("`resources`", "key"))
-        if filled is None:
-            return None
         fields = names(draft.kind.params)
         for name, axis in draft.own.items():
             if name in fields:
@@ -152,14 +150,10 @@ class Valuation:
             ("matrix", name): axis.places[axes[name]] for name, axis in draft.own.items()
         }
         root = {**self.scope.values, "matrix": matrix, "seed": seed}
-        return Scope(root, {**self.scope.places, **places})
+        return Scope(root, {**self.scope.places, **places}, self.scope.bad)
 
-    def _model(
-        self, model: type[Model], draft: Draft, filled: Filled | None, of: Subject
-    ) -> Model | None:
+    def _model(self, model: type[Model], draft: Draft, filled: Filled, of: Subject) -> Model | None:
         """The validated value, remembered by its text; faults are reported where they stand."""
-        if filled is None:
-            return None
         text = json.dumps(filled.value, allow_nan=False)
         found = self._models.get((model, text))
         if found is None:
@@ -168,11 +162,10 @@ class Valuation:
             except ValidationError as error:
                 found = explain(model, filled.value, error, of)
             self._models[model, text] = found
-        if isinstance(found, model):
-            return found
         for fault in found if isinstance(found, list) else ():
-            self._tell(fault, draft, filled)
-        return None
+            if filled.knows(fault.path) or fault.missing:
+                self._tell(fault, draft, filled)
+        return found if isinstance(found, model) and filled.knows(()) else None
 
     def _tell(self, fault: Fault, draft: Draft, filled: Filled) -> None:
         if fault.missing and draft.suspect:
