@@ -102,6 +102,8 @@ def start(request: Request) -> RunFolder:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         if folder.events.exists():
+            # It outlives us on purpose; Popen would otherwise warn that it still runs.
+            process.returncode = 0
             return folder
         if process.poll() is not None:
             break
@@ -165,4 +167,5 @@ def _started(
 def _jobs(kind: str) -> int:
     if kind == "cuda":
         return 1
-    return min(MOST_JOBS, len(os.sched_getaffinity(0)))
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return min(MOST_JOBS, allowed or 1)

@@ -45,7 +45,7 @@ def outcome(cell: int, task: Task, channel: Collected | object) -> Message:
     except Exception as error:  # noqa: BLE001 (a stage may raise anything; the run goes on)
         lines = "".join(traceback.format_exception(error))
         summary = f"{type(error).__name__}: {error}".splitlines()[0]
-        body = {"error": safe_text(summary), "traceback": safe_text(lines[-20_000:]), "code": 1}
+        body = {"error": safe_text(summary), "traceback": safe_text(lines[-20_000:], lines=True), "code": 1}
         return Message(cell, "failed", body)
 
 
