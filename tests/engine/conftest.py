@@ -1,6 +1,7 @@
 """A workshop: a folder with toy stages and a store, in which a test runs pipelines."""
 
 import shutil
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -94,4 +95,10 @@ class Workshop:
 
 @pytest.fixture
 def workshop(tmp_path: Path) -> Iterator[Workshop]:
+    before, modules = list(sys.path), set(sys.modules)
     yield Workshop(tmp_path)
+    # Another workshop's toys must not be found here: each is a program of its own.
+    sys.path[:] = before
+    for name in set(sys.modules) - modules:
+        if name.startswith("_meta_stages_") or name == "scaling":
+            del sys.modules[name]

@@ -13,6 +13,7 @@ import pytest
 from engine import session
 from engine.events import (
     CellCached,
+    CellCheckpointed,
     CellFinished,
     CellInterrupted,
     CellSkipped,
@@ -22,6 +23,8 @@ from engine.events import (
     RunEnded,
     decode,
 )
+from conftest import Told, Workshop
+
 from engine.store import Store
 from pipelines.errors import PipelineError, UsageError
 
@@ -256,10 +259,12 @@ def until(process: subprocess.Popen, kind: type) -> list:
 @pytest.fixture(scope="module")
 def straight(tmp_path_factory) -> dict[str, float]:
     """Numbers of an uninterrupted run."""
-    from conftest import Workshop
-
     shop = Workshop(tmp_path_factory.mktemp("straight"))
-    return shop.numbers(shop.run(WALKS))
+    shop.request(WALKS)
+    until(process := spawn(shop), RunEnded)
+    process.communicate()
+    events = [decode(line) for line in shop.last().events.read_bytes().splitlines()]
+    return shop.numbers(Told(0, events))
 
 
 def test_an_interrupt_saves_exits_130_and_the_same_command_goes_on(workshop, straight) -> None:
@@ -283,8 +288,6 @@ def test_an_interrupt_saves_exits_130_and_the_same_command_goes_on(workshop, str
 
 def test_a_kill_of_the_whole_group_loses_nothing_acknowledged(workshop, straight) -> None:
     workshop.request(WALKS)
-    from engine.events import CellCheckpointed
-
     process = spawn(workshop)
     until(process, CellCheckpointed)
     time.sleep(0.3)

@@ -42,7 +42,7 @@ class Folder:
         self.path = path
         self.saves = 0
 
-    def save(self, writer: Callable[[Path], None]) -> None:
+    def save(self, writer: Callable[[Path], None], step: int) -> None:
         shutil.rmtree(self.path, ignore_errors=True)
         self.path.mkdir()
         writer(self.path)

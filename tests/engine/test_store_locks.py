@@ -1,0 +1,111 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from engine.store import Store
+
+KEY = "ef" + "0" * 62
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from engine.store import Store
+lease = Store(Path(sys.argv[1])).lease(sys.argv[2], "7f3a")
+print("held" if lease else "not held", flush=True)
+time.sleep(float(sys.argv[3]))
+"""
+
+COUNTER = """
+import sys, time
+from pathlib import Path
+from engine.store import Result, Store
+store = Store(Path(sys.argv[1]))
+waiting = [f"{n:02d}" + "0" * 62 for n in range(20)]
+while waiting:
+    for key in list(waiting):
+        lease = store.lease(key, "run")
+        if lease is None:
+            continue
+        with lease:
+            if not isinstance(store.result(key), Result):
+                print(key, flush=True)
+                time.sleep(0.002)
+                store.publish(key, Result(outputs={}))
+        waiting.remove(key)
+"""
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(tmp_path / "store")
+
+
+@pytest.fixture
+def holder(store):
+    """Another process that holds the lease."""
+    command = [sys.executable, "-c", HOLDER, str(store.root), KEY, "60"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "held\n"
+        yield process
+        process.kill()
+
+
+def test_a_lease_is_held_by_one_process_and_says_by_whom(store, holder):
+    assert store.lease(KEY, "other") is None
+    assert store.lease_owner(KEY) == f"run 7f3a (pid {holder.pid})"
+
+
+def test_a_killed_process_frees_its_lease_at_once(store, holder):
+    holder.send_signal(signal.SIGKILL)
+    holder.wait()
+    lease = store.lease(KEY, "mine")
+    assert lease is not None
+    assert store.lease_owner(KEY) == f"run mine (pid {os.getpid()})"
+    lease.release()
+
+
+def test_a_released_lease_can_be_taken_and_leaves_no_file(store):
+    first = store.lease(KEY, "a")
+    assert store.lease(KEY, "b") is None
+    first.release()
+    first.release()
+    assert store.lease_owner(KEY) == ""
+    with store.lease(KEY, "b"):
+        assert store.lease_owner(KEY).startswith("run b")
+    assert list((store.root / "locks").iterdir()) == []
+
+
+def test_a_child_process_does_not_keep_its_dead_parents_lease(store):
+    program = HOLDER.replace(
+        "time.sleep", "import subprocess; subprocess.Popen(['sleep', '30'], close_fds=False); id"
+    )
+    command = [sys.executable, "-c", program, str(store.root), KEY, "0"]
+    began = time.monotonic()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "held\n"
+        process.wait()
+        lease = store.lease(KEY, "mine")
+        assert lease is not None
+        lease.release()
+    assert time.monotonic() - began < 20
+
+
+def test_an_owner_that_has_not_written_its_name_yet_is_another_run(store):
+    store.lease(KEY, "a").release()
+    (store.root / "locks" / KEY).write_bytes(b'{"run": ')
+    assert store.lease_owner(KEY) == "another run"
+
+
+def test_four_processes_compute_each_of_twenty_keys_exactly_once(store):
+    command = [sys.executable, "-c", COUNTER, str(store.root)]
+    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
+    computed = []
+    for process in processes:
+        out, _ = process.communicate(timeout=60)
+        assert process.returncode == 0
+        computed += out.split()
+    assert sorted(computed) == sorted(f"{n:02d}" + "0" * 62 for n in range(20))
