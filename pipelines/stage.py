@@ -99,6 +99,11 @@ class Facts:
     metrics: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     """Scores: metric name -> the steps of its curve, () where it has none."""
 
+    @property
+    def learned(self) -> frozenset[tuple[str, str]]:
+        """Its sources without the test examples: what a stage that learns from it sees."""
+        return frozenset(source for source in self.sources if source[1] != "test")
+
 
 @dataclass(frozen=True, slots=True)
 class Source:

@@ -42,7 +42,7 @@ def adaptation(look: Look, curve: Iterable[int] = (), *, keeps: bool = True) -> 
     heads = dict(others) if keeps else {}
     if data.task:
         heads[data.task] = data.classes
-    sources = model.sources | data.sources
+    sources = model.sources | data.learned
     return {
         "model": Facts(heads=heads, sources=sources),
         "scores": Facts(metrics=metrics, sources=sources),
