@@ -130,7 +130,7 @@ def status(view: RunView, now: float, *, alive: bool, signs: Signs = UNICODE) ->
 def _state_told(cell: CellView, now: float) -> str:
     if cell.state is State.RUNNING:
         share = f"{cell.fraction:.0%}, " if cell.fraction is not None else ""
-        return f"  {share}{duration(now - (cell.started or now))}"
+        return f"  {share}{duration(cell.spent(now))}"
     if cell.state is State.DONE:
         return f"  {seconds_short(cell.seconds)}{scores_text(cell.scores)}"
     told = cell.error or cell.why

@@ -59,6 +59,10 @@ class CellView:
         """How far its present loop is, 0 to 1; None where that is not known."""
         return min(1.0, self.step / self.total) if self.total else None
 
+    def spent(self, now: float) -> float:
+        """Seconds since it started."""
+        return 0.0 if self.started is None else max(0.0, now - self.started)
+
 
 @dataclass(frozen=True, slots=True)
 class NoteView:

@@ -101,7 +101,7 @@ def _stage_remaining(stage: StageView, now: float) -> float | None:
     for cell in stage.cells:
         if cell.state is not State.RUNNING:
             continue
-        spent = max(0.0, now - (cell.started or now))
+        spent = cell.spent(now)
         made = cell.step - cell.resumed
         if cell.total and made > 0:
             left += spent / made * max(0, cell.total - cell.step)

@@ -26,7 +26,6 @@ from meta_tui.curves import extend
 from meta_tui.snapshot import CellView, NoteView, RunView, State
 from pipelines.text import safe_text
 
-
 __all__ = ["CellView", "NoteView", "RunView", "State", "fold", "fold_batch", "stopped"]
 
 

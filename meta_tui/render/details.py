@@ -44,7 +44,7 @@ def cell_details(
 def _progress(cell: CellView, now: float, signs: Signs) -> str:
     if cell.state is not State.RUNNING:
         return seconds_short(cell.seconds) if cell.seconds else ""
-    spent = max(0.0, now - (cell.started or now))
+    spent = cell.spent(now)
     if cell.fraction is None:
         return duration(spent)
     made = cell.step - cell.resumed

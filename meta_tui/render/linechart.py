@@ -88,7 +88,11 @@ def linechart(
     height = rows - 2 - len(legend)
     head = crop(line(Span(f"{title}{scale}", "strong"), _latest(series)), columns)
     if plane is None or height < 1 or columns < _LABEL + 4:
-        body = [line(Span("  no points yet", "dim"))] if plane is None and rows > 1 else []
+        body = (
+            [crop(line(Span("  no points yet", "dim")), columns)]
+            if plane is None and rows > 1
+            else []
+        )
         return _exactly([head, *body], rows)
     canvas = Canvas(columns - _LABEL - 1, height, braille)
     for index, curve in enumerate(series):

@@ -3,7 +3,7 @@
 A style is a word of the palette below, not a colour: the dashboard gives it one, a pipe drops it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
 from pipelines.text import width
@@ -75,22 +75,18 @@ def crop(row: Line, columns: int) -> Line:
 
 
 def wrap(text: str, columns: int, indent: str = "  ") -> list[str]:
-    """The text in lines of at most so many columns, broken at blanks, the rest indented."""
+    """The text in lines of at most so many columns, broken at blanks, the rest indented.
+
+    A word that is longer than a line is broken where the line ends.
+    """
     lines: list[str] = []
     current = ""
-    for word in text.split():
+    room = max(1, columns - len(indent))
+    words = (word[at : at + room] for word in text.split() for at in range(0, len(word), room))
+    for word in words:
         if current and width(current) + 1 + width(word) > columns:
             lines.append(current)
             current = indent + word
         else:
             current = f"{current} {word}" if current else word
     return [*lines, current] if current else lines
-
-
-def pad(rows: Sequence[Line], columns: int) -> list[Line]:
-    """The lines filled with blanks to the same number of columns."""
-    padded = []
-    for row in rows:
-        used = sum(width(span.text) for span in row)
-        padded.append((*row, Span(" " * (columns - used))) if used < columns else row)
-    return padded

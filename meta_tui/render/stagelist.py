@@ -79,7 +79,7 @@ def _cell_tail(cell: CellView, now: float, signs: Signs) -> str:
     if cell.state is State.RUNNING:
         if cell.fraction is not None:
             return f"{bar(cell.fraction, _BAR, signs)} {cell.fraction:>4.0%}"
-        return duration(now - (cell.started or now))
+        return duration(cell.spent(now))
     if cell.state is State.DONE:
         return f"{'diverged' if cell.diverged else 'done'} {seconds_short(cell.seconds)}"
     return str(cell.state.value)

@@ -11,7 +11,7 @@ from meta_tui.render.intervals import interval_bar, ruler, scale
 from meta_tui.render.numbers import ABSENT, metric
 from meta_tui.render.scatter import scatter
 from meta_tui.render.signs import UNICODE, Signs
-from meta_tui.render.spans import Line, Span, fit, line, plain, right, wrap
+from meta_tui.render.spans import Line, Span, crop, fit, line, plain, right, wrap
 from meta_tui.render.verdicts import contrasts
 from pipelines.text import safe_text, width
 
@@ -32,7 +32,7 @@ def table(shown: Table, columns: int, signs: Signs = UNICODE) -> list[Line]:
         lines.append(())
     for remark in remarks:
         lines += [line(Span(part, "dim")) for part in wrap(safe_text(remark), columns)]
-    return lines
+    return [crop(row, columns) for row in lines]
 
 
 def text(shown: Table, columns: int, signs: Signs = UNICODE) -> str:

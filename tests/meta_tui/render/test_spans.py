@@ -1,0 +1,30 @@
+from meta_tui.render.spans import Span, crop, fit, line, plain, right, wrap
+from pipelines.text import width
+
+
+def test_text_is_fitted_by_columns_not_letters():
+    assert fit("abc", 5) == "abc  "
+    assert fit("abcdef", 4) == "abc…"
+    assert fit("日本語", 4) == "日… "
+    assert width(fit("日本語", 5)) == 5
+    assert fit("abc", 0) == ""
+    assert right("ab", 4) == "  ab"
+    assert right("abcdef", 4) == "abc…"
+
+
+def test_a_line_is_cropped_across_its_spans():
+    row = line("ab", Span("cdef", "good"), "gh")
+    assert plain([crop(row, 5)]) == "abcd…"
+    assert crop(row, 20) == row
+    assert [width(plain([crop(row, n)])) for n in range(4)] == [0, 1, 2, 3]
+
+
+def test_words_are_wrapped_and_none_is_lost():
+    text = "one two three four five"
+    rows = wrap(text, 10)
+    assert rows == ["one two", "  three", "  four", "  five"]
+    assert wrap("", 10) == []
+
+
+def test_a_word_that_is_longer_than_a_line_is_broken():
+    assert wrap("abcdefghij kl", 6) == ["abcd", "  efgh", "  ij", "  kl"]
