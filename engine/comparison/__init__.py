@@ -1,0 +1,1 @@
+"""Comparing scores over seeds: rows, paired contrasts, plots. Torch-free."""

@@ -1,0 +1,141 @@
+"""Points of a comparison's plot: lines with bands, the frontier of two metrics, a matrix."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from engine.artifacts import Interval, Scores
+from engine.comparison.measure import Measure
+from engine.comparison.rows import Group, interval
+from pipelines.stage import Params, Source
+
+STEP = "step"
+
+
+class Line(Params):
+    """A metric over training steps, or over an axis."""
+
+    kind: Literal["line"]
+    x: str = STEP
+    """`step`, or an axis whose labels are numbers."""
+    y: str
+    """Metric."""
+    band: Literal["seed"] | None = "seed"
+    """What the band around each line spans: the 95 % interval over seeds, or no band."""
+    log_x: bool = False
+    """The x axis is logarithmic."""
+
+
+class Frontier(Params):
+    """One metric against another, a point for each row."""
+
+    kind: Literal["frontier"]
+    x: str
+    """Metric."""
+    y: str
+    """Metric."""
+    along: str | None = None
+    """Axis whose values are the points of one line; by default each row is a line of one point."""
+
+
+class Matrix(Params):
+    """Accuracy of every row on every task."""
+
+    kind: Literal["accuracy_matrix"]
+
+
+Plot = Annotated[Line | Frontier | Matrix, Field(discriminator="kind")]
+
+
+def texts(plot: Plot | None) -> list[str]:
+    """The metrics that a plot names."""
+    if isinstance(plot, Frontier):
+        return [plot.x, plot.y]
+    return [plot.y] if isinstance(plot, Line) else []
+
+
+def points(plot: Plot | None, rows: Sequence[Group]) -> Mapping[str, Any]:
+    """See `Table.plot`; a point is [x, y], or [x, y, low, high] where a band is drawn."""
+    if plot is None:
+        return {}
+    if isinstance(plot, Line):
+        return _line(plot, rows)
+    return _frontier(plot, rows) if isinstance(plot, Frontier) else _matrix(rows)
+
+
+def _line(plot: Line, rows: Sequence[Group]) -> Mapping[str, Any]:
+    if plot.x == STEP:
+        series = [_over_steps(plot, row) for row in rows]
+    else:
+        series = [_over_axis(plot, label, lot) for label, lot in _lots(rows, plot.x).items()]
+    return {"kind": "line", "x": plot.x, "y": plot.y, "log_x": plot.log_x, "series": series}
+
+
+def _over_steps(plot: Line, row: Group) -> Mapping[str, Any]:
+    by_step: dict[int, dict[str, float]] = {}
+    for seed, scores in row.cells.items():
+        if scores.status == "ok":
+            for step, value in scores.curves.get(plot.y, ()):
+                by_step.setdefault(step, {})[seed] = value
+    spots = [_point(plot, step, interval(found)) for step, found in sorted(by_step.items())]
+    return {"label": row.label, "points": spots}
+
+
+def _over_axis(plot: Line, label: str, lot: Sequence[Group]) -> Mapping[str, Any]:
+    measure = Measure.parse(plot.y)
+    spots = [
+        _point(plot, float(row.axes[plot.x]), interval(row.values(measure)))
+        for row in lot
+        if measure and plot.x in row.axes
+    ]
+    return {"label": label, "points": sorted(spots)}
+
+
+def _point(plot: Line, x: float, found: Interval) -> list[float | None]:
+    if plot.band and found.low is not None:
+        return [x, found.mean, found.low, found.high]
+    return [x, found.mean]
+
+
+def _frontier(plot: Frontier, rows: Sequence[Group]) -> Mapping[str, Any]:
+    first, second = Measure.parse(plot.x), Measure.parse(plot.y)
+    series = []
+    for label, lot in _lots(rows, plot.along).items():
+        spots = [
+            [interval(row.values(first)).mean, interval(row.values(second)).mean]
+            for row in lot
+            if first and second
+        ]
+        kept = [spot for spot in spots if None not in spot]
+        if kept:
+            names = [row.axes.get(plot.along or "", "") for row in lot]
+            series.append({"label": label, "points": kept, "names": names})
+    return {"kind": "frontier", "x": plot.x, "y": plot.y, "along": plot.along, "series": series}
+
+
+def _matrix(rows: Sequence[Group]) -> Mapping[str, Any]:
+    every: list[Scores] = [scores for row in rows for scores in row.cells.values()]
+    names = dict.fromkeys(name for scores in every for name in scores.metrics)
+    tasks = [name.removesuffix("/accuracy") for name in names if name.endswith("/accuracy")]
+    series = []
+    for row in rows:
+        means = [interval(row.values(Measure(t, f"{t}/accuracy"))).mean for t in tasks]
+        spots = [[place, mean] for place, mean in enumerate(means) if mean is not None]
+        series.append({"label": row.label, "points": spots})
+    return {
+        "kind": "accuracy_matrix",
+        "x": "task",
+        "y": "accuracy",
+        "columns": tasks,
+        "series": series,
+    }
+
+
+def _lots(rows: Sequence[Group], axis: str | None) -> Mapping[str, list[Group]]:
+    """Rows that differ only in an axis, under their common label."""
+    found: dict[str, list[Group]] = {}
+    for row in rows:
+        axes = {name: label for name, label in row.axes.items() if name != axis}
+        found.setdefault(str(Source(row.stage, axes)), []).append(row)
+    return found

@@ -1,0 +1,106 @@
+"""Rows of a comparison: the cells of a stage that differ only in their seed."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from engine import learning
+from engine.artifacts import Interval, Row, Scores
+from engine.comparison.measure import Measure
+from pipelines.stage import Source
+
+SEED = "seed"
+
+
+@dataclass(slots=True)
+class Group:
+    """A row in the making.
+
+    Attributes:
+        stage: block of the file.
+        axes: axis -> label, without the seed.
+        cells: seed label (empty for a cell without one) -> scores.
+    """
+
+    stage: str
+    axes: Mapping[str, str]
+    cells: dict[str, Scores] = field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        """`tuned@head=zero@replay=0.1`."""
+        return str(Source(self.stage, self.axes))
+
+    @property
+    def diverged(self) -> list[str]:
+        """Seeds whose cells diverged."""
+        return [seed for seed, scores in self.cells.items() if scores.status != "ok"]
+
+    def values(self, measure: Measure) -> dict[str, float]:
+        """Seed -> value, of the cells that did not diverge and have one."""
+        return {
+            seed: value
+            for seed, scores in self.cells.items()
+            if scores.status == "ok" and (value := measure.value(scores)) is not None
+        }
+
+    def row(self, shown: Iterable[Measure]) -> Row:
+        """The row with an interval for each measure that applies to it."""
+        values: dict[str, Interval] = {}
+        for measure in shown:
+            found = self.values(measure)
+            if found or self.diverged:
+                values[measure.text] = interval(found, len(self.cells) - len(found))
+        chosen: dict[str, list[str]] = {}
+        for scores in self.cells.values():
+            for axis, label in scores.chosen.items():
+                if label not in chosen.setdefault(axis, []):
+                    chosen[axis].append(label)
+        notes = dict.fromkeys(note for scores in self.cells.values() for note in scores.notes)
+        return Row(
+            label=self.label,
+            stage=self.stage,
+            axes=dict(self.axes),
+            values=values,
+            chosen={axis: "/".join(labels) for axis, labels in chosen.items()},
+            notes=tuple(notes),
+        )
+
+
+def interval(values: Mapping[str, float], dropped: int = 0) -> Interval:
+    """Mean and 95 % t-interval of the values by seed."""
+    found = learning.statistics.mean(list(values.values()))
+    return Interval(found.mean, found.low, found.high, found.n, dict(values), dropped)
+
+
+def groups(sources: Sequence[Source], scores: Sequence[Scores]) -> list[Group]:
+    """Rows in the order in which their first cells come."""
+    found: dict[tuple[str, frozenset[tuple[str, str]]], Group] = {}
+    for source, item in zip(sources, scores, strict=True):
+        axes = {axis: label for axis, label in source.axes.items() if axis != SEED}
+        key = (source.stage, frozenset(axes.items()))
+        group = found.setdefault(key, Group(source.stage, axes))
+        group.cells[source.axes.get(SEED, "")] = item
+    return list(found.values())
+
+
+def matching(text: str, rows: Iterable[Source]) -> list[Source]:
+    """The rows that a name fits: `tuned@head=zero` fits every row of `tuned` with that head."""
+    stage, *picks = text.split("@")
+    wanted = dict(pick.partition("=")[::2] for pick in picks)
+    fitting = [
+        row
+        for row in rows
+        if row.stage == stage and all(row.axes.get(a) == label for a, label in wanted.items())
+    ]
+    exact = [row for row in fitting if len(row.axes) == len(wanted)]
+    return exact or fitting
+
+
+def named(sources: Iterable[Source]) -> list[Source]:
+    """The rows that sources give, without their seeds, each once."""
+    found: dict[str, Source] = {}
+    for source in sources:
+        axes = {axis: label for axis, label in source.axes.items() if axis != SEED}
+        row = Source(source.stage, axes)
+        found.setdefault(str(row), row)
+    return list(found.values())

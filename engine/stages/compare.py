@@ -1,0 +1,116 @@
+"""One table: rows over seeds with intervals, and which differences are real."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from engine.artifacts import Scores, Table
+from engine.comparison import measure, plots, rows
+from engine.comparison.contrasts import contrasts
+from engine.comparison.measure import headlines, measures
+from engine.run import Run
+from pipelines.stage import Facts, Look, Params, Source, stage
+from pipelines.text import listed, suggestion
+
+
+class Compare(Params):
+    show: tuple[str, ...] = ()
+    """Metrics, `task/metric`, or points of their curves, `task/metric@step=10`, `@best`, `@last`.
+    By default those of the plot, or accuracies and forgetting."""
+    baseline: str | None = None
+    """Row that every other is compared with, `stage@axis=value`."""
+    contrasts: tuple[tuple[str, str], ...] = ()
+    """Pairs of rows to compare, left - right. With those of `baseline` they are one Holm family
+    for each metric."""
+    plot: plots.Plot | None = None
+    """A plot beside the table."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """The output of `compare`."""
+
+    table: Table
+
+
+def _facts(look: Look) -> Mapping[str, Facts]:
+    params: Compare = look.params
+    inputs, sources = look.inputs.get("scores", ()), look.sources.get("scores", ())
+    for place, text in enumerate(params.show):
+        measure.check(look, f"show.{place}", text, inputs)
+    known = rows.named(sources)
+    if params.baseline is not None:
+        _check_row(look, "baseline", params.baseline, known)
+    for place, pair in enumerate(params.contrasts):
+        for side, text in enumerate(pair):
+            _check_row(look, f"contrasts.{place}.{side}", text, known)
+    for text, name in zip(plots.texts(params.plot), ("x", "y"), strict=False):
+        place_of = "plot.y" if isinstance(params.plot, plots.Line) else f"plot.{name}"
+        measure.check(look, place_of, text, inputs)
+    _check_axis(look, params, known)
+    return {"table": Facts()}
+
+
+def _check_row(look: Look, place: str, text: str, known: list[Source]) -> None:
+    found = rows.matching(text, known)
+    if not found:
+        look.error(place, f"no row is `{text}`", suggestion(text, known, "rows"))
+    elif len(found) > 1:
+        look.error(place, f"`{text}` is {len(found)} rows", f"say which: {listed(found, 'or')}")
+
+
+def _check_axis(look: Look, params: Compare, known: list[Source]) -> None:
+    plot = params.plot
+    if isinstance(plot, plots.Line) and plot.x != plots.STEP:
+        place, axis = "plot.x", plot.x
+    elif isinstance(plot, plots.Frontier) and plot.along is not None:
+        place, axis = "plot.along", plot.along
+    else:
+        return
+    labels = [row.axes[axis] for row in known if axis in row.axes]
+    if not labels:
+        axes = dict.fromkeys(name for row in known for name in row.axes)
+        look.error(place, f"no row has an axis `{axis}`", suggestion(axis, axes, "axes"))
+    elif place == "plot.x" and not all(_is_number(label) for label in labels):
+        look.error(place, f"the labels of `{axis}` are no numbers", "plot it as a table instead")
+
+
+def _is_number(label: str) -> bool:
+    try:
+        float(label)
+    except ValueError:
+        return False
+    return True
+
+
+@stage(facts=_facts)
+def compare(run: Run, params: Compare, *, scores: tuple[Scores, ...]) -> Compared:
+    """Put scores side by side: a row for each stage and its axes, an interval over its seeds.
+
+    Differences are paired on the seed; their interval is shown, and a p value adjusted by Holm
+    from five pairs on. A pair with a diverged cell is dropped and counted.
+    """
+    found = rows.groups(run.sources["scores"], scores)
+    shown = measures(params.show or plots.texts(params.plot) or headlines(scores))
+    by_label = {group.label: group for group in found}
+    named = rows.named(run.sources["scores"])
+    pick = {
+        text: by_label[str(rows.matching(text, named)[0])]
+        for text in [*([params.baseline] if params.baseline else []), *sum(params.contrasts, ())]
+    }
+    pairs = [(pick[left], pick[right]) for left, right in params.contrasts]
+    if params.baseline:
+        base = pick[params.baseline]
+        pairs = [*((group, base) for group in found if group is not base), *pairs]
+    most = max(len(group.cells) for group in found)
+    best = [item.text for item in shown if item.end == "best"]
+    return Compared(
+        Table(
+            metrics=tuple(item.text for item in shown),
+            rows=tuple(group.row(shown) for group in found),
+            contrasts=contrasts(pairs, shown),
+            baseline=pick[params.baseline].label if params.baseline else "",
+            spans=f"± seeds (n={most})" if most > 1 else "one seed",
+            plot=plots.points(params.plot, found),
+            notes=tuple(f"{text}: the best of a test curve flatters" for text in best),
+        )
+    )

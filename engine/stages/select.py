@@ -1,0 +1,122 @@
+"""Choose one value of an axis by validation, and pass on what came of it."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from engine import learning
+from engine.artifacts import Choice, Scores
+from engine.run import Run
+from pipelines.errors import StageError
+from pipelines.stage import Facts, Look, Params, Source, stage
+from pipelines.text import suggestion
+
+Candidates = Sequence[tuple[Source, Scores]]
+
+
+class Select(Params):
+    over: str
+    """Axis of the candidates to choose along."""
+    by: str
+    """Validation metric, `task/val_loss` or `task/val_accuracy`."""
+    goal: Literal["min", "max"] = "min"
+    """Whether small or large values are good."""
+    pool: tuple[str, ...] = ()
+    """Axes over whose values the metric is averaged, so that one choice serves them all: `[seed]`.
+    By default each cell chooses for itself."""
+    tie: Literal["smallest_within_1se", "best"] = "smallest_within_1se"
+    """The smallest value within one standard error of the best, or the best."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What `select` tells; all other outputs are those of the chosen candidate."""
+
+    scores: Scores
+    choice: Choice
+
+
+def _facts(look: Look) -> Mapping[str, Facts]:
+    params: Select = look.params
+    known = {name for facts in look.inputs.get("candidates", ()) for name in facts.metrics}
+    if not params.by.rpartition("/")[2].startswith("val_"):
+        choices = sorted(name for name in known if "/val_" in name)
+        look.error(
+            "by",
+            f"`{params.by}` is no validation metric: a choice by test scores would flatter them",
+            suggestion(params.by, choices, "validation metrics"),
+        )
+    elif known and params.by not in known:
+        look.error("by", f"nobody measures `{params.by}`", suggestion(params.by, sorted(known)))
+    return {}
+
+
+@stage(mirrors="candidates", facts=_facts)
+def select(run: Run, params: Select, *, candidates: tuple[Scores, ...]) -> Chosen:
+    """Choose along an axis by a validation metric.
+
+    A diverged candidate is never chosen, and a value of which one diverged in the pool is out for
+    the whole pool. A choice at the grid's end is told.
+    """
+    sources = run.sources["candidates"]
+    free = {params.over, *params.pool}
+    pooled = [
+        (source, scores)
+        for source, scores in zip(sources, candidates, strict=True)
+        if all(
+            run.axes.get(axis) == label for axis, label in source.axes.items() if axis not in free
+        )
+    ]
+    grid = list(dict.fromkeys(source.axes[params.over] for source, _ in pooled))
+    values = {label: _values(params, label, pooled) for label in grid}
+    means = {label: sum(found) / len(found) for label, found in values.items() if found}
+    if not means:
+        raise StageError(f"every candidate diverged or lacks `{params.by}`: nothing to choose from")
+    label = _choice(params, means, values)
+    ends = _ordered(grid)
+    edge = len(grid) > 1 and label in {ends[0], ends[-1]}
+    if edge:
+        run.note(
+            f"{params.over}={label} ends the grid {', '.join(ends)}: a wider one may be better"
+        )
+    wanted = {**run.axes, params.over: label}
+    index = next(
+        place
+        for place, source in enumerate(sources)
+        if all(wanted.get(axis) == found for axis, found in source.axes.items())
+    )
+    mine = candidates[index]
+    scores = replace(mine, chosen={**mine.chosen, params.over: label})
+    return Chosen(scores, Choice(index, params.over, label, means, edge))
+
+
+def _values(params: Select, label: str, pooled: Candidates) -> list[float]:
+    """The metric of a value over the pool; empty where one diverged."""
+    here = [scores for source, scores in pooled if source.axes[params.over] == label]
+    values = [scores.metrics.get(params.by) for scores in here if scores.status == "ok"]
+    found = [value for value in values if value is not None]
+    return found if len(found) == len(here) else []
+
+
+def _choice(
+    params: Select, means: Mapping[str, float], values: Mapping[str, Sequence[float]]
+) -> str:
+    sign = 1 if params.goal == "min" else -1
+    best = min(means, key=lambda label: sign * means[label])
+    error = learning.statistics.standard_error(values[best])
+    if params.tie == "best" or error is None:
+        return best
+    near = [label for label in means if sign * (means[label] - means[best]) <= error]
+    return _ordered(near)[0]
+
+
+def _ordered(labels: Sequence[str]) -> list[str]:
+    """Ascending where they are numbers, else as they were listed."""
+    try:
+        numbers = {label: float(label) for label in labels}
+    except ValueError:
+        return list(labels)
+    if not all(math.isfinite(number) for number in numbers.values()):
+        return list(labels)
+    return sorted(labels, key=numbers.__getitem__)
