@@ -3,6 +3,8 @@
 import heapq
 from collections.abc import Iterator, Mapping, Set
 
+_DRAWN = 12
+
 
 def ordered(needs: Mapping[str, Set[str]]) -> tuple[list[str], list[list[str]]]:
     """The names so that each comes after all it needs, otherwise in the order given.
@@ -37,6 +39,12 @@ def ordered(needs: Mapping[str, Set[str]]) -> tuple[list[str], list[list[str]]]:
             if user not in done:
                 heapq.heappush(ready, position[user])
     return order, circles
+
+
+def drawn(circle: list[str]) -> str:
+    """A circle as `a → b → a`, the middle of a long one left out."""
+    long = len(circle) > _DRAWN
+    return " → ".join([*circle[: _DRAWN // 2], "…", *circle[-_DRAWN // 2 :]] if long else circle)
 
 
 def _released(

@@ -11,7 +11,7 @@ from pipelines.cells import Cell, Pipeline, Wire
 from pipelines.expand import Expansion, Limits
 from pipelines.feeds import Feed, Feeds, Made
 from pipelines.meaning import Meaning
-from pipelines.order import ordered
+from pipelines.order import drawn, ordered
 from pipelines.overrides import replaced
 from pipelines.references import Wanted, check_ports, missing, read_from
 from pipelines.report import Report
@@ -116,9 +116,9 @@ class Checker:
         }
         order, circles = ordered(needs)
         for circle in circles:
-            shape = " → ".join(circle)
             path = ("stages", circle[0], "from")
-            self.report.error(path, f"stages feed each other in a circle: {shape}", key=True)
+            message = f"stages feed each other in a circle: {drawn(circle)}"
+            self.report.error(path, message, key=True)
         inside = {name for circle in circles for name in circle}
         return [*order, *(name for name in parsed if name in inside)]
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipelines.order import ordered
+from pipelines.order import drawn, ordered
 from pipelines.reader import DEPTH, VALUES, Path
 from pipelines.report import Report
 from pipelines.scalars import canonical
@@ -165,7 +165,7 @@ class Substitution:
         needs = {name: {n for n in _named(value) if n in raw} for name, value in raw.items()}
         names, circles = ordered(needs)
         for circle in circles:
-            shape = " → ".join(f"params.{name}" for name in reversed(circle))
+            shape = drawn([f"params.{name}" for name in reversed(circle)])
             self.report.error(("params", circle[-1]), f"params refer in a circle: {shape}")
         values: dict[str, Any] = dict.fromkeys(raw)
         places: dict[Path, Path] = {}
