@@ -163,7 +163,8 @@ class Disk:
         folder = self.folder(self.root / "tmp")
         if not self._swept:
             self._swept = True
-            _sweep(folder)
+            with faults(folder):
+                _sweep(folder)
         return folder / uuid.uuid4().hex
 
     def move(self, source: Path, target: Path) -> None:

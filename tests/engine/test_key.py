@@ -126,7 +126,11 @@ def test_integers_floats_and_booleans_differ():
 
 
 values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text() | st.floats(allow_nan=False, allow_infinity=False),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.text()
+    | st.floats(allow_nan=False, allow_infinity=False),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
     max_leaves=12,
 )
@@ -153,7 +157,11 @@ def test_keys_are_the_same_in_another_process():
 def test_an_outputs_digest_is_of_type_format_and_files_alone():
     base = port_digest("Model", 1, {"a": "1", "b": "2"})
     assert port_digest("Model", 1, {"b": "2", "a": "1"}) == base
-    others = [("Generator", 1, {"a": "1", "b": "2"}), ("Model", 2, {"a": "1", "b": "2"}), ("Model", 1, {"a": "1"})]
+    others = [
+        ("Generator", 1, {"a": "1", "b": "2"}),
+        ("Model", 2, {"a": "1", "b": "2"}),
+        ("Model", 1, {"a": "1"}),
+    ]
     assert base not in [port_digest(*other) for other in others]
 
 

@@ -19,7 +19,9 @@ def store(tmp_path):
 
 def publish(store: Store, key: str = KEY, content: bytes = b"weights" * 100) -> Result:
     result = Result(
-        outputs={"model": Output("Model", 1, {"w.bin": store.put(content), "m.json": store.put(b"{}")})},
+        outputs={
+            "model": Output("Model", 1, {"w.bin": store.put(content), "m.json": store.put(b"{}")})
+        },
         scores={"high/accuracy": 0.5},
         components={"type": "train", "params": {"lr": 0.1}},
         provenance={"host": "here"},
