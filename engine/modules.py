@@ -16,8 +16,8 @@ _INSTALLED = {"site-packages", "dist-packages"}
 _ENGINE_STOPS = frozenset(
     {
         "catalogue", "events", "execute", "executors", "fingerprint", "history", "inputs",
-        "interrupts", "journal", "key", "memo", "modules", "perform", "plan", "reach", "resolve",
-        "runner", "runs", "schedule", "session", "store",
+        "interrupts", "journal", "key", "ledger", "memo", "modules", "perform", "plan", "reach",
+        "request", "resolve", "runner", "runs", "schedule", "selection", "session", "store",
     }
 )  # fmt: skip
 """Modules of the engine that run stages and are not part of them; any other is followed."""

@@ -26,7 +26,7 @@ from engine.request import Request
 from engine.resolve import Resolver
 from engine.runs import RunFolder
 from engine.selection import select
-from engine.store import Store
+from engine.store import Store, fs
 from pipelines.errors import EnvironmentFault, UsageError
 from pipelines.pipeline import Pipeline, check
 
@@ -95,10 +95,11 @@ def start(request: Request) -> RunFolder:
     """
     folder, _ = freeze(request)
     command = [sys.executable, "-P", "-m", "engine.runner", str(folder.path.absolute())]
-    with (folder.path / "runner.log").open("ab") as log:
-        process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-        )
+    log = fs.open_append(folder.path / "runner.log")
+    process = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+    )
+    os.close(log)
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         if folder.events.exists():

@@ -1,0 +1,51 @@
+"""Sizes and names. Over a budget is a warning, twice over is against the law."""
+
+import ast
+import warnings
+
+import house
+import pytest
+
+MODULE_LINES, FUNCTION_LINES = 250, 40
+FORBIDDEN_NAMES = ("utils", "util", "common", "helpers", "helper", "manager", "misc")
+
+
+def lines(path) -> int:
+    return len(path.read_text(encoding="utf-8").splitlines())
+
+
+def functions(path) -> list[tuple[str, int]]:
+    """Name and length of every function of a file."""
+    return [
+        (node.name, (node.end_lineno or node.lineno) - node.lineno + 1)
+        for node in ast.walk(house.tree(path))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+
+
+def judge(what: str, size: int, budget: int) -> None:
+    if size > budget:
+        warnings.warn(f"{what} has {size} lines, over the budget of {budget}", stacklevel=1)
+    assert size <= 2 * budget, f"{what} has {size} lines: divide it"
+
+
+@pytest.mark.filterwarnings("default:.*over the budget.*")
+@pytest.mark.parametrize("path", house.sources(), ids=house.shown)
+def test_modules_and_functions_stay_small(path):
+    judge(house.shown(path), lines(path), MODULE_LINES)
+    for name, size in functions(path):
+        judge(f"{house.shown(path)}: {name}", size, FUNCTION_LINES)
+
+
+def test_the_budget_counts_lines():
+    with pytest.warns(match="41 lines"):
+        judge("it", 41, 40)
+    with pytest.raises(AssertionError, match="divide it"), pytest.warns(match="over"):
+        judge("it", 81, 40)
+    this = dict(functions(house.Path(__file__)))
+    assert this["lines"] == 2
+
+
+@pytest.mark.parametrize("path", house.sources(), ids=house.shown)
+def test_a_module_is_named_for_what_it_is(path):
+    assert not any(name in path.stem.split("_") for name in FORBIDDEN_NAMES)

@@ -1,0 +1,59 @@
+"""Every pipeline that we print parses with a stock loader and passes our own check."""
+
+import re
+
+import house
+import pytest
+import yaml
+
+from engine.catalogue import Catalogue
+from pipelines.pipeline import check
+
+FENCE = re.compile(r"^```ya?ml[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def blocks() -> list[tuple[str, str]]:
+    """Place and text of every YAML block of the documents, and every example."""
+    pages = [*house.ROOT.glob("*.md"), *(house.ROOT / "docs").rglob("*.md")]
+    found = []
+    for page in sorted(pages):
+        text = page.read_text(encoding="utf-8")
+        for match in FENCE.finditer(text):
+            line = text[: match.start()].count("\n") + 2
+            found.append((f"{house.shown(page)}:{line}", match.group(1)))
+    examples = sorted((house.ROOT / "examples").rglob("*.yaml"))
+    return found + [(house.shown(path), path.read_text(encoding="utf-8")) for path in examples]
+
+
+def whole(text: str) -> bool:
+    data = yaml.safe_load(text)
+    return isinstance(data, dict) and "stages" in data
+
+
+BLOCKS = blocks()
+PLACES = [place for place, _ in BLOCKS]
+
+
+@pytest.mark.parametrize(("place", "text"), BLOCKS, ids=PLACES)
+def test_a_block_parses_with_a_stock_loader(place, text):
+    assert yaml.safe_load(text) is not None
+
+
+@pytest.mark.parametrize(
+    ("place", "text"), [block for block in BLOCKS if whole(block[1])],
+    ids=[place for place, text in BLOCKS if whole(text)],
+)  # fmt: skip
+def test_a_whole_pipeline_passes_the_check(place, text):
+    own = sorted((house.ROOT / "examples").glob("*.py"))
+    pipeline = check(text, file=place, folder=house.ROOT / "examples", stages=Catalogue(own))
+    assert pipeline.cells
+
+
+def test_there_are_examples_and_pages_to_check():
+    assert any(place.startswith("examples/") for place in PLACES)
+    assert any(place.startswith("docs/") for place in PLACES)
+
+
+def test_blocks_are_found_with_their_line():
+    text = "one\n```yaml\na: 1\n```\nthree\n"
+    assert [match.group(1) for match in FENCE.finditer(text)] == ["a: 1\n"]
