@@ -15,7 +15,7 @@ from engine.runs import RunFolder
 from meta_tui.view import RunView, fold, fold_batch
 from pipelines.text import safe_text
 
-_CHUNK_BYTES = 1 << 17
+_CHUNK_BYTES = 1 << 14
 _LOG_LINES, _LOG_COLUMNS = 2000, 4000
 _NOT_AN_EVENT = (ValueError, TypeError, KeyError, AttributeError)
 """What decoding and folding raise on a line whose bytes were damaged."""

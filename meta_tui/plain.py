@@ -59,9 +59,8 @@ def _place(view: RunView, ordinal: int | None) -> str:
 
 def _line(view: RunView, cell: CellView, told: str, signs: Signs) -> str:
     size = len(str(len(view.cells)))
-    over = sum(other.state.over for other in view.cells)
     state = f"{signs.states[cell.state]} {cell.state.value}"
-    return f"[{over:>{size}}/{len(view.cells)}] {state:<9}  {cell.name}{told}"
+    return f"[{view.ended:>{size}}/{len(view.cells)}] {state:<9}  {cell.name}{told}"
 
 
 def _told(cell: CellView, event: Event) -> str | None:

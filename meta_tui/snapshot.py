@@ -21,7 +21,7 @@ class State(Enum):
     @property
     def over(self) -> bool:
         """Nothing more will happen to such a cell in this run."""
-        return self not in {State.WAITING, State.RUNNING}
+        return self is not State.WAITING and self is not State.RUNNING
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +87,8 @@ class RunView:
     """Time of the newest event."""
     cells: tuple[CellView, ...] = ()
     notes: tuple[NoteView, ...] = ()
+    ended: int = 0
+    """Cells that are over."""
     busiest: int = 1
     """The most cells that ran at once so far."""
     code: int | None = None

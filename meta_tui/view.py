@@ -54,7 +54,7 @@ def stopped(view: RunView, why: str) -> RunView:
         replace(cell, state=State.STOPPED, why=why) if cell.state is State.RUNNING else cell
         for cell in view.cells
     )
-    return replace(view, cells=cells)
+    return replace(view, cells=cells, ended=sum(cell.state.over for cell in cells))
 
 
 def fold_batch(view: RunView, ordinal: int, batch: MetricBatch) -> RunView:
@@ -97,11 +97,13 @@ def _started(event: RunStarted) -> RunView:
 
 
 def _with(view: RunView, cell: CellView) -> RunView:
+    before = view.cells[cell.ordinal]
     cells = (*view.cells[: cell.ordinal], cell, *view.cells[cell.ordinal + 1 :])
-    if cell.state is not State.RUNNING or view.cells[cell.ordinal].state is State.RUNNING:
-        return replace(view, cells=cells)
+    ended = view.ended + cell.state.over - before.state.over
+    if cell.state is not State.RUNNING or before.state is State.RUNNING:
+        return replace(view, cells=cells, ended=ended)
     running = sum(other.state is State.RUNNING for other in cells)
-    return replace(view, cells=cells, busiest=max(view.busiest, running))
+    return replace(view, cells=cells, ended=ended, busiest=max(view.busiest, running))
 
 
 def _cell(view: RunView, cell: CellView, event: Event) -> CellView:

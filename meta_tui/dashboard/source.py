@@ -5,11 +5,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from engine.artifacts import Table
+from engine.events import Event
 from engine.runs import RunFolder
 from engine.store import Store
 from meta_tui import results
 from meta_tui.curves import Curves
 from meta_tui.feed import Feed
+from meta_tui.plain import lines
 from meta_tui.results import Missing
 from meta_tui.summary import StageView, stages
 from meta_tui.view import CellView, RunView, State, stopped
@@ -31,13 +33,18 @@ class Source:
     gone: bool = field(default=False, init=False)
     stops: int = field(default=0, init=False)
     """How often the person asked to stop."""
+    history: list[str] = field(default_factory=list, init=False)
+    """What happened so far, in lines."""
     log_y: bool = field(default=False, init=False)
     _asked: float = field(default=float("-inf"), init=False)
     _published: dict[int, Curves] = field(default_factory=dict, init=False)
     _tables: dict[int, Table | Missing] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
-        self.feed = Feed(self.folder)
+        self.feed = Feed(self.folder, listen=self._listen)
+
+    def _listen(self, view: RunView, event: Event) -> None:
+        self.history += lines(view, event)
 
     @property
     def view(self) -> RunView:

@@ -28,11 +28,10 @@ def run_state(view: RunView, *, alive: bool = True) -> State:
 
 def heading(view: RunView, now: float, columns: int, *, alive: bool = True) -> Line:
     """`meta · ladder · 7f3a · ▶ running 5/11 · 2:31 · ETA 6:40 · cpu`, shortened to fit."""
-    over = sum(cell.state.over for cell in view.cells)
     state = run_state(view, alive=alive)
     parts: list[str | Span] = ["meta", view.name or "…", view.run]
     parts.append(
-        Span(f"{state_span(state).text} {over}/{len(view.cells)}", state_span(state).style)
+        Span(f"{state_span(state).text} {view.ended}/{len(view.cells)}", state_span(state).style)
     )
     parts.append(duration(view.elapsed(now)))
     if not view.over and alive and view.started is not None:

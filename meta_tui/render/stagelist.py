@@ -11,8 +11,9 @@ from meta_tui.summary import StageView
 from meta_tui.view import CellView, State
 
 _BAR = 6
-_TAIL = 17
-"""Columns right of a name: state, bar or time."""
+_TAIL, _SHORT_TAIL = 17, 12
+"""Columns right of a name: state, bar or time; in a narrow list there is no bar."""
+_NARROW = 34
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,33 +54,39 @@ def _stage(stage: StageView, columns: int, *, opened: bool, signs: Signs) -> Lin
     mark = " " if len(stage.cells) < 2 else signs.opened if opened else signs.closed  # noqa: PLR2004
     count = f" {stage.over}/{len(stage.cells)}" if len(stage.cells) > 1 else ""
     state = stage.state
-    tail = right(f"{state.value}{count}", _TAIL)
+    size = _TAIL if columns >= _NARROW else _SHORT_TAIL
+    tail = right(f"{state.value}{count}", size)
     if state is State.RUNNING:
-        drawn = bar(stage.fraction, _BAR, signs)
-        tail = right(f"{drawn} {stage.fraction:>4.0%}{count}", _TAIL)
+        tail = right(f"{_bar(stage.fraction, columns, signs)}{count}", size)
     return line(
         Span(f"{mark} "),
         state_span(state, signs, word=False),
-        Span(f" {fit(stage.name, columns - _TAIL - 5)} ", "strong"),
+        Span(f" {fit(stage.name, columns - size - 5)} ", "strong"),
         Span(tail, STYLES[state]),
     )
 
 
 def _cell(cell: CellView, now: float, columns: int, signs: Signs) -> Line:
+    size = _TAIL if columns >= _NARROW else _SHORT_TAIL
     name = "@".join(f"{axis}={label}" for axis, label in cell.axes.items()) or cell.name
     return line(
         Span("  ├ " if signs.braille else "  | ", "dim"),
         state_span(cell.state, signs, word=False),
-        Span(f" {fit(name, columns - _TAIL - 7)} "),
-        Span(right(_cell_tail(cell, now, signs), _TAIL), STYLES[cell.state]),
+        Span(f" {fit(name, columns - size - 7)} "),
+        Span(right(_cell_tail(cell, now, columns, signs), size), STYLES[cell.state]),
     )
 
 
-def _cell_tail(cell: CellView, now: float, signs: Signs) -> str:
+def _cell_tail(cell: CellView, now: float, columns: int, signs: Signs) -> str:
     if cell.state is State.RUNNING:
         if cell.fraction is not None:
-            return f"{bar(cell.fraction, _BAR, signs)} {cell.fraction:>4.0%}"
+            return _bar(cell.fraction, columns, signs)
         return duration(cell.spent(now))
     if cell.state is State.DONE:
         return f"{'diverged' if cell.diverged else 'done'} {seconds_short(cell.seconds)}"
     return str(cell.state.value)
+
+
+def _bar(fraction: float, columns: int, signs: Signs) -> str:
+    drawn = f"{bar(fraction, _BAR, signs)} " if columns >= _NARROW else ""
+    return f"{drawn}{fraction:>4.0%}"

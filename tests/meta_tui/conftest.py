@@ -1,15 +1,18 @@
 """A run's folder as a runner leaves it, made of events and batches without an engine."""
 
+import json
 import math
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from engine import events
-from engine.artifacts import Contrast, Interval, Row, Table
+from engine.artifacts import Contrast, Interval, Row, Scores, Table
 from engine.events import CellInfo, Event, MetricBatch
 from engine.runs import RunFolder
+from engine.store import Output, Result, Store
 
 START = 1000.0
 
@@ -145,3 +148,42 @@ def ladder_table() -> Table:
         },
         ("scenario: task",),
     )  # fmt: skip
+
+
+@pytest.fixture
+def live(middle_run: RunFolder) -> Iterator[RunFolder]:
+    """The run in its middle, with a runner that lives."""
+    descriptor = middle_run.hold()
+    yield middle_run
+    os.close(descriptor)
+
+
+@pytest.fixture
+def store(tmp_path: Path, ladder_table: Table) -> Store:
+    """A store with the table of cell 11, the scores of cell 2 and the curves of cell 0."""
+    found = Store(tmp_path / "store")
+    scores = Scores({"low/accuracy": 0.981}, notes=("in eval mode",))
+    curves = found.put(json.dumps({"train": {"loss": [[1, 2.0], [2, None], [3, 0.5]]}}).encode())
+    for cell, artifact in ((11, ladder_table), (2, scores), (0, scores)):
+        with found.scratch() as folder:
+            artifact.write(folder)
+            files = {path.name: found.put(path) for path in folder.iterdir()}
+        output = Output(type(artifact).__name__, artifact.format, files)
+        found.publish(key(cell), Result(outputs={"out": output}, curves=None if cell else curves))
+    return found
+
+
+@pytest.fixture
+def finished(make_run: Callable[[list[Event]], RunFolder]) -> RunFolder:
+    """A run that is over and has a table."""
+    return make_run(over())
+
+
+def over() -> list[Event]:
+    """A run in which everything is done."""
+    began = middle()[0]
+    done = [
+        events.CellFinished(time=START + cell, cell=cell, key=key(cell), seconds=1.0 + cell)
+        for cell in range(12)
+    ]
+    return [began, *done, events.RunEnded(time=START + 20, code=0, seconds=20.0)]

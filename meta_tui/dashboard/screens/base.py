@@ -16,7 +16,8 @@ TOO_SMALL = "too small: make the terminal 60x18"
 class RunScreenBase(Screen[None]):
     """A screen on one run. `redraw` shows the source as it stands."""
 
-    KEYS: ClassVar[str] = ""
+    KEYS: ClassVar[tuple[str, ...]] = ()
+    """What the last line tells, most needed first: a narrow screen leaves out the end."""
 
     def __init__(self, source: Source) -> None:
         super().__init__()
@@ -37,7 +38,6 @@ class RunScreenBase(Screen[None]):
 
     def on_mount(self) -> None:
         """Show what is known."""
-        self.query_one("#keys", Bar).show([line(Span(self.KEYS, "dim"))])
         self.redraw()
 
     def on_screen_resume(self) -> None:
@@ -53,6 +53,10 @@ class RunScreenBase(Screen[None]):
         source, columns = self.source, max(20, self.size.width - 2)
         row = heading(source.view, source.time, columns, alive=source.alive)
         self.query_one("#heading", Bar).show([self._told(columns) or crop(row, columns)])
+        keys = self.KEYS
+        while len(keys) > 1 and sum(map(len, keys)) + 2 * len(keys) - 2 > columns:
+            keys = keys[:-1]
+        self.query_one("#keys", Bar).show([line(Span("  ".join(keys), "dim"))])
 
     def _told(self, columns: int) -> Line | None:
         """What matters more than the heading."""

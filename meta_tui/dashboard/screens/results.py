@@ -14,7 +14,7 @@ from meta_tui.results import Missing
 class ResultsScreen(RunScreenBase):
     """What came out."""
 
-    KEYS: ClassVar[str] = "? help  ↑↓ scroll  1 run  ^c stop  q leave"
+    KEYS: ClassVar[tuple[str, ...]] = ("q leave", "? help", "^c stop", "1 run", "↑↓ scroll")
 
     def body(self) -> ComposeResult:
         """One pane with all tables."""

@@ -19,14 +19,16 @@ from meta_tui.view import CellView, State
 class RunScreen(RunScreenBase):
     """The run while it goes on."""
 
-    KEYS: ClassVar[str] = (
-        "? help  ↑↓ choose  enter cells  tab pane  y log-y  2 results  ^c stop  q leave"
-    )
+    KEYS: ClassVar[tuple[str, ...]] = (
+        "q leave", "? help", "^c stop", "2 results", "↑↓ choose", "enter cells", "y log-y",
+        "tab pane",
+    )  # fmt: skip
 
     def __init__(self, source: Source) -> None:
         super().__init__(source)
         self._item: Item | None = None
-        self._logged: tuple[int, State] | None = None
+        self._logged: int | None = None
+        self._failed = False
 
     def body(self) -> ComposeResult:
         """Stages at the left, curves at the right, the log below."""
@@ -78,20 +80,25 @@ class RunScreen(RunScreenBase):
         return stage_details(stage, columns) if stage else []
 
     def _update_log(self, cells: tuple[CellView, ...]) -> None:
-        """Show the log of the selected cell; of a stage, that of the cell that matters most."""
-        order = (State.FAILED, State.RUNNING, State.STOPPED, State.DONE)
-        ranked = sorted(cells, key=lambda c: order.index(c.state) if c.state in order else 9)
+        """Show what the selected cell printed; of a stage, the cell that matters most.
+
+        While it has printed nothing, the history of the run is shown in its place.
+        """
+        ranked = sorted(cells, key=_urgency)
         if not ranked:
             return
-        cell = ranked[0]
-        pane = self.query_one(LogPane)
-        key = (cell.ordinal, cell.state)
-        if self._logged is None or self._logged[0] != cell.ordinal:
-            self.source.feed.rewind_log(cell.ordinal)
-            pane.begin(cell.name, ())
-        lines = self.source.feed.poll_log(cell.ordinal)
-        if lines:
-            pane.write_lines(lines)
-        if cell.state is State.FAILED and key != self._logged:
-            pane.write_lines(cell.traceback or [cell.error])
-        self._logged = key
+        cell, pane, feed = ranked[0], self.query_one(LogPane), self.source.feed
+        if self._logged != cell.ordinal:
+            feed.rewind_log(cell.ordinal)
+        printed = feed.poll_log(cell.ordinal)
+        failed = cell.state is State.FAILED and (self._logged, self._failed) != (cell.ordinal, True)
+        printed += (cell.traceback or (cell.error,)) if failed else ()
+        if self._logged != cell.ordinal or (printed and pane.of_run):
+            pane.begin(cell.name if printed else "", of_run=not printed)
+        self._logged, self._failed = cell.ordinal, cell.state is State.FAILED
+        pane.follow(self.source.history if pane.of_run else printed)
+
+
+def _urgency(cell: CellView) -> int:
+    order = (State.FAILED, State.RUNNING, State.STOPPED, State.DONE)
+    return order.index(cell.state) if cell.state in order else len(order)

@@ -40,7 +40,7 @@ class CurvesPane(Lines):
 def _by_series(curves: Sequence[tuple[CellView, Curves]]) -> dict[str, list[Series]]:
     """Series name -> a curve for each cell that has it, `loss` first."""
     charts: dict[str, list[Series]] = {}
-    told = _telling([cell for cell, _ in curves])
+    told = _telling([cell for cell, found in curves if found])
     for cell, found in curves:
         label = "@".join(f"{axis}={cell.axes[axis]}" for axis in told if axis in cell.axes)
         for name, series in grouped(found).items():

@@ -23,9 +23,21 @@ class LogPane(Log, can_focus=True):
     def __init__(self) -> None:
         super().__init__(highlight=False, max_lines=_MOST_LINES, id="log")
         self.border_title = "log"
+        self.of_run = False
+        """It shows the history of the run, not what a cell printed."""
+        self._written = 0
 
-    def begin(self, title: str, lines: Sequence[str]) -> None:
-        """Show another log, or no log, from its start."""
+    def begin(self, title: str, *, of_run: bool) -> None:
+        """Show another log, from its start."""
+        if of_run and self.of_run:
+            return
+        self.of_run, self._written = of_run, 0
         self.clear()
-        self.border_title = Content(f"log {title}".strip())
-        self.write_lines(lines)
+        self.border_title = Content(f"log {title}" if title else "history of the run")
+
+    def follow(self, lines: Sequence[str]) -> None:
+        """Add new lines; of the run's history, which is given whole, those not shown yet."""
+        new = lines[self._written :] if self.of_run else lines
+        if new:
+            self.write_lines(new)
+            self._written += len(new)
