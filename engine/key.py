@@ -23,6 +23,7 @@ Labelled = Sequence[tuple[Source, str]]
 """What a many-valued port holds: sources and digests, in the order in which it gets them."""
 
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
+_ATOMS = frozenset({str, int, bool, type(None)})
 _WORD_CHARACTERS = 40
 
 
@@ -82,11 +83,12 @@ def cell_key(
         "env": _plain(env),
         "seed": None if seed is None else list(seed),
         "inputs": {port: _input(held) for port, held in inputs.items()},
-        "files": dict(files),
+        "files": _plain(files),
     }
     if mirror is not None:
         components["mirror"] = _plain(mirror)
-    return Key(sha256(canonical(["cell", KEY_FORMAT, components])), components)
+    text = _ENCODER.encode(["cell", KEY_FORMAT, components])
+    return Key(sha256(text.encode("ascii")), components)
 
 
 def port_digest(type: str, format: int, files: Mapping[str, str]) -> str:  # noqa: A002
@@ -135,7 +137,9 @@ def _fields(kind: type[BaseModel]) -> tuple[str, ...]:
 
 
 def _plain(value: Any) -> Any:
-    if value is None or isinstance(value, str | bool | int):
+    if type(value) in _ATOMS:  # The usual case, a million times in a large pipeline.
+        return value
+    if isinstance(value, str | bool | int):
         return value
     if isinstance(value, float):
         if not math.isfinite(value):
