@@ -5,6 +5,8 @@ import inspect
 import textwrap
 from itertools import pairwise
 
+_FOREIGN = {"builtins", "abc", "typing", "pydantic"}
+
 
 def describe(kind: type) -> dict[str, str]:
     """Attribute -> its docstring, those of base classes included; empty where there is no source.
@@ -13,7 +15,8 @@ def describe(kind: type) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for base in reversed(kind.__mro__):
-        found.update(_own(base))
+        if base.__module__.partition(".")[0] not in _FOREIGN:
+            found.update(_own(base))
     return found
 
 
@@ -31,5 +34,6 @@ def _own(kind: type) -> dict[str, str]:
                 ast.AnnAssign(target=ast.Name(id=name)),
                 ast.Expr(value=ast.Constant(value=str(words))),
             ):
-                found[name] = " ".join(words.split())
+                if not name.startswith("_"):
+                    found[name] = " ".join(words.split())
     return found

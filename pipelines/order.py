@@ -10,8 +10,8 @@ def ordered(needs: Mapping[str, Set[str]]) -> tuple[list[str], list[list[str]]]:
     """The names so that each comes after all it needs, otherwise in the order given.
 
     Returns:
-        The order, without the members of circles; and each circle, its first name again at its
-        end, in the direction in which things flow.
+        The order, without the members of circles; and each circle in the direction in which
+        things flow, from its first name in the order given, which is again at its end.
     """
     position = {name: index for index, name in enumerate(needs)}
     users: dict[str, list[str]] = {name: [] for name in needs}
@@ -33,7 +33,9 @@ def ordered(needs: Mapping[str, Set[str]]) -> tuple[list[str], list[list[str]]]:
             while names[first] in done:
                 first += 1
             finished = _circle(names[first], needs, done)
-            circles.append([*reversed(finished), finished[-1]])
+            start = finished.index(min(finished, key=position.__getitem__))
+            turned = [*finished[start::-1], *finished[:start:-1]]
+            circles.append([*turned, turned[0]])
         done.update(finished)
         for user in _released(finished, users, waiting):
             if user not in done:

@@ -175,6 +175,8 @@ class Reader:
         elif path in self.keys:
             first = self.keys[path][0] + 1
             self.problem(place, f"`{shown(name)}` is here twice; first in line {first}")
+            # The file is refused already; its value is read apart, so that it repeats no other key.
+            frame.key = f"{name} again at {place}"
         if event.anchor:
             self.problem(place, "a key has no anchor")
         self.keys[path] = place

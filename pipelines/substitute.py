@@ -166,7 +166,7 @@ class Substitution:
         names, circles = ordered(needs)
         for circle in circles:
             shape = drawn([f"params.{name}" for name in reversed(circle)])
-            self.report.error(("params", circle[-1]), f"params refer in a circle: {shape}")
+            self.report.error(("params", circle[0]), f"params refer in a circle: {shape}")
         values: dict[str, Any] = dict.fromkeys(raw)
         places: dict[Path, Path] = {}
         bad: set[Path] = {("params", name) for circle in circles for name in circle}

@@ -55,8 +55,7 @@ def shown(value: Any, limit: int = 40) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
     if isinstance(value, str) and (not value or value != value.strip()):
         text = f"'{value}'"
-    text = safe_text(text if len(text) <= limit else text[: limit - 1])
-    return text if len(text) < limit or not isinstance(value, str | dict | list) else text + "…"
+    return safe_text(text) if len(text) <= limit else safe_text(text[: limit - 1]) + "…"
 
 
 def listed(names: Iterable[object], word: str = "and") -> str:
