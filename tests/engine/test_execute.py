@@ -68,7 +68,7 @@ stages:
 
 def test_a_parameter_reruns_what_depends_on_it_until_a_result_comes_out_unchanged(workshop) -> None:
     workshop.run(DIAMOND)
-    told = workshop.run(DIAMOND.replace("value: 3.0", "value: 3.0, count: counted.txt"))
+    told = workshop.run(DIAMOND.replace("value: 3.0", f"value: 3.0, count: '{workshop.folder}/n.txt'"))
     assert told.of(CellStarted) == ["top"]
     assert told.of(CellCached) == ["end", "left", "right"]
 
@@ -149,11 +149,13 @@ def test_every_way_to_fail_is_named_and_never_cached(workshop, how: str, said: s
 
 
 def test_two_cells_with_one_key_compute_once(workshop) -> None:
-    told = workshop.run("""
+    count = workshop.folder / "count.txt"
+    told = workshop.run(f"""
 stages:
-  a: {uses: give, with: {count: count.txt, hold: 0.3}}
-  b: {uses: give, with: {count: count.txt, hold: 0.3}}
+  a: {{uses: give, with: {{count: '{count}', hold: 0.3}}}}
+  b: {{uses: give, with: {{count: '{count}', hold: 0.3}}}}
 """)
+    assert count.read_text() == "x"
     cached = [event for event in told.events if isinstance(event, CellCached)]
     assert told.of(CellFinished) == ["a"]
     assert [(event.cell, event.same_as) for event in cached] == [(1, 0)]
