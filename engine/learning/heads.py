@@ -5,7 +5,7 @@ gradients flow through the solution. Features and targets are centred, so the bi
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -72,7 +72,8 @@ def ridge(z: Tensor, targets: Tensor, l2: float | Tensor) -> Linear:
     else:
         gram = zc @ zc.T + n * l2 * torch.eye(n, dtype=z.dtype, device=z.device)
         weight = (zc.T @ torch.cholesky_solve(tc, torch.linalg.cholesky(gram))).T
-    return Linear(weight, t_mean - weight @ z_mean, float(l2))
+    used = l2.item() if isinstance(l2, Tensor) else l2
+    return Linear(weight, t_mean - weight @ z_mean, used)
 
 
 def ridge_by_leaving_one_out(z: Tensor, y: Tensor, outputs: int) -> Linear:
@@ -138,22 +139,30 @@ def logistic(
 def chosen(
     fit: Callable[[float, Linear | None], Linear],
     score: Callable[[Linear], float],
-    grid: Sequence[float] = GRID,
+    *,
+    patience: int = len(GRID),
 ) -> Linear:
     """The fit of least score over a grid of penalties; of equals the smaller penalty.
 
     Args:
         fit: penalty and the fit of the next larger one (a warm start) -> head.
         score: to be small, on examples that no fit has seen.
-        grid: penalties in ascending order.
+        patience: penalties in a row, from the largest down, without a better score that end the
+            search: the smallest ones are the slowest to fit.
     """
     found: list[tuple[float, int, Linear]] = []
     last: Linear | None = None
-    for place in reversed(range(len(grid))):
-        last = fit(grid[place], last)
+    for place in reversed(range(len(GRID))):
+        last = fit(GRID[place], last)
         found.append((score(last), place, last))
-    _, place, best = min(found, key=lambda item: item[:2])
-    return Linear(best.weight, best.bias, best.l2, place in {0, len(grid) - 1})
+        if found.index(min(found, key=_rank)) + patience < len(found):
+            break
+    _, place, best = min(found, key=_rank)
+    return Linear(best.weight, best.bias, best.l2, place in {0, len(GRID) - 1})
+
+
+def _rank(found: tuple[float, int, Linear]) -> tuple[float, int]:
+    return found[:2]
 
 
 def cross_entropy(head: Linear, z: Tensor, y: Tensor) -> float:

@@ -60,4 +60,5 @@ class Probe(Method):
                 z, train.y, outputs, l2=l2, max_iter=self.max_iter, start=start
             ),
             lambda found: learning.heads.cross_entropy(found, z_val, val.y),
+            patience=2,
         )

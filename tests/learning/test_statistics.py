@@ -1,0 +1,49 @@
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from engine.learning import statistics
+
+VALUES = [0.1, 0.4, -0.2, 0.3, 0.25, 0.0]
+
+
+def test_the_interval_is_that_of_student():
+    found = statistics.mean(VALUES)
+    low, high = stats.t.interval(0.95, 5, np.mean(VALUES), stats.sem(VALUES))
+    assert (found.low, found.high) == pytest.approx((low, high))
+    assert found.n == 6
+
+
+def test_few_values_have_no_interval():
+    assert statistics.mean([]).mean is None
+    assert statistics.mean([2.0]) == statistics.Mean(2.0, None, None, 1)
+
+
+def test_the_paired_p_is_that_of_a_t_test():
+    other = [0.3, 0.2, 0.1, 0.35, 0.5, 0.4]
+    differences = [a - b for a, b in zip(VALUES, other, strict=True)]
+    assert statistics.paired_p(differences) == pytest.approx(stats.ttest_rel(VALUES, other).pvalue)
+
+
+def test_no_p_below_five_pairs():
+    assert statistics.paired_p([1.0, 2.0, 3.0, 4.0]) is None
+    assert statistics.paired_p([1.0, 2.0, 3.0, 4.0, 5.0]) is not None
+
+
+@pytest.mark.parametrize("value", [0.0, 0.1, 1 / 3])
+def test_no_p_where_the_differences_have_no_spread(value):
+    assert statistics.paired_p([value] * 6) is None
+    assert statistics.paired_p([(value + 1) - 1] * 6) is None
+
+
+def test_holm_multiplies_step_by_step_and_never_falls():
+    assert statistics.holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert statistics.holm([0.5, 0.9]) == pytest.approx([1.0, 1.0])
+    assert statistics.holm([]) == []
+
+
+def test_a_standard_error_is_that_of_the_mean():
+    assert statistics.standard_error([1.0, 3.0]) == pytest.approx(math.sqrt(2) / math.sqrt(2))
+    assert statistics.standard_error([1.0]) is None

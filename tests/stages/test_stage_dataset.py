@@ -1,0 +1,155 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from pydantic import ValidationError
+
+from engine.artifacts import Dataset
+from engine.learning import data, files
+from engine.stages.dataset import dataset
+from pipelines.errors import MissingFiles, StageError
+
+MNIST_COUNTS = [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
+
+
+def test_digits_are_split_within_each_class_and_no_example_is_in_two_parts(bench):
+    found = bench.dataset()
+    parts = [set(part.indices) for part in found.parts.values()]
+    assert sum(map(len, parts)) == len(set.union(*parts)) == 1797
+    labels = files.labels(bench.files, found.files, "digits.csv")
+    for name, share in {"train": 0.6, "val": 0.2, "test": 0.2}.items():
+        counts = np.bincount(labels[list(found.parts[name].indices)])
+        np.testing.assert_allclose(counts / np.bincount(labels), share, atol=0.01)
+
+
+def test_the_split_is_the_same_for_ever(bench):
+    found = bench.dataset().parts
+    assert [found[part].indices[:4] for part in ("train", "val", "test")] == [
+        (0, 1, 2, 3),
+        (9, 16, 26, 42),
+        (12, 19, 22, 28),
+    ]
+
+
+def test_only_the_classes_asked_for_are_kept_in_the_order_of_the_head(bench):
+    found = bench.dataset(classes=[7, 2])
+    task = data.load(found, bench.files, "cpu")
+    labels = files.labels(bench.files, found.files, "digits.csv")
+    chosen = labels[list(found.parts["test"].indices)]
+    assert set(chosen) == {2, 7}
+    assert task.parts["test"].y.tolist() == [0 if label == 7 else 1 for label in chosen]
+
+
+def test_take_keeps_equal_classes(bench):
+    found = bench.dataset(classes=[1, 2, 3], take={"train": 30, "val": 7})
+    labels = files.labels(bench.files, found.files, "digits.csv")
+    assert np.bincount(labels[list(found.parts["train"].indices)])[1:].tolist() == [10, 10, 10]
+    assert len(found.parts["val"]) == 7
+    assert len(found.parts["test"]) > 100
+
+
+def test_take_of_more_than_there_is_says_how_many_there_are(bench):
+    with pytest.raises(StageError, match=r"take\.val: 9999.*more than the 1?\d\d"):
+        bench.dataset(take={"val": 9999})
+
+
+def test_the_shifted_test_set_is_the_same_each_time_and_is_not_the_test_set(bench):
+    found = bench.dataset(shifted={"rotate": [30, 60]})
+    first = data.load(found, bench.files, "cpu").parts
+    torch.manual_seed(5)
+    second = data.load(found, bench.files, "cpu").parts
+    assert torch.equal(
+        first["shifted"].pictures(slice(None)), second["shifted"].pictures(slice(None))
+    )
+    assert not torch.equal(
+        first["shifted"].pictures(slice(None)), first["test"].pictures(slice(None))
+    )
+    angles = first["shifted"].angles
+    assert (angles.abs() >= 30).all()
+    assert (angles.abs() <= 60).all()
+    assert (angles < 0).any()
+    assert (angles > 0).any()
+
+
+def test_the_artifact_names_its_examples_and_comes_back(bench, tmp_path):
+    found = bench.dataset(classes=[1, 2], augment={"rotate": 10}, shifted={"rotate": [5, 9.5]})
+    found.write(tmp_path)
+    again = Dataset.read({path.name: path for path in tmp_path.iterdir()})
+    assert again == found
+    assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 5000
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"classes": [1, 1]},
+        {"classes": [1]},
+        {"classes": [1, 10]},
+        {"task": "a/b"},
+        {"shifted": {"rotate": [60, 30]}},
+        {"name": "cifar"},
+        {"colour": 1},
+    ],
+)
+def test_what_makes_no_sense_is_refused(bench, fields):
+    with pytest.raises(ValidationError):
+        bench.params(dataset, **{"name": "digits", **fields})
+
+
+def test_missing_files_are_named_with_the_folders_and_the_remedy(bench, tmp_path, monkeypatch):
+    monkeypatch.setenv("META_DATA", str(tmp_path))
+    (tmp_path / "train-images-idx3-ubyte").touch()
+    with pytest.raises(MissingFiles) as caught:
+        bench.params(dataset, name="mnist").files(Path())
+    assert "t10k-labels-idx1-ubyte" in str(caught.value)
+    assert "train-images" not in str(caught.value)
+    assert str(tmp_path / "mnist") in str(caught.value)
+    assert "https://" in caught.value.hint
+    with pytest.raises(MissingFiles, match="elsewhere"):
+        bench.params(dataset, name="mnist", root="elsewhere").files(tmp_path)
+    monkeypatch.delenv("META_DATA")
+    with pytest.raises(MissingFiles, match="META_DATA is not set"):
+        bench.params(dataset, name="mnist").files(Path())
+
+
+def test_finding_digits_imports_no_scikit_learn_and_describing_them_no_torch():
+    code = (
+        "import sys; from pathlib import Path; from engine.stages.dataset import Dataset; "
+        "Dataset(name='digits').files(Path()); "
+        "assert not {'sklearn', 'numpy', 'torch'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.fixture(scope="module")
+def mnist(bench):
+    if "META_DATA" not in os.environ:
+        pytest.skip("META_DATA is not set")
+    return bench.dataset(name="mnist")
+
+
+@pytest.mark.slow
+def test_mnist_is_what_everybody_knows(bench, mnist):
+    labels = files.labels(bench.files, mnist.files, "train-labels-idx1-ubyte")
+    pixels = files.images(bench.files, mnist.files, "train-images-idx3-ubyte") / 255
+    assert np.bincount(labels).tolist() == MNIST_COUNTS
+    assert pixels.mean() == pytest.approx(0.1307, abs=5e-5)
+    assert pixels.std() == pytest.approx(0.3081, abs=5e-5)
+    assert {name: len(part) for name, part in mnist.parts.items()} == {
+        "train": 55000,
+        "val": 5000,
+        "test": 10000,
+    }
+    assert mnist.parts["val"].indices[0] == 55000
+    assert mnist.parts["test"].images == "t10k-images-idx3-ubyte"
+
+
+def test_digits_are_scaled_to_mean_0_and_deviation_1(bench):
+    every = data.load(bench.dataset(), bench.files, "cpu").parts
+    x = torch.cat([part.pictures(slice(None)) for part in every.values()])
+    assert x.mean().item() == pytest.approx(0, abs=1e-3)
+    assert x.std().item() == pytest.approx(1, abs=1e-3)

@@ -1,0 +1,56 @@
+import pytest
+import torch
+
+from engine.stages.linear_probe import linear_probe
+from engine.stages.pretrain import pretrain
+from engine.stages.subset import subset
+from pipelines.errors import StageError
+
+
+def _probe(bench, lesson, fields, data=None, model=None):
+    return bench.stage(
+        linear_probe,
+        fields,
+        model=model or lesson.model,
+        data=data or lesson.few,
+        retain=(lesson.low,),
+    )
+
+
+@pytest.mark.parametrize("l2", ["auto", "loo", 0.01])
+def test_a_probe_learns_and_forgets_exactly_nothing(bench, lesson, l2):
+    found = _probe(bench, lesson, {"l2": l2})
+    scores = found.scores.metrics
+    assert scores["high/accuracy"] > 0.4
+    assert scores["low/forgetting"] == 0
+    assert scores["low/representation_forgetting"] == 0
+    assert scores["low/head_forgetting"] == 0
+    for name, tensor in lesson.model.weights.items():
+        assert torch.equal(found.model.weights[name], tensor), name
+    assert found.model.heads.keys() == {"low", "high"}
+
+
+def test_a_probe_leaves_running_statistics_of_batch_norm_alone(bench, lesson):
+    net = {"kind": "conv4", "width": 4, "norm": "batch"}
+    model = bench.stage(pretrain, {"net": net, "steps": 5}, data=lesson.low).model
+    found = _probe(bench, lesson, {"l2": 0.1}, model=model)
+    assert all(torch.equal(found.model.weights[name], t) for name, t in model.weights.items())
+
+
+def test_a_chosen_penalty_is_at_least_as_good_on_validation_as_any_other(bench, lesson):
+    auto = _probe(bench, lesson, {"l2": "auto"}).scores.metrics["high/val_loss"]
+    for l2 in (1e-3, 1e-2, 1e-1, 1.0):
+        assert auto <= _probe(bench, lesson, {"l2": l2}).scores.metrics["high/val_loss"] + 1e-6
+
+
+def test_auto_without_validation_images_is_an_error_before_and_while_it_runs(
+    bench, lesson, look, known
+):
+    none = bench.stage(subset, {"train": 20, "val": 0}, data=lesson.high).data
+    with pytest.raises(StageError, match="no validation images"):
+        _probe(bench, lesson, {"l2": "auto"}, data=none)
+    facts, _ = look(subset, {"val": 0}, data=known[1])
+    _, faults = look(linear_probe, {"l2": "auto"}, model=known[2], data=facts["data"])
+    assert [(severity, place) for severity, place, *_ in faults] == [("error", "l2")]
+    _, faults = look(linear_probe, {"l2": "loo"}, model=known[2], data=facts["data"])
+    assert not faults

@@ -1,0 +1,95 @@
+import pytest
+
+from engine.artifacts import Scores
+from engine.run import Run, Silent
+from engine.stages.select import select
+from pipelines.errors import StageError
+from pipelines.stage import Facts, Source
+
+# Mean validation loss by rate: 0.1 -> 0.52, 0.3 -> 0.50, 1 -> 0.9; 0.1 lies within one error.
+LOSSES = {"0.3": [0.40, 0.50, 0.60], "0.1": [0.45, 0.51, 0.60], "1": [0.8, 0.9, 1.0]}
+
+
+def _candidates(losses=LOSSES, head="zero"):
+    return [
+        (
+            Source("tuned", {"head": head, "lr": lr, "seed": str(seed)}),
+            Scores({"a/val_loss": loss, "a/val_accuracy": 1 - loss, "a/accuracy": seed / 10}),
+        )
+        for lr, values in losses.items()
+        for seed, loss in enumerate(values)
+    ]
+
+
+def _select(candidates, seed="1", channel=None, **fields):
+    run = Run(
+        axes={"head": "zero", "seed": seed},
+        sources={"candidates": tuple(source for source, _ in candidates)},
+        channel=channel or Silent(),
+    )
+    params = select.params.model_validate({"over": "lr", "by": "a/val_loss", **fields})
+    return select(run, params, candidates=tuple(scores for _, scores in candidates))
+
+
+def test_the_smallest_value_within_one_standard_error_is_chosen_for_the_whole_pool():
+    candidates = _candidates()
+    for seed in "012":
+        found = _select(candidates, seed, pool=("seed",))
+        assert found.scores.chosen == {"lr": "0.1"}
+        assert candidates[found.choice.index][0].axes == {"head": "zero", "lr": "0.1", "seed": seed}
+        assert found.choice.means == pytest.approx({"0.3": 0.5, "0.1": 0.52, "1": 0.9})
+
+
+def test_the_best_may_be_asked_for():
+    assert _select(_candidates(), pool=("seed",), tie="best").choice.label == "0.3"
+    by_accuracy = {"by": "a/val_accuracy", "goal": "max", "pool": ("seed",)}
+    assert _select(_candidates(), **by_accuracy, tie="best").choice.label == "0.3"
+    assert _select(_candidates(), **by_accuracy).choice.label == "0.1"
+
+
+def test_without_a_pool_each_seed_chooses_for_itself():
+    found = _select(_candidates({"0.3": [0.1, 0.9], "0.1": [0.9, 0.1]}), "0")
+    assert found.choice.label == "0.3"
+    found = _select(_candidates({"0.3": [0.1, 0.9], "0.1": [0.9, 0.1]}), "1")
+    assert found.choice.label == "0.1"
+
+
+def test_candidates_of_other_cells_do_not_count():
+    others = _candidates({lr: [loss - 0.4 for loss in found] for lr, found in LOSSES.items()}, "x")
+    mixed = [*others, *_candidates()]
+    found = _select(mixed, pool=("seed",))
+    assert found.choice.means == pytest.approx({"0.3": 0.5, "0.1": 0.52, "1": 0.9})
+    assert mixed[found.choice.index][0].axes["head"] == "zero"
+
+
+def test_a_value_that_diverged_anywhere_in_the_pool_is_out():
+    candidates = [
+        (source, Scores(scores.metrics, status="diverged"))
+        if source.axes["lr"] == "0.1" and source.axes["seed"] == "2"
+        else (source, scores)
+        for source, scores in _candidates()
+    ]
+    assert _select(candidates, pool=("seed",)).choice.label == "0.3"
+    assert _select(candidates, "2").choice.label == "0.3"
+    gone = [(source, Scores({}, status="diverged")) for source, _ in candidates]
+    with pytest.raises(StageError, match="every candidate diverged"):
+        _select(gone, pool=("seed",))
+
+
+def test_a_choice_at_the_end_of_the_grid_is_told():
+    channel = Silent()
+    assert _select(_candidates(), pool=("seed",), channel=channel).choice.edge
+    assert "lr=0.1 ends the grid 0.1, 0.3, 1" in channel.notes[0]
+    channel = Silent()
+    assert not _select(_candidates(), pool=("seed",), tie="best", channel=channel).choice.edge
+    assert not channel.notes
+
+
+def test_choosing_by_test_scores_is_an_error(look):
+    facts = Facts(metrics={"a/accuracy": (), "a/val_loss": (), "b/forgetting": ()})
+    for by in ("a/accuracy", "b/forgetting", "a/shifted_accuracy"):
+        _, faults = look(select, {"over": "lr", "by": by}, candidates=(facts,))
+        assert [(severity, place) for severity, place, *_ in faults] == [("error", "by")]
+    _, faults = look(select, {"over": "lr", "by": "a/val_los"}, candidates=(facts,))
+    assert "a/val_loss" in faults[0][3]
+    assert not look(select, {"over": "lr", "by": "a/val_loss"}, candidates=(facts,))[1]
