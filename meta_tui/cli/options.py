@@ -21,6 +21,10 @@ Stages = Annotated[
     list[Path] | None,
     typer.Option("--stages", metavar="FILE", help="A Python file with stage types of your own."),
 ]
+Checkpoint = Annotated[
+    float, typer.Option("--checkpoint", metavar="SECONDS", min=0, help="Time between saves.")
+]
+Detach = Annotated[bool, typer.Option("--detach", help="Start the run and come back at once.")]
 Plain = Annotated[bool, typer.Option("--plain", help="Lines instead of the screen.")]
 Json = Annotated[bool, typer.Option("--json", help="Write JSON.")]
 From = Annotated[

@@ -1,7 +1,5 @@
 """`meta run`."""
 
-from typing import Annotated
-
 import typer
 
 from engine import session
@@ -29,12 +27,10 @@ def run(  # noqa: PLR0913 (Typer makes an option of each argument)
     until: options.Until = None,
     force: options.Force = None,
     cache: options.Cache = "",
-    checkpoint: Annotated[
-        float, typer.Option("--checkpoint", metavar="SECONDS", min=0, help="Time between saves.")
-    ] = 30.0,
+    checkpoint: options.Checkpoint = 30.0,
     plain: options.Plain = False,
     as_json: options.Json = False,
-    detach: Annotated[bool, typer.Option("--detach", help="Start it and come back.")] = False,
+    detach: options.Detach = False,
 ) -> None:
     asked = request(
         file,

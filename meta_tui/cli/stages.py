@@ -9,6 +9,7 @@ from engine.catalogue import Catalogue
 from meta_tui.cli import options
 from meta_tui.cli.output import columns, say, say_json, say_lines
 from meta_tui.render.spans import wrap
+from pipelines.describe import describe
 from pipelines.errors import UsageError
 from pipelines.stage import Stage
 from pipelines.text import suggestion
@@ -60,12 +61,12 @@ def _page(kind: Stage[..., Any]) -> list[str]:
     lines += _section("outputs", {n: output.__name__ for n, output in kind.outputs.items()})
     lines += ["parameters (with:)"]
     schema = kind.params.model_json_schema()
+    texts = describe(kind.params)
     required = set(schema.get("required", ()))
     for name, field in schema.get("properties", {}).items():
         default = "required" if name in required else f"default {field.get('default')}"
         lines.append(f"  {name}: {_type(field)}, {default}")
-        help_text = kind.params.model_fields[name].description or ""
-        lines += [f"      {part}" for part in wrap(help_text, columns() - 6, indent="")]
+        lines += [f"      {part}" for part in wrap(texts.get(name, ""), columns() - 6, indent="")]
     return lines
 
 
@@ -74,8 +75,9 @@ def _section(title: str, entries: dict[str, str]) -> list[str]:
 
 
 def _type(field: dict[str, Any]) -> str:
-    if "anyOf" in field:
-        return " | ".join(_type(part) for part in field["anyOf"])
+    several = field.get("anyOf") or field.get("oneOf")
+    if several:
+        return " | ".join(_type(part) for part in several)
     if "enum" in field:
         return " | ".join(str(value) for value in field["enum"])
     if "$ref" in field:
