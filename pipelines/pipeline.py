@@ -50,11 +50,7 @@ def check(
     """
     document = source.parse(text, file)
     report = Report(document)
-    read = read_file(report)
-    if read is None:
-        report.stop()
-        raise AssertionError("a file that cannot be checked further has a problem")
-    header, raw = read
+    header, raw = read_file(report)
     params = replaced(header.params or {}, overrides, report)
     checker = Checker(header, params, folder, report)
     cells = checker.cells(raw, stages)

@@ -1,6 +1,6 @@
 """Gathers every problem of a file, each at its place, so that all are told at once."""
 
-from typing import Literal
+from typing import Literal, NoReturn
 
 from pipelines.errors import PipelineError, Problem
 from pipelines.reader import Path
@@ -45,18 +45,30 @@ class Report:
         """The warnings, in file order."""
         return tuple(sorted((p for p in self._found if p.severity == "warning"), key=_place))
 
+    @property
+    def errors(self) -> tuple[Problem, ...]:
+        """The errors, in file order; of very many, the first."""
+        found = sorted((p for p in self._found if p.severity == "error"), key=_place)
+        if len(found) > _TOLD:
+            found = [*found[:_TOLD], Problem(f"and {len(found) - _TOLD} more errors")]
+        return tuple(found)
+
     def stop(self) -> None:
         """End here if there is any error.
 
         Raises:
-            PipelineError: every error, in file order; of very many, the first.
+            PipelineError: every error.
         """
-        errors = sorted((p for p in self._found if p.severity == "error"), key=_place)
-        if len(errors) > _TOLD:
-            rest = Problem(f"and {len(errors) - _TOLD} more errors")
-            errors = [*errors[:_TOLD], rest]
-        if errors:
-            raise PipelineError(errors)
+        if self.errors:
+            self.refuse()
+
+    def refuse(self) -> NoReturn:
+        """End here.
+
+        Raises:
+            PipelineError: every error.
+        """
+        raise PipelineError(self.errors)
 
 
 def _place(problem: Problem) -> tuple[int, int]:

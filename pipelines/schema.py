@@ -88,17 +88,21 @@ class Resources(_Shape):
     """Threads for its arithmetic."""
 
 
-def read_file(report: Report) -> tuple[File, Mapping[str, Any]] | None:
-    """The checked top level and its blocks still raw; None where nothing more can be checked."""
+def read_file(report: Report) -> tuple[File, Mapping[str, Any]]:
+    """The checked top level and its blocks still raw; ends where nothing more can be checked.
+
+    Raises:
+        PipelineError: there are no stages to go on with.
+    """
     data = report.document.data
     if not isinstance(data, dict):
         found = "the file is empty" if data is None else f"the file is {shown(data)}"
         report.error((), f"{found}; a pipeline is a mapping with version, name and stages")
-        return None
+        report.refuse()
     raw = data.get("stages")
     kept, faulty = _kept(File, data, (), Subject("a pipeline", "key"), report)
     if not isinstance(raw, dict):
-        return None
+        report.refuse()
     if not raw:
         report.error(("stages",), "there are no stages")
     # Of a faulty top level, what is right serves to check the stages; it never leaves the checker.

@@ -170,6 +170,26 @@ def test_a_mapping_axis_has_labels_and_a_list_of_kinds_is_named_by_kind() -> Non
     ]
 
 
+def test_two_values_of_one_label_are_an_error() -> None:
+    text = told(BASE + TUNED + "matrix: {lr: [0.1, 1e-1]}}\n")
+    assert "two values of the axis `lr` are both named `0.1`" in text
+    assert "give labels: `lr: {first: ..., second: ...}`" in text
+
+
+def test_inputs_with_differing_axes_keep_the_order_of_the_file() -> None:
+    few = "  few: {uses: subset, from: {data: source}, matrix: {train: [1, 2]}}\n"
+    mixed = "  tuned: {uses: finetune, from: {model: backbone, data: target, "
+    mixed += "retain: [few@train=2, source, few@train=1]}}\n"
+    retained = ["few@train=2", "source", "few@train=1"]
+    assert reads(checked(BASE + few + mixed), "tuned")["retain"] == retained
+    several = "  old: {uses: subset, from: {data: {a: source, b: few, c: few@train=1}}}\n"
+    text = BASE + few + several + TUNED + "matrix: {lr: [1]}, with: {}}\n"
+    text += "  both: {uses: finetune, from: {model: tuned, data: old}}\n"
+    assert names(checked(text), "both") == [
+        f"both@lr=1@{rest}" for rest in ("data=a", "data=b@train=1", "data=b@train=2", "data=c")
+    ]
+
+
 def test_axes_of_one_name_with_other_values_are_an_error_that_names_both() -> None:
     text = told(
         BASE.replace("{data: source}}", "{data: source}, matrix: {epochs: [1, 2]}}")

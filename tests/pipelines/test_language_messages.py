@@ -287,6 +287,7 @@ def _numbered(text: str) -> str:
         ("version: 2\nname: x\nstages: {a: {uses: init}}\n", "`version` must be 1, not 2"),
         ("version: 1\nstages: {a: {uses: init}}\n", "a pipeline needs `name`"),
         ("version: 1\nname: X\nstages: {a: {uses: init}}\n", "`name` must be text that matches"),
+        ("version: 1\nname: x\nstages: 3\n", "`stages` must be a mapping, not 3"),
         ("version: 1\nname: x\nstages: {}\n", "there are no stages"),
         ("version: 1\nname: x\nstage: {}\n", "`stage` is not a key of a pipeline"),
         ("version: 1\nname: x\nstages: {a: 3}\n", "stage `a` is a mapping with `uses`, not 3"),
