@@ -78,7 +78,7 @@ def _reference(
     if found is None:
         hint = "a reference is `stage`, `stage.port` or `stage@axis=value`"
         if isinstance(text, str) and "$" in text:
-            hint = "nothing is substituted in `from`; use a matrix axis downstream of both"
+            hint = "nothing is substituted in `from`; a pick is `stage@axis=value`"
         report.error(path, f"`{shown(text)}` is not a reference to a stage", hint)
         return None
     if found["stage"] not in known:
