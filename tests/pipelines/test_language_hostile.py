@@ -178,6 +178,42 @@ def test_attack_is_shown_at_its_place(name: str, place: tuple[int, int]) -> None
     assert (mark.line, mark.column) == place
 
 
+REASONS = {
+    "billion laughs": "more than 10,000 values, aliases counted in full",
+    "merge keys, nested": "merge keys are not part of the language",
+    "flow lists nested 100,000 deep": "nested more than 40 deep",
+    "block lists nested 50,000 deep": "nested more than 40 deep",
+    "aliases that nest deeply": "nested more than 40 deep",
+    "an alias inside itself": "stands for itself",
+    "local tag": "tags are not part of the language",
+    "tag directives without end": "no % directives",
+    "yaml directive": "no % directives",
+    "duplicate key by escape": "`a` is here twice; first in line 1",
+    "a key that is a number": "a key is a string",
+    "more than 256 KiB": "the file has 262,145 bytes",
+    "more than 10,000 values": "more than 10,000 values",
+    "not UTF-8": "not UTF-8: byte 0xff",
+    "NUL": "no control characters",
+    "escape sequence, escaped": "a string holds no control characters",
+    "lone carriage return": "no control characters",
+    "a float too large": "a number must be finite",
+    "a whole number of 100,000 digits": "at most 64 bits",
+    "a hexadecimal number of 100,000 digits": "at most 64 bits",
+    "params that double, as values": "substitution makes more than 10,000 values",
+    "params that double, as text": "substitution makes a text of",
+    "params that nest": "substitution nests values more than 40 deep",
+    "params in a circle of 3000": "params refer in a circle",
+    "axes of 10^30 cells": "over `max_cells`",
+    "a join of 10^6 cells": "over `max_cells`",
+    "seeds without end": "`seeds` must be at most 10000",
+}
+
+
+@pytest.mark.parametrize("name", REASONS)
+def test_attack_is_refused_for_what_it_is(name: str) -> None:
+    assert REASONS[name] in str(refused(ATTACKS[name]))
+
+
 WORDS = st.sampled_from(
     [
         *"abc:,-[]{}&*!|>'\"%@`#?~$ \n\t\r\x00\x1b\x85é日😀",

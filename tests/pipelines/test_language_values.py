@@ -179,3 +179,15 @@ def test_a_reference_takes_the_exact_type_before_a_subtype() -> None:
         stages = {**CATALOGUE, "maker": kind(Dataset, both)}
         found = check(text, file="p.yaml", folder=Path("/nowhere"), stages=stages)  # type: ignore
         assert found.cells[1].inputs["data"][0].output == output
+
+
+def test_each_cell_has_its_own_seed_as_a_value() -> None:
+    text = "seeds: 2" + BASE
+    text += "  t: {uses: finetune, from: {model: backbone, data: source, retain: source}, "
+    assert [found.replay for found in params(text + "with: {replay: $seed}}\n", "t")] == [0, 1]
+
+
+def test_a_param_that_cannot_be_made_is_told_once_and_not_where_it_is_used() -> None:
+    text = told("params: {n: $params.m}\nstages:\n  a: {uses: init, with: {epochs: $params.n}}\n")
+    assert text.count("error:") == 1
+    assert text.startswith("p.yaml:3:13: error: `$params.m`: there is no `m` in `params`")
