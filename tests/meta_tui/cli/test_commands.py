@@ -3,6 +3,7 @@
 import json
 import os
 import resource
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -30,12 +31,20 @@ def place(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A working directory in which the pipeline ran once; tests that only read share it."""
-    found = tmp_path_factory.mktemp("ran")
+def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A working directory in which the pipeline ran once; for tests that only read."""
+    found = tmp_path_factory.mktemp("fresh")
     (found / "nights.yaml").write_text(GOOD)
-    assert meta(found, "run", "nights.yaml").returncode == 0
+    done = meta(found, "run", "nights.yaml")
+    (found / "said.txt").write_text(done.stdout)
+    assert done.returncode == 0, done.stderr
     return found
+
+
+@pytest.fixture(scope="module")
+def ran(fresh: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of it, for tests that run the pipeline again: everything is cached."""
+    return shutil.copytree(fresh, tmp_path_factory.mktemp("ran") / "place", symlinks=True)
 
 
 def meta(place: Path, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
@@ -92,24 +101,23 @@ def test_no_verb_in_the_front_process_loads_what_is_heavy(ran, verb):
     assert done.returncode == 0, done.stderr
 
 
-def test_a_run_prints_its_lines_and_the_second_says_cached_for_every_cell(place):
-    first = meta(place, "run", "nights.yaml")
-    assert first.returncode == 0, first.stderr
-    assert first.stdout.count("✓ done") == 3
-    assert "dream/length 1.500" in first.stdout
-    second = meta(place, "run", "nights.yaml", "--plain")
+def test_a_run_prints_its_lines_and_the_second_says_cached_for_every_cell(fresh, ran):
+    first = (fresh / "said.txt").read_text()
+    assert first.count("✓ done") == 3
+    assert "dream/length 1.500" in first
+    second = meta(ran, "run", "nights.yaml", "--plain")
     assert second.returncode == 0
     assert second.stdout.count("≡ cached") == 3
     assert second.stdout.rstrip().endswith("3 cached")
 
 
-def test_json_lines_are_the_events(place):
-    done = meta(place, "run", "nights.yaml", "--json")
+def test_json_lines_are_the_events(ran):
+    done = meta(ran, "run", "nights.yaml", "--json")
     told = [decode(line) for line in done.stdout.splitlines()]
     kinds = [event.kind for event in told if event]
     assert kinds[0] == "run_started"
     assert kinds[-1] == "run_ended"
-    assert kinds.count("cell_finished") == 3
+    assert kinds.count("cell_cached") == 3
 
 
 def test_a_failed_stage_ends_with_1_and_without_a_traceback_of_ours(place):
@@ -148,7 +156,7 @@ def test_a_bad_file_ends_with_2_and_tells_every_fault_at_its_place(place):
         (("status",), "no run yet"),
         (("show", "x"), "no run yet"),
         (("watch", "--size", "x"), "no run yet"),
-        (("stages", "nab"), "did you mean `nap`?"),
+        (("stages", "napp"), "did you mean `nap`?"),
     ],
 )
 def test_a_wrong_command_ends_with_2_and_names_what_is_wrong(place, words, said):
@@ -158,32 +166,28 @@ def test_a_wrong_command_ends_with_2_and_names_what_is_wrong(place, words, said)
     assert "Traceback" not in done.stderr
 
 
-def test_check_and_plan_tell_what_there_is(place):
+def test_check_and_plan_tell_what_there_is(place, ran):
     done = meta(place, "check", "nights.yaml")
     assert (done.returncode, done.stdout) == (0, "nights.yaml: ok, 2 stages, 3 cells\n")
     assert json.loads(meta(place, "check", "nights.yaml", "--json").stdout)["ok"] is True
     done = meta(place, "plan", "nights.yaml")
     assert done.stdout.splitlines()[-1] == "3 cells: 1 run, 2 pending"
-    meta(place, "run", "nights.yaml")
-    rows = [
-        json.loads(row) for row in meta(place, "plan", "nights.yaml", "--json").stdout.splitlines()
-    ]
-    assert [row["state"] for row in rows] == ["hit"] * 3
+    lines = meta(ran, "plan", "nights.yaml", "--json").stdout.splitlines()
+    assert [json.loads(line)["state"] for line in lines] == ["hit"] * 3
 
 
-def test_after_a_run_status_logs_show_and_watch_read_its_folder(place):
-    meta(place, "run", "nights.yaml")
-    status = meta(place, "status").stdout
+def test_after_a_run_status_logs_show_and_watch_read_its_folder(fresh):
+    status = meta(fresh, "status").stdout
     assert "ended with exit code 0" in status
     assert status.count("✓ done") == 3
-    assert len(json.loads(meta(place, "status", "--json").stdout)["cells"]) == 3
-    assert meta(place, "logs", "first").stdout == "good night\n"
-    shown = meta(place, "show", "second@seconds=0.01").stdout
+    assert len(json.loads(meta(fresh, "status", "--json").stdout)["cells"]) == 3
+    assert meta(fresh, "logs", "first").stdout == "good night\n"
+    shown = meta(fresh, "show", "second@seconds=0.01").stdout
     assert "dream/length  1.500" in shown
     assert "loss  0.333" in shown
-    found = json.loads(meta(place, "show", "first", "--json").stdout)
+    found = json.loads(meta(fresh, "show", "first", "--json").stdout)
     assert found["result"]["metrics"] == {"dream/length": 0.5}
-    watched = meta(place, "watch")
+    watched = meta(fresh, "watch")
     assert watched.returncode == 0
     assert watched.stdout.count("✓ done") == 3
 
@@ -202,26 +206,26 @@ def test_a_name_that_is_not_in_the_run_gets_a_proposal(ran):
     assert "name one of second@seconds=0.0, second@seconds=0.01" in done.stderr
 
 
-def test_a_detached_run_goes_on_and_can_be_watched(place):
-    done = meta(place, "run", "nights.yaml", "--detach")
+def test_a_detached_run_goes_on_and_can_be_watched(ran):
+    done = meta(ran, "run", "nights.yaml", "--detach")
     assert done.returncode == 0, done.stderr
-    name = find(place / ".meta").id
+    name = find(ran / ".meta").id
     assert done.stdout == f"the run goes on: meta watch {name}\n"
-    watched = meta(place, "watch", name)
+    watched = meta(ran, "watch", name)
     assert watched.returncode == 0, watched.stdout
-    assert "3 done" in watched.stdout
+    assert "3 cached" in watched.stdout
 
 
-def test_a_pipe_that_nobody_reads_does_not_end_the_run(place):
+def test_a_pipe_that_nobody_reads_does_not_end_the_run(ran):
     command = f"{sys.executable} -P -m meta_tui run nights.yaml --stages {HERE / 'toy_stages.py'}"
-    env = {**os.environ, "META_HOME": str(place / ".meta")}
+    env = {**os.environ, "META_HOME": str(ran / ".meta")}
     done = subprocess.run(
         ["bash", "-c", f"set -o pipefail; {command} | head -n 1"],
-        cwd=place, env=env, capture_output=True, text=True, timeout=60, check=False,
+        cwd=ran, env=env, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert done.stderr == ""
     assert done.returncode == 0
-    assert "ended with exit code 0" in meta(place, "status").stdout
+    assert "ended with exit code 0" in meta(ran, "status").stdout
 
 
 def test_it_runs_from_a_folder_full_of_names_like_ours(place):

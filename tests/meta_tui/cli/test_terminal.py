@@ -16,6 +16,8 @@ import pytest
 from engine.runs import find
 from meta_tui.feed import Feed
 
+pytestmark = pytest.mark.slow
+
 HERE = Path(__file__).parent
 SLOW = """\
 version: 1
