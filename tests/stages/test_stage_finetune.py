@@ -6,6 +6,7 @@ from engine.stages.finetune import finetune
 from engine.stages.linear_probe import linear_probe
 from engine.stages.subset import subset
 from pipelines.errors import StageError
+from pipelines.stage import Facts
 
 
 def _same(one, other):
@@ -176,3 +177,23 @@ def test_steps_and_epochs_exclude_each_other_and_whole_numbers_serve_as_rates(be
         bench.params(finetune, replay=1.0)
     with pytest.raises(ValidationError):
         bench.params(finetune, lr="0.1")
+
+
+def test_a_new_head_of_an_old_name_replaces_it_and_answers_no_old_task(bench, lesson, look, known):
+    low, _, model = known
+    again = bench.dataset(task="low", classes=[5, 6, 7])
+    old = bench.dataset(task="old", classes=[0, 1, 2, 3, 4])
+    inputs = {"model": lesson.model, "data": again, "retain": (old,)}
+    found = bench.stage(finetune, {"steps": 2, "curve": []}, **inputs)
+    assert found.model.heads["low"].classes == (5, 6, 7)
+    assert "old/forgetting" not in found.scores.metrics
+    facts, _ = look(
+        finetune,
+        {"steps": 2},
+        model=model,
+        data=Facts(task="low", classes=(5, 6, 7)),
+        retain=Facts(task="old", classes=low.classes),
+    )
+    assert "old/forgetting" not in facts["scores"].metrics
+    with pytest.raises(StageError, match="nothing to draw from"):
+        bench.stage(finetune, {"steps": 2, "replay": 0.5}, **inputs)

@@ -13,7 +13,7 @@ LOSSES = {"0.3": [0.40, 0.50, 0.60], "0.1": [0.45, 0.51, 0.60], "1": [0.8, 0.9, 
 def _candidates(losses=LOSSES, head="zero"):
     return [
         (
-            Source("tuned", {"head": head, "lr": lr, "seed": str(seed)}),
+            Source("tuned", {"head": head, "replay": "0", "lr": lr, "seed": str(seed)}),
             Scores({"a/val_loss": loss, "a/val_accuracy": 1 - loss, "a/accuracy": seed / 10}),
         )
         for lr, values in losses.items()
@@ -23,7 +23,7 @@ def _candidates(losses=LOSSES, head="zero"):
 
 def _select(candidates, seed="1", channel=None, **fields):
     run = Run(
-        axes={"head": "zero", "seed": seed},
+        axes={"head": "zero", "replay": "0", "seed": seed},
         sources={"candidates": tuple(source for source, _ in candidates)},
         channel=channel or Silent(),
     )
@@ -36,7 +36,8 @@ def test_the_smallest_value_within_one_standard_error_is_chosen_for_the_whole_po
     for seed in "012":
         found = _select(candidates, seed, pool=("seed",))
         assert found.scores.chosen == {"lr": "0.1"}
-        assert candidates[found.choice.index][0].axes == {"head": "zero", "lr": "0.1", "seed": seed}
+        source, _ = candidates[found.choice.index]
+        assert (source.axes["lr"], source.axes["seed"]) == ("0.1", seed)
         assert found.choice.means == pytest.approx({"0.3": 0.5, "0.1": 0.52, "1": 0.9})
 
 
