@@ -39,17 +39,15 @@ def check(
     Args:
         text: what the file holds.
         file: how places name it.
-        folder: where it lies; relative paths in it start there.
-        stages: the catalogue. Only the types that the file uses are looked up; names are iterated
-            only to suggest one.
+        folder: where it lies.
+        stages: the catalogue; only types that the file uses are looked up.
         overrides: `--set` options, as `a.b=1`.
         seed: root seed in place of the file's.
 
     Raises:
         PipelineError: all that is wrong, in file order.
     """
-    document = source.parse(text, file)
-    report = Report(document)
+    report = Report(source.parse(text, file))
     header, raw = read_file(report)
     params = replaced(header.params or {}, overrides, report)
     checker = Checker(header, params, folder, report)
@@ -64,7 +62,7 @@ def check(
         cells=tuple(cells),
         types=checker.types,
         folder=folder,
-        text=document.text,
+        text=report.document.text,
         warnings=report.warnings,
     )
 
