@@ -266,7 +266,7 @@ class Model:
 def disk(tmp_path, monkeypatch):
     """Feeds a model from the operations of the store, and looks at it after each of them."""
 
-    def run(skipped: str, look: Callable[[Model], None]) -> Model:
+    def run(skipped: str, look: Callable[[Model], None], first: bytes = b"") -> Model:
         base = tmp_path / "disk"
         base.mkdir()
         model = Model(base, skipped)
@@ -274,6 +274,9 @@ def disk(tmp_path, monkeypatch):
         with monkeypatch.context() as patch:
             for name in OPERATIONS:
                 patch.setattr(os, name, _recorded(name, getattr(os, name), model, opened, look))
+            if first:
+                Store(base / "store").put(first)
+                model.skipped = ""
             publish(base / "store")
         return model
 
@@ -343,3 +346,9 @@ def test_the_loss_of_any_one_fsync_would_be_caught(disk, verdicts, skipped):
     model = disk(skipped.replace("*", prefix), lambda model: None)
     assert "miss" in verdicts(model)
     assert model.fsynced >= {path.replace("*", prefix) for path in PUBLISHED}
+
+
+def test_an_object_of_a_process_killed_before_its_last_fsync_is_made_durable(disk, verdicts):
+    content = b"weights" * 100
+    folder = f"store/objects/{hashlib.sha256(content).hexdigest()[:2]}"
+    assert verdicts(disk(folder, lambda model: None, first=content)) == {"hit"}

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from engine.store import Store
+from engine.store import Store, fs
 
 KEY = "ef" + "0" * 62
 
@@ -109,3 +109,29 @@ def test_four_processes_compute_each_of_twenty_keys_exactly_once(store):
         assert process.returncode == 0
         computed += out.split()
     assert sorted(computed) == sorted(f"{n:02d}" + "0" * 62 for n in range(20))
+
+
+def test_a_lock_file_removed_between_opening_and_locking_is_not_taken(store, monkeypatch):
+    first, opened = store.lease(KEY, "a"), fs.open_lock
+
+    def open_then_released(path):
+        descriptor = opened(path)
+        first.release()
+        return descriptor
+
+    monkeypatch.setattr(fs, "open_lock", open_then_released)
+    with store.lease(KEY, "b"):
+        assert store.lease(KEY, "c") is None
+        assert store.lease_owner(KEY).startswith("run b")
+
+
+def test_a_lock_file_is_removed_while_it_is_held(store, monkeypatch):
+    lease, remove, seen = store.lease(KEY, "a"), fs.remove, []
+
+    def try_then_remove(path):
+        seen.append(store.lease(KEY, "b"))
+        remove(path)
+
+    monkeypatch.setattr(fs, "remove", try_then_remove)
+    lease.release()
+    assert seen == [None]
