@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from pipelines.axes import Axis, ClashError, Row, merged
+from pipelines.axes import SEED, Axis, ClashError, Row, merged
 from pipelines.cells import Cell, Wire
 from pipelines.reader import Path
 from pipelines.references import Reference, Wanted, resolve
@@ -159,7 +159,9 @@ class Feeds:
         """
         feed = next(feed for feed in self.found if feed.port.name == self.draft.kind.mirrors)
         path: Path = (*self.draft.path, "with")
-        for place, name in (("over", over), *(("pool", name) for name in pool)):
+        # Whoever goes down to one seed has no axis to pool, and still means the same.
+        pooling = [name for name in pool if name != SEED]
+        for place, name in (("over", over), *(("pool", name) for name in pooling)):
             if name not in feed.space:
                 hint = suggestion(name, feed.space, "their axes") or "they have no axes"
                 message = f"the candidates of `{self.draft.name}` have no axis `{shown(name)}`"

@@ -279,3 +279,8 @@ def test_select_over_an_axis_that_is_not_there_is_an_error() -> None:
     text = told("seeds: 2" + BASE + GRID + SELECT.replace("POOL", "[sed]"))
     assert "the candidates of `best` have no axis `sed`" in text
     assert "did you mean `seed`?" in text
+
+
+def test_pooling_over_seeds_still_means_something_with_a_single_seed() -> None:
+    found = checked(BASE + GRID + SELECT.replace("POOL", "[seed]"))
+    assert set(names(found, "best")) == {"best@head=random", "best@head=zero"}
