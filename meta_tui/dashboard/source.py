@@ -19,6 +19,7 @@ from meta_tui.view import CellView, RunView, State, stopped
 MOST_CURVES = 6
 """Cells whose curves lie over each other: as many as there are colours."""
 _ALIVE_SECONDS = 1.0
+_METRICS_SECONDS = 0.01
 
 
 @dataclass(slots=True)
@@ -36,6 +37,8 @@ class Source:
     history: list[str] = field(default_factory=list, init=False)
     """What happened so far, in lines."""
     log_y: bool = field(default=False, init=False)
+    watched: tuple[int, ...] = field(default=(), init=False)
+    """Cells whose curves are on the screen."""
     _asked: float = field(default=float("-inf"), init=False)
     _published: dict[int, Curves] = field(default_factory=dict, init=False)
     _tables: dict[int, Table | Missing] = field(default_factory=dict, init=False)
@@ -69,7 +72,9 @@ class Source:
             self._asked = self.now()
             self.gone = self.feed.gone()
             self.alive = not self.gone and self.folder.alive()
-        return self.feed.poll() or before != (self.alive, self.gone)
+        news = [self.feed.poll(), before != (self.alive, self.gone)]
+        news += [self.feed.poll_metrics(cell, _METRICS_SECONDS) for cell in self.watched]
+        return any(news)
 
     def stop(self) -> None:
         """Ask the runner to stop after checkpoints; asked again, to kill what runs."""
@@ -82,11 +87,13 @@ class Source:
         """Curves of some of the cells, those that run first."""
         ran = [cell for cell in cells if cell.state is not State.WAITING]
         ran.sort(key=lambda cell: (cell.state is not State.RUNNING, cell.ordinal))
-        return [(cell, self._curves(cell)) for cell in ran[:MOST_CURVES]]
+        shown = ran[:MOST_CURVES]
+        self.watched = tuple(cell.ordinal for cell in shown if cell.state is State.RUNNING)
+        return [(cell, self._curves(cell)) for cell in shown]
 
     def _curves(self, cell: CellView) -> Curves:
         if cell.state is not State.CACHED:
-            self.feed.poll_metrics(cell.ordinal, 0.01)
+            self.feed.poll_metrics(cell.ordinal, _METRICS_SECONDS)
             return self.view.cells[cell.ordinal].curves
         if cell.ordinal not in self._published:
             self._published[cell.ordinal] = results.curves(cell, self.store)

@@ -85,6 +85,13 @@ def test_points_beyond_the_step_to_which_a_cell_went_back_are_dropped(middle_eve
     assert view.cells[5].step == 4
 
 
+def test_going_back_drops_the_points_of_a_series_that_does_not_come_again(middle_events):
+    columns = {"loss": (1.0, 2.0, 3.0), "accuracy": (0.1, 0.2, 0.3)}
+    view = fold_batch(folded(middle_events), 5, MetricBatch("train", 3, 9, 0.0, (1, 2, 3), columns))
+    view = fold_batch(view, 5, batch((2,)))
+    assert list(view.cells[5].curves[("train", "accuracy")].steps) == [1]
+
+
 def test_going_back_in_one_loop_leaves_the_curves_of_another(middle_events):
     view = folded(middle_events)
     view = fold_batch(view, 5, batch((1, 2, 3), loop="warm"))

@@ -109,6 +109,22 @@ async def test_new_log_lines_are_added_and_not_repeated(live, store):
         assert lines[-1] == "news"
 
 
+async def test_new_points_of_the_selected_cell_are_drawn_at_the_next_poll(live, store):
+    app = app_of(live, store)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("enter", "down")
+        await pilot.pause()
+        app.poll()
+        assert "step 93/150" in text_of(app)
+        batch = MetricBatch("train", 94, 150, 30.0, (94,), {"loss": (7.75,)})
+        with live.metrics(5).open("a") as file:
+            file.write(events.encode_batch(batch) + "\n")
+        app.poll()
+        await pilot.pause()
+        assert "step 94/150" in text_of(app)
+        assert "loss  7.750" in text_of(app)
+
+
 async def test_screens_change_by_number_and_help_opens_and_closes(live, store):
     app = app_of(live, store)
     async with app.run_test(size=(120, 40)) as pilot:
@@ -184,6 +200,7 @@ async def test_hostile_names_and_logs_are_only_text(make_run, store, evil):
             assert not [x for x in shown if not (x.isprintable() or x == "\n")]
         if evil.startswith("["):
             assert evil in shown
+            assert f"log a{evil}" in shown
         await pilot.click("#curves", offset=(3, 1))
         await pilot.click("#log", offset=(3, 1))
         await pilot.click("#heading", offset=(8, 0))
