@@ -1,7 +1,7 @@
 """Rows of a comparison: the cells of a stage that differ only in their seed."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from engine import learning
 from engine.artifacts import Interval, Row, Scores
@@ -9,6 +9,8 @@ from engine.comparison.measure import Measure
 from pipelines.stage import Source
 
 SEED = "seed"
+_NAMED = 3
+"""Rows that a note names one by one."""
 
 
 @dataclass(slots=True)
@@ -104,3 +106,21 @@ def named(sources: Iterable[Source]) -> list[Source]:
         row = Source(source.stage, axes)
         found.setdefault(str(row), row)
     return list(found.values())
+
+
+def with_notes_once(rows: Sequence[Row]) -> tuple[tuple[Row, ...], tuple[str, ...]]:
+    """The rows without the notes that several of them have, and those notes, each told once."""
+    sharing: dict[str, list[str]] = {}
+    for row in rows:
+        for note in row.notes:
+            sharing.setdefault(note, []).append(row.label)
+    shared = {note: labels for note, labels in sharing.items() if len(labels) > 1}
+    kept = [replace(row, notes=tuple(n for n in row.notes if n not in shared)) for row in rows]
+    told = [f"{note} ({_some(labels)})" for note, labels in shared.items()]
+    return tuple(kept), tuple(told)
+
+
+def _some(labels: Sequence[str]) -> str:
+    if len(labels) <= _NAMED:
+        return ", ".join(labels)
+    return f"{labels[0]} and {len(labels) - 1} more rows"

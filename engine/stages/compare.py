@@ -103,14 +103,15 @@ def compare(run: Run, params: Compare, *, scores: tuple[Scores, ...]) -> Compare
         pairs = [*((group, base) for group in found if group is not base), *pairs]
     most = max(len(group.cells) for group in found)
     best = [item.text for item in shown if item.end == "best"]
+    shown_rows, notes = rows.with_notes_once([group.row(shown) for group in found])
     return Compared(
         Table(
             metrics=tuple(item.text for item in shown),
-            rows=tuple(group.row(shown) for group in found),
+            rows=shown_rows,
             contrasts=contrasts(pairs, shown),
             baseline=pick[params.baseline].label if params.baseline else "",
             spans=f"± seeds (n={most})" if most > 1 else "one seed",
             plot=plots.points(params.plot, found),
-            notes=tuple(f"{text}: the best of a test curve flatters" for text in best),
+            notes=(*(f"{text}: the best of a test curve flatters" for text in best), *notes),
         )
     )

@@ -163,6 +163,19 @@ def test_choices_and_notes_of_cells_are_told_once():
     assert row.values.keys() == {"a/accuracy", "b/forgetting"}
 
 
+def test_a_note_of_several_rows_is_told_once_with_their_names():
+    given = [
+        (source, Scores(scores.metrics, notes=("shared", f"of {source.stage}")))
+        for source, scores in EVERY
+    ]
+    table = _compare(given)
+    assert table.notes == (
+        "shared (tuned@head=zero, tuned@head=random, probe)",
+        "of tuned (tuned@head=zero, tuned@head=random)",
+    )
+    assert [row.notes for row in table.rows] == [(), (), ("of probe",)]
+
+
 def test_a_line_over_steps_has_a_band_over_seeds():
     plot = _compare(plot={"kind": "line", "y": "a/accuracy"}).plot
     assert plot["series"][0]["label"] == "tuned@head=zero"
