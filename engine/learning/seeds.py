@@ -20,4 +20,4 @@ def prepare(seed: int, *, threads: int) -> None:
     torch.manual_seed(seed)
     random.seed(seed)
     # Third parties draw from numpy's global generator; it takes 32 bits.
-    np.random.seed(seed % 2**32)  # noqa: NPY002
+    np.random.seed(seed % 2**32)
