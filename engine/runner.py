@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from engine import session
+from engine.request import Request
 from engine.runs import RunFolder
 from pipelines.errors import MetaError
 
@@ -14,7 +15,7 @@ from pipelines.errors import MetaError
 def main() -> None:
     """Carry out a frozen run; whoever looks, looks at its folder."""
     folder = RunFolder(Path(sys.argv[1]))
-    request = session.Request.decode(folder.request.read_bytes())
+    request = Request.decode(folder.request.read_bytes())
     try:
         pipeline = session.load(request, frozen=folder)
         code = session.carry_out(folder, request, pipeline, lambda _: None)

@@ -11,6 +11,9 @@ from engine.run import Interrupted
 from pipelines.errors import MetaError
 from pipelines.text import safe_text
 
+TRACEBACK_CHARACTERS = 20_000
+"""Its end says what went wrong; a recursion's would otherwise fill the journal."""
+
 
 @dataclass(slots=True)
 class Collected:
@@ -43,9 +46,9 @@ def outcome(cell: int, task: Task, channel: Collected | object) -> Message:
         body = {"error": safe_text(str(error)), "traceback": "", "code": error.exit_code}
         return Message(cell, "failed", body)
     except Exception as error:  # noqa: BLE001 (a stage may raise anything; the run goes on)
-        lines = "".join(traceback.format_exception(error))
-        summary = f"{type(error).__name__}: {error}".splitlines()[0]
-        body = {"error": safe_text(summary), "traceback": safe_text(lines[-20_000:], lines=True), "code": 1}
+        summary = safe_text(f"{type(error).__name__}: {error}".splitlines()[0])
+        lines = "".join(traceback.format_exception(error))[-TRACEBACK_CHARACTERS:]
+        body = {"error": summary, "traceback": safe_text(lines, lines=True), "code": 1}
         return Message(cell, "failed", body)
 
 

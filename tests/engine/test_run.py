@@ -71,13 +71,18 @@ def interrupted(tmp_path: Path, step: int, loops: tuple[tuple[str, int], ...]) -
     run = Run(channel=channel, scratch=folder)
     taken = 0
     torch.manual_seed(3)
-    with pytest.raises(Interrupted):
+
+    def work() -> None:
+        nonlocal taken
         for name, total in loops:
             walk = Walk()
             for at in run.steps(name, total, walk):
                 run.report(at, x=walk.step())
                 taken += 1
                 channel.stopping = taken == step
+
+    with pytest.raises(Interrupted):
+        work()
     return folder
 
 
