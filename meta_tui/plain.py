@@ -26,7 +26,7 @@ from meta_tui.summary import remaining
 from meta_tui.view import CellView, RunView, State, stopped
 from pipelines.text import safe_text
 
-_SHOWN_SCORES = 4
+_SHOWN_SCORES = 3
 _TRACEBACK_LINES = 12
 
 

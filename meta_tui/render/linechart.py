@@ -12,6 +12,7 @@ from math import log10
 from meta_tui.render.canvas import Canvas
 from meta_tui.render.numbers import number
 from meta_tui.render.spans import SERIES, Line, Span, Style, crop, line, right
+from pipelines.text import width
 
 _LABEL = 7
 """Columns of the labels at the left of a chart."""
@@ -81,10 +82,10 @@ def linechart(
     log_y: bool = False,
     braille: bool = True,
 ) -> list[Line]:
-    """A chart of exactly so many rows: title, curves, x labels; a legend when there are several."""
+    """A chart of exactly so many rows: title, curves, x labels; a legend of several."""
     plane = frame(series, log_y=log_y)
     scale = " (log)" if plane and plane.log else ""
-    legend = [_legend(series, columns)] if len(series) > 1 and rows > 6 else []  # noqa: PLR2004
+    legend = _legend(series, columns)[: rows // 4] if len(series) > 1 else []
     height = rows - 2 - len(legend)
     head = crop(line(Span(f"{title}{scale}", "strong"), _latest(series)), columns)
     if plane is None or height < 1 or columns < _LABEL + 4:
@@ -115,16 +116,20 @@ def _latest(series: Sequence[Series]) -> str:
     return ""
 
 
-def _legend(series: Sequence[Series], columns: int) -> Line:
-    parts: list[Span] = []
+def _legend(series: Sequence[Series], columns: int) -> list[Line]:
+    """The name and last value of each curve, in as many lines as they need."""
+    lines: list[Line] = []
+    used = columns
     for index, curve in enumerate(series):
-        last = f" {number(curve.y[-1])}" if len(curve.y) else ""
-        parts += [
-            Span("  " if parts else " "),
-            Span("━ ", SERIES[index % len(SERIES)]),
-            Span(f"{curve.label}{last}"),
-        ]
-    return crop(tuple(parts), columns)
+        last = f" {number(curve.y[-1], 3)}" if len(curve.y) else ""
+        entry = (Span(" ━ ", SERIES[index % len(SERIES)]), Span(f"{curve.label}{last} "))
+        size = sum(width(span.text) for span in entry)
+        if used + size > columns:
+            lines.append(())
+            used = 0
+        lines[-1] += entry
+        used += size
+    return [crop(row, columns) for row in lines]
 
 
 def _labels(plane: Frame, height: int) -> list[str]:

@@ -9,6 +9,7 @@ from meta_tui.render.signs import STYLES, UNICODE, Signs, state_span
 from meta_tui.render.spans import Line, Span, crop, fit, line, right
 from meta_tui.summary import StageView
 from meta_tui.view import CellView, State
+from pipelines.text import width
 
 _BAR = 6
 _TAIL, _SHORT_TAIL = 17, 12
@@ -68,13 +69,18 @@ def _stage(stage: StageView, columns: int, *, opened: bool, signs: Signs) -> Lin
 
 def _cell(cell: CellView, now: float, columns: int, signs: Signs) -> Line:
     size = _TAIL if columns >= _NARROW else _SHORT_TAIL
-    name = "@".join(f"{axis}={label}" for axis, label in cell.axes.items()) or cell.name
     return line(
         Span("  ├ " if signs.braille else "  | ", "dim"),
         state_span(cell.state, signs, word=False),
-        Span(f" {fit(name, columns - size - 7)} "),
+        Span(f" {fit(_name(cell, columns - size - 7), columns - size - 7)} "),
         Span(right(_cell_tail(cell, now, columns, signs), size), STYLES[cell.state]),
     )
+
+
+def _name(cell: CellView, columns: int) -> str:
+    """The cell's axes, or where there is no room for them only their labels."""
+    named = "@".join(f"{axis}={label}" for axis, label in cell.axes.items())
+    return (named or cell.name) if width(named) <= columns else "@".join(cell.axes.values())
 
 
 def _cell_tail(cell: CellView, now: float, columns: int, signs: Signs) -> str:

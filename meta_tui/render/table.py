@@ -60,34 +60,59 @@ def _rows(shown: Table, columns: int, signs: Signs) -> list[Line]:
     cells = {
         name: [cell_text(row.values.get(name), n) for row in shown.rows] for name in shown.metrics
     }
-    widths = {
-        name: max([width(safe_text(name)), *(width(text) for text in texts)])
-        for name, texts in cells.items()
-    }
+    widths = _widths(cells, split=False)
     wanted = max([len("method"), *(width(label) for label in labels)])
-    groups = _groups(widths, columns - max(_LABEL_LEAST, min(wanted, _LABEL_MOST)) - _GAP)
+    room = columns - max(_LABEL_LEAST, min(wanted, _LABEL_MOST))
+    split = sum(widths.values()) + _GAP * len(widths) > room
+    if split:
+        widths = _widths(cells, split=True)
+    groups = _groups(widths, room)
     lines: list[Line] = []
     for group in groups:
         used = sum(widths[name] + _GAP for name in group)
         label_width = max(_LABEL_LEAST, min(wanted, columns - used))
         bars = len(groups) == 1 and columns - used - label_width >= _BAR + _GAP
         lines += [()] if lines else []
-        lines.append(_head(shown, group, widths, label_width, bars=bars))
+        if split:
+            tasks = [right(_parts(name)[0], widths[name]) for name in group]
+            lines.append(line(Span(" " * label_width + _columns(tasks), "strong")))
+        heads = [
+            right(_parts(name)[1] if split else safe_text(name), widths[name]) for name in group
+        ]
+        over = _scale(shown) if bars else ""
+        lines.append(line(Span(fit("method", label_width) + _columns(heads) + over, "strong")))
         for index, row in enumerate(shown.rows):
-            texts = [" " * _GAP + right(cells[name][index], widths[name]) for name in group]
-            spans = [Span(fit(labels[index], label_width)), Span("".join(texts))]
+            texts = [right(cells[name][index], widths[name]) for name in group]
+            spans = [Span(fit(labels[index], label_width)), Span(_columns(texts))]
             bar = _bar(shown, row, signs) if bars else ()
             lines.append((*spans, *bar))
     return lines
 
 
-def _head(
-    shown: Table, group: Sequence[str], widths: dict[str, int], label_width: int, *, bars: bool
-) -> Line:
-    names = "".join(" " * _GAP + right(safe_text(name), widths[name]) for name in group)
-    ends = scale([row.values.get(shown.metrics[0]) for row in shown.rows]) if bars else None
-    over = " " * _GAP + ruler(*ends, _BAR) if ends else ""
-    return line(Span(fit("method", label_width) + names + over, "strong"))
+def _widths(cells: dict[str, list[str]], *, split: bool) -> dict[str, int]:
+    """Columns that each metric needs: for its values and its name, or the parts of its name."""
+    return {
+        name: max(
+            width(text) for text in (*(_parts(name) if split else (safe_text(name),)), *texts)
+        )
+        for name, texts in cells.items()
+    }
+
+
+def _parts(metric_name: str) -> tuple[str, str]:
+    """`high/` and `accuracy`: a head of two lines, where one would be too wide."""
+    task, slash, rest = safe_text(metric_name).rpartition("/")
+    return task + slash, rest
+
+
+def _columns(texts: Sequence[str]) -> str:
+    return "".join(" " * _GAP + text for text in texts)
+
+
+def _scale(shown: Table) -> str:
+    """The ends of the scale over the bars, which show the first metric."""
+    ends = scale([row.values.get(shown.metrics[0]) for row in shown.rows])
+    return " " * _GAP + ruler(*ends, _BAR) if ends else ""
 
 
 def _bar(shown: Table, row: Row, signs: Signs) -> Line:

@@ -9,7 +9,7 @@ from meta_tui.render.linechart import Series, linechart
 from meta_tui.render.spans import Line, Span, line
 from meta_tui.view import CellView
 
-_LEAST_ROWS, _MOST_ROWS = 7, 14
+_LEAST_ROWS, _MOST_ROWS = 8, 14
 
 
 class CurvesPane(Lines):
@@ -30,7 +30,10 @@ class CurvesPane(Lines):
             said = "no curves yet" if any(cell.key for cell, _ in curves) else ""
             self.show([*head, (), line(Span(said, "dim"))])
             return
-        rows = min(_MOST_ROWS, max(_LEAST_ROWS, room // min(len(charts), max(1, room // 7)) - 1))
+        rows = min(
+            _MOST_ROWS,
+            max(_LEAST_ROWS, room // min(len(charts), max(1, room // (_LEAST_ROWS + 1))) - 1),
+        )
         drawn: list[Line] = list(head)
         for name, series in charts.items():
             drawn += [(), *linechart(name, series, columns, rows, log_y=log_y)]

@@ -77,7 +77,7 @@ def test_a_constant_has_one_label_and_a_line():
 def test_several_curves_have_a_legend_with_their_last_values():
     series = [Series("a", [0, 1], [0.0, 1.0]), Series("b", [0, 1], [1.0, 0.25])]
     shown = linechart("x", series, 40, 9)
-    assert plain(shown[-1:]) == " ━ a 1  ━ b 0.250"
+    assert plain(shown[-1:]) == " ━ a 1  ━ b 0.25"
     assert {span.style for line in shown for span in line} >= {"series0", "series1"}
 
 
