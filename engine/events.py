@@ -201,14 +201,14 @@ def decode(line: str | bytes) -> Event | None:
     kind = KINDS.get(str(data.pop("kind", "")))
     if kind is None:
         return None
-    if kind is RunStarted:
-        data["cells"] = tuple(
-            CellInfo(**{**cell, "needs": tuple(cell["needs"])}) for cell in data["cells"]
-        )
     try:
+        if kind is RunStarted:
+            data["cells"] = tuple(
+                CellInfo(**{**cell, "needs": tuple(cell["needs"])}) for cell in data["cells"]
+            )
         return kind(**data)
-    except TypeError as error:
-        raise ValueError(str(error)) from error
+    except (TypeError, KeyError) as error:
+        raise ValueError(f"no {kind.kind} event: {error}") from error
 
 
 def encode_batch(batch: MetricBatch) -> str:

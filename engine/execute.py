@@ -7,7 +7,6 @@ import heapq
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from engine import events
@@ -19,26 +18,17 @@ from engine.journal import Journal
 from engine.key import Key
 from engine.ledger import Ledger
 from engine.plan import reason
-from engine.resolve import Resolver, describe
+from engine.resolve import Resolver
 from engine.runs import RunFolder
 from engine.schedule import Schedule
 from engine.selection import Selection
 from engine.store import FileRef, Lease, Miss, Output, Result
+from engine.task import Options, describe
 from pipelines.errors import EnvironmentFault
 from pipelines.pipeline import Cell
 
 POLL_SECONDS = 0.2
 GRACE_SECONDS = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How a run is carried out; nothing here can change a result."""
-
-    device: str = "cpu"
-    stage_files: tuple[Path, ...] = ()
-    checkpoint_seconds: float = 30.0
-    fail_fast: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,10 +162,8 @@ class Execution:
             cell,
             key.digest,
             self._ledger.results,
-            device=self.options.device,
-            log=self.folder.log(cell.ordinal),
-            stage_files=self.options.stage_files,
-            interval_seconds=self.options.checkpoint_seconds,
+            self.folder.log(cell.ordinal),
+            self.options,
         )
         worker = self.executor.submit(cell.ordinal, task)
         self._ledger.tell(
@@ -244,7 +232,11 @@ class Execution:
             store.checkpoint_drop(key.digest)
         else:
             store.put(code.data)
-            store.publish(key.digest, result)
+            try:
+                store.publish(key.digest, result)
+            except ValueError as error:
+                self._fail(ordinal, str(error))
+                return
         self._ledger.finished(ordinal, key.digest, result, time.monotonic() - active.began)
 
     def _fail(self, ordinal: int, error: str, traceback: str = "") -> None:

@@ -35,12 +35,17 @@ class Lines:
     _descriptor: int | None = field(default=None, init=False)
 
     def append(self, line: str, *, durable: bool = False) -> None:
-        """Add one line, without its newline; with `durable` it survives a power loss."""
+        """Add one line, without its newline; with `durable` it survives a power loss.
+
+        Raises:
+            EnvironmentFault: the disk does not take it.
+        """
         if self._descriptor is None:
             self._descriptor = fs.open_append(self.path)
-        os.write(self._descriptor, line.encode("utf-8") + b"\n")
-        if durable:
-            fs.sync_data(self._descriptor)
+        with fs.faults(self.path):
+            os.write(self._descriptor, line.encode("utf-8") + b"\n")
+            if durable:
+                fs.sync_data(self._descriptor)
 
     def close(self) -> None:
         """Close the file; a later append opens it again."""

@@ -15,9 +15,10 @@ _STOPS = frozenset({"pipelines", "meta_tui"})
 _INSTALLED = {"site-packages", "dist-packages"}
 _ENGINE_STOPS = frozenset(
     {
-        "catalogue", "events", "execute", "executors", "fingerprint", "history", "inputs",
-        "interrupts", "journal", "key", "ledger", "memo", "modules", "perform", "plan", "reach",
-        "request", "resolve", "runner", "runs", "schedule", "selection", "session", "store",
+        "catalogue", "channel", "events", "execute", "executors", "fingerprint", "history",
+        "inputs", "interrupts", "journal", "key", "launch", "ledger", "memo", "modules", "perform",
+        "plan", "preview", "reach", "request", "resolve", "runner", "runs", "schedule",
+        "selection", "session", "store", "task",
     }
 )  # fmt: skip
 """Modules of the engine that run stages and are not part of them; any other is followed."""

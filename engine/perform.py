@@ -2,6 +2,7 @@
 
 import json
 import platform
+import random
 import resource
 import time
 from collections.abc import Callable, Mapping
@@ -12,8 +13,9 @@ from typing import Any
 from engine import learning
 from engine.artifacts import Choice, Scores
 from engine.catalogue import Catalogue
+from engine.channel import Channel
 from engine.executors import Task
-from engine.run import Channel, Run
+from engine.run import Run
 from engine.store import FileRef, Output, Store
 from pipelines.errors import StageError
 from pipelines.stage import Artifact, Source, Stage
@@ -50,14 +52,12 @@ def perform(task: Task, channel: Channel) -> dict[str, Any]:
     catalogue = Catalogue([Path(file) for file in task["stage_files"]])
     stage = catalogue[task["type"]]
     run = _run(task, channel, store)
-    if "torch" in task["packages"]:
-        learning.seeds.prepare(run.seed("noise"), threads=task["threads"])
+    _prepare(task["packages"], run)
     params = stage.params.model_validate_json(json.dumps(task["params"]))
-    inputs = _inputs(task, stage, catalogue, store)
-    returned = stage.function(run, params, **inputs)
+    returned = stage.function(run, params, **_inputs(task, stage, catalogue, store))
     run.close()
-    outputs = _mirrored(task, stage, returned)
     made = _made(stage, returned)
+    outputs = _mirrored(task, stage, made)
     for name, artifact in made.items():
         outputs[_name(task, stage, name)] = _publish(artifact, store)
     scores = next((item for item in made.values() if isinstance(item, Scores)), None)
@@ -67,17 +67,33 @@ def perform(task: Task, channel: Channel) -> dict[str, Any]:
         "scores": dict(scores.metrics) if scores else {},
         "status": scores.status if scores else "ok",
         "curves": [curves.sha256, curves.bytes] if curves else None,
-        "cost": {
-            "seconds": round(time.monotonic() - began, 4),
-            "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
-        },
-        "provenance": {
-            "host": platform.node(),
-            "python": platform.python_version(),
-            "machine": platform.machine(),
-            "device": task["device"],
-            "threads": task["threads"],
-        },
+        "cost": _cost(time.monotonic() - began),
+        "provenance": _provenance(task),
+    }
+
+
+def _prepare(packages: Mapping[str, str], run: Run) -> None:
+    """Set the global state of what the stage's code reaches; nothing else is loaded for it."""
+    seed = run.seed("noise")
+    random.seed(seed)
+    if "numpy" in packages or "torch" in packages:
+        learning.seeds.prepare(seed)
+    if "torch" in packages:
+        learning.kernels.prepare(seed, threads=run.threads)
+
+
+def _cost(seconds: float) -> dict[str, float]:
+    kibibytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return {"seconds": round(seconds, 4), "peak_bytes": kibibytes * 1024}
+
+
+def _provenance(task: Task) -> dict[str, Any]:
+    return {
+        "host": platform.node(),
+        "machine": platform.machine(),
+        "device": task["device"],
+        "threads": task["threads"],
+        "packages": task["packages"],
     }
 
 
@@ -136,18 +152,15 @@ def _made(stage: Stage[..., Any], returned: Any) -> dict[str, Artifact]:
     return made
 
 
-def _mirrored(task: Task, stage: Stage[..., Any], returned: Any) -> dict[str, Output]:
+def _mirrored(
+    task: Task, stage: Stage[..., Any], made: Mapping[str, Artifact]
+) -> dict[str, Output]:
     """For a type that mirrors its input: all outputs of the candidate that it chose."""
     if stage.mirrors is None:
         return {}
-    choice = next(value for value in vars_of(returned) if isinstance(value, Choice))
+    choice = next(value for value in made.values() if isinstance(value, Choice))
     chosen = task["mirror"][choice.index]
     return {name: Output.of(output) for name, output in chosen.items()}
-
-
-def vars_of(returned: Any) -> list[Any]:
-    """Values of a returned dataclass."""
-    return [getattr(returned, item.name) for item in fields(returned)]
 
 
 def _name(task: Task, stage: Stage[..., Any], name: str) -> str:

@@ -26,7 +26,7 @@ class Reading:
         digest: sha256 of the canonical syntax tree.
         references: dotted names that it uses; relative ones begin with dots.
         exports: imported name -> dotted name that it stands for, for those who import it from here.
-        union: it only gives names to unions of classes that it imports.
+        union: it only passes on what it imports, by name or as a union of classes.
         lazy: it imports what lies below it when asked for (PEP 562).
     """
 
@@ -52,7 +52,7 @@ class Reading:
             digest=hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest(),
             references=tuple(sorted(names.references)),
             exports={name: min(dotted) for name, dotted in sorted(names.bound.items())},
-            union=_only_unions(tree, set(names.bound)),
+            union=_only_passes_on(tree, set(names.bound)),
             lazy=lazy,
         )
 
@@ -178,11 +178,13 @@ def _imported(node: ast.Call) -> Iterator[str]:
         yield ALL
 
 
-def _only_unions(tree: ast.Module, imported: set[str]) -> bool:
-    """Whether a file does nothing but give names to unions of classes that it imports."""
+def _only_passes_on(tree: ast.Module, imported: set[str]) -> bool:
+    """Whether a file only imports, lists that in `__all__`, and names unions of what it imports.
+
+    A file of bare imports is not one: it may be there for what importing does.
+    """
     rest = [node for node in tree.body if not isinstance(node, ast.Import | ast.ImportFrom)]
-    named = [node for node in rest if not _is_all(node)]
-    return bool(named) and all(_is_union(node, imported) for node in named)
+    return bool(rest) and all(_is_all(node) or _is_union(node, imported) for node in rest)
 
 
 def _is_all(node: ast.stmt) -> bool:

@@ -3,12 +3,13 @@
 import hashlib
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from engine import learning
+from engine.channel import Channel, Scratch, Silent
 from engine.events import MetricBatch
 from pipelines.stage import Source
 
@@ -44,53 +45,6 @@ class Trainer(Protocol):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go back to such a state."""
-
-
-class Channel(Protocol):
-    """Where a run's reports go, and where requests to stop come from."""
-
-    @property
-    def stopping(self) -> bool:
-        """Whether the cell has been asked to stop after a checkpoint."""
-
-    def metrics(self, batch: MetricBatch) -> None:
-        """Points of live curves, or mere progress."""
-
-    def note(self, text: str) -> None:
-        """Something for the person who reads the numbers."""
-
-    def checkpointed(self, step: int) -> None:
-        """The state was saved."""
-
-
-class Scratch(Protocol):
-    """Private, crash-safe place of one key for its checkpoints."""
-
-    def save(self, writer: Callable[[Path], None], step: int) -> None:
-        """Keep what `writer` puts into a folder, atomically; `step` says how far it is."""
-
-    def load(self) -> Path | None:
-        """The newest intact folder."""
-
-
-@dataclass(slots=True)
-class Silent:
-    """A channel to nobody, for notebooks and tests."""
-
-    stopping: bool = False
-    batches: list[MetricBatch] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-
-    def metrics(self, batch: MetricBatch) -> None:
-        """Keep the batch."""
-        self.batches.append(batch)
-
-    def note(self, text: str) -> None:
-        """Keep the note."""
-        self.notes.append(text)
-
-    def checkpointed(self, step: int) -> None:
-        """Nobody needs to know."""
 
 
 @dataclass(slots=True, kw_only=True)

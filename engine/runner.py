@@ -6,9 +6,10 @@ It reads only what the front process froze into the folder, and outlives it.
 import sys
 from pathlib import Path
 
-from engine import session
+from engine.launch import carry_out
 from engine.request import Request
 from engine.runs import RunFolder
+from engine.session import load
 from pipelines.errors import MetaError
 
 
@@ -17,8 +18,8 @@ def main() -> None:
     folder = RunFolder(Path(sys.argv[1]))
     request = Request.decode(folder.request.read_bytes())
     try:
-        pipeline = session.load(request, frozen=folder)
-        code = session.carry_out(folder, request, pipeline, lambda _: None)
+        pipeline = load(request, frozen=folder.pipeline.read_text())
+        code = carry_out(folder, request, pipeline, lambda _: None)
     except MetaError as error:
         sys.stderr.write(f"{error}\n")
         code = error.exit_code

@@ -1,51 +1,30 @@
-"""What a command asks of the engine: load, plan, run here, or start a runner that outlives us.
+"""From what a person asked for to a checked pipeline. Light: `meta check` needs no more."""
 
-The front process checks and freezes; the runner reads only what was frozen.
-"""
-
-import os
-import platform
-import subprocess
-import sys
-import time
 from dataclasses import replace
 
-from engine import events, runs
 from engine.catalogue import Catalogue
-from engine.device import choose
-from engine.execute import Execution, Options
-from engine.executors.local import Local
-from engine.fingerprint import Fingerprints
-from engine.history import History
-from engine.inputs import Inputs
-from engine.interrupts import Interrupts
-from engine.journal import Journal, Observer
-from engine.plan import Plan
-from engine.plan import plan as plan_cells
 from engine.request import Request
-from engine.resolve import Resolver
-from engine.runs import RunFolder
-from engine.selection import select
-from engine.store import Store, fs
-from pipelines.errors import EnvironmentFault, UsageError
+from pipelines.errors import UsageError
 from pipelines.pipeline import Pipeline, check
-
-START_SECONDS = 5.0
-MOST_JOBS = 8
+from pipelines.text import safe_text
 
 
-def load(request: Request, *, frozen: RunFolder | None = None) -> Pipeline:
-    """Read and check the pipeline file, or the copy that a run froze.
+def load(request: Request, *, frozen: str | None = None) -> Pipeline:
+    """Read and check the pipeline file.
+
+    Args:
+        request: names the file, and what overrides it.
+        frozen: its text as a run froze it, instead of what the file says now.
 
     Raises:
         PipelineError: all that is wrong with it.
         UsageError: the file cannot be read.
     """
-    source = frozen.pipeline if frozen else request.file
     try:
-        text = source.read_bytes()
+        text = request.file.read_bytes() if frozen is None else frozen.encode()
     except OSError as error:
-        raise UsageError(f"cannot read {source}: {error.strerror}") from error
+        shown = safe_text(str(request.file))
+        raise UsageError(f"cannot read {shown}: {error.strerror}") from error
     pipeline = check(
         text,
         file=str(request.file),
@@ -58,115 +37,3 @@ def load(request: Request, *, frozen: RunFolder | None = None) -> Pipeline:
         return pipeline
     cells = tuple(replace(cell, cache=request.cache) for cell in pipeline.cells)
     return replace(pipeline, cells=cells)
-
-
-def plan(request: Request) -> tuple[Pipeline, Plan]:
-    """What a run would do; writes nothing but what it remembers of unchanged files."""
-    pipeline = load(request)
-    resolver = _resolver(pipeline, request)
-    history = History(resolver.store, pipeline.name, runs.every(request.store))
-    found = plan_cells(resolver, select(pipeline, request), history)
-    return pipeline, found
-
-
-def freeze(request: Request) -> tuple[RunFolder, Pipeline]:
-    """Check everything that can be checked, and make the run's folder."""
-    pipeline = load(request)
-    select(pipeline, request)
-    choose(request.device)
-    return runs.create(request.store, request.encode(), pipeline.text), pipeline
-
-
-def run(request: Request, observe: Observer) -> int:
-    """Run in this process's foreground; it owns the signals meanwhile.
-
-    Returns:
-        The exit code.
-    """
-    folder, pipeline = freeze(request)
-    return carry_out(folder, request, pipeline, observe)
-
-
-def start(request: Request) -> RunFolder:
-    """Start a runner in its own session, and wait until it has begun.
-
-    Raises:
-        EnvironmentFault: it did not begin; says why.
-    """
-    folder, _ = freeze(request)
-    command = [sys.executable, "-P", "-m", "engine.runner", str(folder.path.absolute())]
-    log = fs.open_append(folder.path / "runner.log")
-    process = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-    )
-    os.close(log)
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
-        if folder.events.exists():
-            # It outlives us on purpose; Popen would otherwise warn that it still runs.
-            process.returncode = 0
-            return folder
-        if process.poll() is not None:
-            break
-        time.sleep(0.01)
-    said = (folder.path / "runner.log").read_text(errors="replace").strip()
-    raise EnvironmentFault(f"run {folder.id} did not begin: {said or 'no word from its runner'}")
-
-
-def carry_out(folder: RunFolder, request: Request, pipeline: Pipeline, observe: Observer) -> int:
-    """Execute a frozen run."""
-    alive = folder.hold()
-    resolver = _resolver(pipeline, request)
-    device = choose(request.device)
-    history = History(resolver.store, pipeline.name, runs.every(request.store)[:-1])
-    interrupts = Interrupts()
-    executor = Local(request.jobs or _jobs(device.kind))
-    options = Options(
-        device=device.name,
-        stage_files=request.stage_files,
-        checkpoint_seconds=request.checkpoint_seconds,
-        fail_fast=request.fail_fast,
-    )
-    journal = Journal(folder.path, observe)
-    journal.event(_started(folder, pipeline, history, device.label))
-    execution = Execution(
-        resolver, select(pipeline, request), folder, journal, executor, options, history, interrupts
-    )
-    try:
-        with interrupts.watching():
-            return execution.run()
-    finally:
-        executor.close()
-        os.close(alive)
-
-
-def _resolver(pipeline: Pipeline, request: Request) -> Resolver:
-    kept = request.store if request.store.exists() else None
-    fingerprints = Fingerprints(kept)
-    return Resolver(pipeline, Store(request.store), fingerprints, Inputs(kept))
-
-
-def _started(
-    folder: RunFolder, pipeline: Pipeline, history: History, device: str
-) -> events.RunStarted:
-    cells = tuple(
-        events.CellInfo(cell.name, cell.stage, cell.type, cell.axes, tuple(sorted(cell.needs)))
-        for cell in pipeline.cells
-    )
-    return events.RunStarted(
-        time=time.time(),
-        run=folder.id,
-        name=pipeline.name,
-        cells=cells,
-        pid=os.getpid(),
-        host=platform.node(),
-        device=device,
-        continues=history.run,
-    )
-
-
-def _jobs(kind: str) -> int:
-    if kind == "cuda":
-        return 1
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return min(MOST_JOBS, allowed or 1)

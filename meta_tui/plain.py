@@ -27,6 +27,8 @@ from meta_tui.view import CellView, RunView, State, stopped
 from pipelines.text import safe_text
 
 _SHOWN_SCORES = 3
+SIGNALLED = 128
+"""Exit codes above it say by which signal a run was asked to stop."""
 _TRACEBACK_LINES = 12
 
 
@@ -39,9 +41,7 @@ def lines(view: RunView, event: Event, signs: Signs = UNICODE) -> list[str]:
                 f"run {view.run} of {view.name}: {len(view.cells)} cells on {view.device}{goes_on}"
             ]
         case RunEnded():
-            reason = f": {view.reason}" if view.reason else ""
-            ended = "finished" if view.code == 0 else f"ended with exit code {view.code}"
-            return [f"run {view.run} {ended} in {duration(view.seconds)}: {counts(view)}{reason}"]
+            return [ending(view)]
         case Note():
             return [f"  note  {_place(view, event.cell)}{safe_text(event.text)}"]
     ordinal = getattr(event, "cell", None)
@@ -50,6 +50,16 @@ def lines(view: RunView, event: Event, signs: Signs = UNICODE) -> list[str]:
     cell = view.cells[ordinal]
     told = _told(cell, event)
     return [] if told is None else [_line(view, cell, told, signs), *_details(cell, event)]
+
+
+def ending(view: RunView) -> str:
+    """How a run that is over ended, and what to do where it did not reach its end."""
+    reason = f": {view.reason}" if view.reason else ""
+    ended = "finished" if view.code == 0 else f"ended with exit code {view.code}"
+    interrupted = view.code is not None and view.code > SIGNALLED
+    goes_on = "; the same command goes on" if interrupted else ""
+    took = duration(view.seconds)
+    return f"run {view.run} {ended} in {took}: {counts(view)}{reason}{goes_on}"
 
 
 def _place(view: RunView, ordinal: int | None) -> str:

@@ -15,9 +15,11 @@ if TYPE_CHECKING:  # what lies behind the door, for type checkers
     from engine.learning import features as features
     from engine.learning import files as files
     from engine.learning import heads as heads
+    from engine.learning import kernels as kernels
     from engine.learning import metrics as metrics
     from engine.learning import mixture as mixture
     from engine.learning import nets as nets
+    from engine.learning import seeds as seeds
     from engine.learning import selection as selection
     from engine.learning import statistics as statistics
     from engine.learning import train as train

@@ -21,8 +21,8 @@ class Verb(NamedTuple):
 
 VERBS = {
     "run": Verb("run", "Run a pipeline; what was computed before is not computed again."),
-    "check": Verb("pipeline", "Check a pipeline file; tell every fault with its place."),
-    "plan": Verb("pipeline", "Show what a run would do with each cell, and why."),
+    "check": Verb("check", "Check a pipeline file; tell every fault with its place."),
+    "plan": Verb("plan", "Show what a run would do with each cell, and why."),
     "status": Verb("runs", "Show where a run stands."),
     "watch": Verb("watch", "Open the dashboard on a run, live or over."),
     "show": Verb("show", "Show results: tables, scores, curves."),

@@ -1,4 +1,4 @@
-"""Prints a run that goes on in the foreground: what `session.run` calls with each event."""
+"""Prints a run that goes on in the foreground: what `launch.run` calls with each event."""
 
 import time
 

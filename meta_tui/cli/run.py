@@ -2,7 +2,7 @@
 
 import typer
 
-from engine import session
+from engine import launch
 from engine.request import Request
 from engine.store import Store
 from meta_tui.cli import options
@@ -47,16 +47,16 @@ def run(  # noqa: PLR0913 (Typer makes an option of each argument)
         checkpoint=checkpoint,
     )
     if detach:
-        say(f"the run goes on: meta watch {session.start(asked).id}")
+        say(f"the run goes on: meta watch {launch.start(asked).id}")
     elif plain or as_json or not interactive():
         raise typer.Exit(_foreground(asked, as_json=as_json))
     else:
-        raise typer.Exit(follow(session.start(asked), asked.store))
+        raise typer.Exit(follow(launch.start(asked), asked.store))
 
 
 def _foreground(asked: Request, *, as_json: bool) -> int:
     printer = Printer(as_json=as_json)
-    code = session.run(asked, printer)
+    code = launch.run(asked, printer)
     if not as_json:
         say_tables(printer.view, Store(asked.store, readonly=True))
     return code

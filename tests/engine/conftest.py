@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from engine import session
+from engine import launch
 from engine.events import CellCached, CellFailed, CellFinished, Event, RunStarted
 from engine.request import Request
 from engine.runs import find
@@ -71,7 +71,7 @@ class Workshop:
         def observe(told: Any) -> None:
             (batches if isinstance(told, tuple) else events).append(told)
 
-        code = session.run(self.request(stages, **options), observe)
+        code = launch.run(self.request(stages, **options), observe)
         return Told(code, events, batches)
 
     def numbers(self, told: Told) -> dict[str, float]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from conftest import Told, Workshop
 
-from engine import session
+from engine import launch
 from engine.events import (
     CellCached,
     CellCheckpointed,
@@ -24,6 +24,7 @@ from engine.events import (
     RunEnded,
     decode,
 )
+from engine.preview import preview
 from engine.store import Store
 from pipelines.errors import PipelineError, UsageError
 
@@ -224,7 +225,7 @@ def test_a_wrong_file_writes_nothing(workshop) -> None:
 
 def test_plan_and_run_agree(workshop) -> None:
     workshop.run(DIAMOND)
-    _, plan = session.plan(workshop.request(DIAMOND.replace("times: 5.0", "times: 7.0")))
+    _, plan = preview(workshop.request(DIAMOND.replace("times: 5.0", "times: 7.0")))
     assert {cell.name: cell.state for cell in plan.cells} == {
         "top": "hit", "left": "hit", "right": "run", "end": "pending",
     }  # fmt: skip
@@ -281,7 +282,7 @@ def test_an_interrupt_saves_exits_130_and_the_same_command_goes_on(workshop, str
     stopped = [e for e in map(decode, out.splitlines()) if isinstance(e, CellInterrupted)]
     assert stopped
     assert all(event.step > 0 for event in stopped)
-    _, plan = session.plan(workshop.request())
+    _, plan = preview(workshop.request())
     assert "resume" in {cell.state for cell in plan.cells}
     told = workshop.run()
     starts = [e.step for e in told.events if isinstance(e, CellStarted)]
@@ -344,7 +345,7 @@ def test_two_runs_at_once_compute_each_cell_once_and_say_whom_they_wait_for(work
 
 
 def test_a_detached_run_outlives_its_front_and_is_found_by_its_id(workshop) -> None:
-    folder = session.start(workshop.request(WALKS))
+    folder = launch.start(workshop.request(WALKS))
     assert folder.alive()
     deadline = time.monotonic() + 40
     while folder.alive() and time.monotonic() < deadline:
@@ -355,7 +356,7 @@ def test_a_detached_run_outlives_its_front_and_is_found_by_its_id(workshop) -> N
 
 
 def test_a_request_file_stops_a_detached_run(workshop) -> None:
-    folder = session.start(workshop.request(WALKS.replace("0.005", "0.05")))
+    folder = launch.start(workshop.request(WALKS.replace("0.005", "0.05")))
     time.sleep(3)
     folder.request_stop()
     deadline = time.monotonic() + 20

@@ -162,10 +162,32 @@ def learned(path: Path) -> set[str]:
 
 def test_a_stage_reaches_its_file_the_artifacts_and_run_but_not_the_engine(house):
     found = reached(staged(house, "plain"))
-    assert {"plain.py", "engine/artifacts.py", "engine/run.py"} <= found
+    assert {"plain.py", "engine/artifacts/scores.py", "engine/run.py"} <= found
     stopped = {"engine/plan.py", "engine/key.py", "engine/journal.py", "engine/store/fs.py"}
     assert not stopped & found
     assert not any(name.startswith(("pipelines", "meta_tui")) for name in found)
+
+
+def test_a_name_that_a_package_passes_on_reaches_its_own_module_and_not_its_neighbours(house):
+    path = staged(house, "passed")
+    before = code(path)
+    assert "engine/artifacts/model.py" not in before.modules
+    assert "torch" not in before.packages
+    house.append("engine/artifacts/model.py", "\nLATER = 1\n")
+    assert code(path).digest == before.digest
+    # Another class under the same name is other code, though the stage's text is the same.
+    text = (house.root / "engine/artifacts/__init__.py").read_text()
+    other = text.replace("artifacts.scores import Choice, Scores", "artifacts.scores import Choice")
+    other = f"from engine.artifacts.model import Model as Scores\n{other}"
+    (house.root / "engine/artifacts/__init__.py").write_text(other)
+    assert code(path).digest != before.digest
+
+
+def test_a_module_of_bare_imports_is_followed_for_what_importing_does(house):
+    house.write("user_bare/patches.py", "import effects_of_it\n")
+    house.write("user_bare/effects_of_it.py", "x = 1\n")
+    path = staged(house, "bare", "import patches", user="user_bare")
+    assert any(name.endswith("effects_of_it.py") for name in reached(path))
 
 
 def test_run_counts_by_its_own_text_only(house):
@@ -351,7 +373,7 @@ def test_the_memo_spares_reading_unchanged_files(house, monkeypatch):
     monkeypatch.setattr(Reading, "of", lambda source: reads.append(source) or original(source))
     assert code(path, root).digest == first.digest
     assert reads == []
-    house.append("engine/artifacts.py", "\nLATER = 1\n")
+    house.append("engine/artifacts/scores.py", "\nLATER = 1\n")
     assert code(path, root).digest != first.digest
     assert len(reads) == 1
 

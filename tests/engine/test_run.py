@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import torch
 
-from engine.run import Interrupted, Run, Silent
+from engine.channel import Silent
+from engine.run import Interrupted, Run
 
 
 class Walk:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from engine import session
+from engine import launch
 from engine.artifacts import Scores, Table
 from engine.events import CellFinished, RunStarted
 from engine.request import Request
@@ -17,7 +17,7 @@ class Ladder:
     def __init__(self, folder):
         self.store = Store(folder / ".meta")
         told = []
-        self.code = session.run(Request(file=EXAMPLE, store=folder / ".meta"), told.append)
+        self.code = launch.run(Request(file=EXAMPLE, store=folder / ".meta"), told.append)
         (names,) = ([cell.name for cell in e.cells] for e in told if isinstance(e, RunStarted))
         self.keys = {names[e.cell]: e.key for e in told if isinstance(e, CellFinished)}
 

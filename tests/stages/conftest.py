@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from engine.artifacts import Dataset, Model
-from engine.run import Interrupted, Run, Silent
+from engine.channel import Silent
+from engine.run import Interrupted, Run
 from engine.stages.dataset import dataset
 from engine.stages.finetune import finetune
 from engine.stages.pretrain import pretrain

@@ -1,7 +1,8 @@
 import pytest
 
 from engine.artifacts import Scores
-from engine.run import Run, Silent
+from engine.channel import Silent
+from engine.run import Run
 from engine.stages.select import select
 from pipelines.errors import StageError
 from pipelines.stage import Facts, Source

@@ -1,8 +1,8 @@
-"""`meta check` and `meta plan`: what can be said of a file before anything runs."""
+"""`meta check`: everything that can be said of a file before anything runs."""
 
 import typer
 
-from engine import session
+from engine.session import load
 from meta_tui.cli import options
 from meta_tui.cli.output import say, say_json, say_lines
 from meta_tui.cli.requests import request
@@ -18,7 +18,7 @@ def check(
 ) -> None:
     asked = request(file, overrides=overrides, seed=seed, stages=stages)
     try:
-        pipeline = session.load(asked)
+        pipeline = load(asked)
     except PipelineError as error:
         if not as_json:
             raise
@@ -44,43 +44,3 @@ def _problem(problem: Problem) -> dict[str, object]:
         "line": mark.line if mark else None,
         "column": mark.column if mark else None,
     }
-
-
-def plan(  # noqa: PLR0913 (Typer makes an option of each argument)
-    file: options.File,
-    targets: options.Targets = None,
-    *,
-    overrides: options.Set = None,
-    seed: options.Seed = None,
-    device: options.Device = "auto",
-    stages: options.Stages = None,
-    since: options.From = None,
-    only: options.Only = None,
-    until: options.Until = None,
-    force: options.Force = None,
-    cache: options.Cache = "",
-    as_json: options.Json = False,
-) -> None:
-    asked = request(
-        file,
-        overrides=overrides,
-        seed=seed,
-        device=device,
-        stages=stages,
-        targets=[*(targets or ()), *(until or ())],
-        since=since,
-        only=only,
-        force=force,
-        cache=cache,
-    )
-    pipeline, found = session.plan(asked)
-    if as_json:
-        for cell in found.cells:
-            say_json(
-                {"cell": cell.name, "state": cell.state, "why": cell.why, "key": cell.key or None}
-            )
-        return
-    say_lines(item.render() for item in pipeline.warnings)
-    say_lines(f"{cell.state:<8} {cell.name}  {cell.why}" for cell in found.cells)
-    counts = ", ".join(f"{count} {state}" for state, count in found.counts.items())
-    say(f"{len(found.cells)} cells: {counts or 'none'}")

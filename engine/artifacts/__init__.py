@@ -1,0 +1,19 @@
+"""Artifacts: what flows along the edges of a pipeline. Typed files, no torch at import."""
+
+from engine.artifacts.dataset import Dataset, Part
+from engine.artifacts.model import Head, Model
+from engine.artifacts.scores import Choice, Scores
+from engine.artifacts.table import Contrast, Interval, Row, Table
+
+__all__ = [
+    "Choice",
+    "Contrast",
+    "Dataset",
+    "Head",
+    "Interval",
+    "Model",
+    "Part",
+    "Row",
+    "Scores",
+    "Table",
+]

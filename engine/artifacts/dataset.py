@@ -1,0 +1,64 @@
+"""Labelled images, as a selection from files."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from engine.artifacts import storage
+from pipelines.stage import Artifact
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some examples of one collection, in order.
+
+    Attributes:
+        images: logical name of the file that holds the images.
+        labels: logical name of the file that holds the labels.
+        indices: positions in those files.
+    """
+
+    images: str
+    labels: str
+    indices: tuple[int, ...]
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset(Artifact):
+    """Labelled images: a selection from outside files, named by digest, never copied."""
+
+    name: str
+    """Collection: `digits`, `mnist`."""
+    task: str
+    """Label under which its metrics appear: `high` in `high/accuracy`."""
+    shape: tuple[int, int, int]
+    """(channels, height, width) of one image."""
+    classes: tuple[int, ...]
+    """Labels in the files that it keeps, in the order of a head's outputs."""
+    parts: Mapping[str, Part]
+    """`train`, `val` and `test`."""
+    files: Mapping[str, str]
+    """Logical file name -> sha256 of its uncompressed content."""
+    augment: Mapping[str, Any] = field(default_factory=dict)
+    """Random changes of training images: {"rotate": degrees} for -degrees .. +degrees."""
+    shifted: Mapping[str, Any] = field(default_factory=dict)
+    """Fixed change that makes the shifted test set: {"rotate": [low, high]} degrees."""
+
+    def write(self, folder: Path) -> None:
+        """Write `dataset.json`."""
+        storage.dump(folder, "dataset.json", asdict(self))
+
+    @classmethod
+    def read(cls, files: Mapping[str, Path]) -> Self:
+        """Read `dataset.json`."""
+        data = storage.load(files, "dataset.json")
+        parts = {
+            name: Part(part["images"], part["labels"], tuple(part["indices"]))
+            for name, part in data.pop("parts").items()
+        }
+        shape, classes = tuple(data.pop("shape")), tuple(data.pop("classes"))
+        return cls(shape=shape, classes=classes, parts=parts, **data)

@@ -1,0 +1,63 @@
+"""Numbers that judge a model, and what was chosen by them."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Self
+
+from engine.artifacts import storage
+from pipelines.stage import Artifact
+
+
+@dataclass(frozen=True, slots=True)
+class Scores(Artifact):
+    """Numbers that judge a model, each named `task/metric`."""
+
+    metrics: Mapping[str, float]
+    """Final value of each metric; a metric that does not apply is absent ("n/a", never 0)."""
+    curves: Mapping[str, tuple[tuple[int, float], ...]] = field(default_factory=dict)
+    """Metric -> (step, value) pairs, for `metric@step=10`."""
+    status: str = "ok"
+    """`ok`, or `diverged`: then the metrics say how far it got, and no statistic uses them."""
+    chosen: Mapping[str, str] = field(default_factory=dict)
+    """Axis -> label that a `select` chose."""
+    notes: tuple[str, ...] = ()
+    """What a reader of the numbers must know: the protocol, a fall-back that was taken."""
+
+    def write(self, folder: Path) -> None:
+        """Write `scores.json`."""
+        storage.dump(folder, "scores.json", asdict(self))
+
+    @classmethod
+    def read(cls, files: Mapping[str, Path]) -> Self:
+        """Read `scores.json`."""
+        data = storage.load(files, "scores.json")
+        curves = {
+            name: tuple((step, value) for step, value in curve)
+            for name, curve in data.pop("curves").items()
+        }
+        return cls(curves=curves, notes=tuple(data.pop("notes")), **data)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice(Artifact):
+    """Which candidate a `select` chose by validation."""
+
+    index: int
+    """Position among the candidates; the engine passes on all outputs of that one."""
+    axis: str
+    label: str
+    """Value of the axis that was chosen."""
+    means: Mapping[str, float] = field(default_factory=dict)
+    """Label -> mean of the score over the pool; a label that diverged is absent."""
+    edge: bool = False
+    """The choice is the grid's first or last value: a wider grid may hold a better one."""
+
+    def write(self, folder: Path) -> None:
+        """Write `choice.json`."""
+        storage.dump(folder, "choice.json", asdict(self))
+
+    @classmethod
+    def read(cls, files: Mapping[str, Path]) -> Self:
+        """Read `choice.json`."""
+        return cls(**storage.load(files, "choice.json"))

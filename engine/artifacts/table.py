@@ -1,0 +1,97 @@
+"""A comparison: rows over seeds with intervals, and which differences are real."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from engine.artifacts import storage
+from pipelines.stage import Artifact
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """Values of one metric over seeds.
+
+    `low` and `high` bound a 95 % interval of the mean, None where n < 2. `dropped` counts diverged
+    or missing cells.
+    """
+
+    mean: float | None
+    low: float | None
+    high: float | None
+    n: int
+    values: Mapping[str, float] = field(default_factory=dict)
+    """Seed label -> value."""
+    dropped: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of a table: a stage and its axes without the seed."""
+
+    label: str
+    stage: str
+    axes: Mapping[str, str]
+    values: Mapping[str, Interval]
+    """Metric -> interval; absent means "n/a"."""
+    chosen: Mapping[str, str] = field(default_factory=dict)
+    """Axis -> label, or labels joined by "/", that a `select` chose."""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Contrast:
+    """A paired difference left - right of one metric.
+
+    `p` is adjusted by Holm over the contrasts of the metric, None below n = 5 or at zero variance.
+    `verdict` is the sentence to show: "distinguishable at 5 % (Holm)", "within ±0.031", ...
+    """
+
+    metric: str
+    left: str
+    right: str
+    difference: Interval
+    p: float | None
+    verdict: str
+
+
+@dataclass(frozen=True, slots=True)
+class Table(Artifact):
+    """A comparison: rows by metrics, contrasts, and the points of a plot."""
+
+    metrics: tuple[str, ...]
+    rows: tuple[Row, ...]
+    contrasts: tuple[Contrast, ...] = ()
+    baseline: str = ""
+    """Label of the row that all others are compared with."""
+    spans: str = ""
+    """What the intervals span: "± seeds (n=5)"."""
+    plot: Mapping[str, Any] = field(default_factory=dict)
+    """{"kind", "x", "y", "series": [{"label", "points": [[x, y], ...]}]}, or empty."""
+    notes: tuple[str, ...] = ()
+
+    def write(self, folder: Path) -> None:
+        """Write `table.json`."""
+        storage.dump(folder, "table.json", asdict(self))
+
+    @classmethod
+    def read(cls, files: Mapping[str, Path]) -> Self:
+        """Read `table.json`."""
+        data = storage.load(files, "table.json")
+        rows = tuple(
+            Row(
+                **{
+                    **row,
+                    "values": {name: Interval(**value) for name, value in row["values"].items()},
+                    "notes": tuple(row["notes"]),
+                }
+            )
+            for row in data.pop("rows")
+        )
+        contrasts = tuple(
+            Contrast(**{**item, "difference": Interval(**item["difference"])})
+            for item in data.pop("contrasts")
+        )
+        metrics, notes = tuple(data.pop("metrics")), tuple(data.pop("notes"))
+        return cls(metrics=metrics, rows=rows, contrasts=contrasts, notes=notes, **data)

@@ -1,0 +1,133 @@
+"""Runs a request here, or starts a runner that outlives us.
+
+The front process checks and freezes; the runner reads only what was frozen.
+"""
+
+import os
+import platform
+import subprocess
+import sys
+import time
+
+from engine import events, runs
+from engine.device import choose
+from engine.execute import Execution
+from engine.executors.local import Local
+from engine.history import History
+from engine.interrupts import Interrupts
+from engine.journal import Journal, Observer
+from engine.request import Request
+from engine.resolve import resolver
+from engine.runs import RunFolder
+from engine.selection import select
+from engine.session import load
+from engine.store import fs
+from engine.task import Options
+from pipelines.errors import EnvironmentFault
+from pipelines.pipeline import Pipeline
+
+START_SECONDS = 5.0
+MOST_JOBS = 8
+
+
+def freeze(request: Request) -> tuple[RunFolder, Pipeline]:
+    """Check everything that can be checked, and make the run's folder."""
+    pipeline = load(request)
+    select(pipeline, request)
+    choose(request.device)
+    return runs.create(request.store, request.encode(), pipeline.text), pipeline
+
+
+def run(request: Request, observe: Observer) -> int:
+    """Run in this process's foreground; it owns the signals meanwhile.
+
+    Returns:
+        The exit code.
+    """
+    folder, pipeline = freeze(request)
+    return carry_out(folder, request, pipeline, observe)
+
+
+def start(request: Request) -> RunFolder:
+    """Start a runner in its own session, and wait until it has begun.
+
+    Raises:
+        EnvironmentFault: it did not begin; says why.
+    """
+    folder, _ = freeze(request)
+    command = [sys.executable, "-P", "-m", "engine.runner", str(folder.path.absolute())]
+    log = fs.open_append(folder.path / "runner.log")
+    process = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+    )
+    os.close(log)
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if folder.events.exists():
+            # It outlives us on purpose; Popen would otherwise warn that it still runs.
+            process.returncode = 0
+            return folder
+        if process.poll() is not None:
+            break
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    said = (folder.path / "runner.log").read_text(errors="replace").strip()
+    raise EnvironmentFault(f"run {folder.id} did not begin: {said or 'no word from its runner'}")
+
+
+def carry_out(folder: RunFolder, request: Request, pipeline: Pipeline, observe: Observer) -> int:
+    """Execute a frozen run."""
+    alive = folder.hold()
+    found = resolver(pipeline, request.store)
+    device = choose(request.device)
+    before = [run for run in runs.every(request.store) if run != folder]
+    history = History(found.store, pipeline.name, before)
+    interrupts = Interrupts()
+    visible = {"CUDA_VISIBLE_DEVICES": device.visible} if device.kind == "cuda" else {}
+    executor = Local(request.jobs or _jobs(device.kind), visible)
+    options = Options(
+        device=device.name,
+        stage_files=request.stage_files,
+        checkpoint_seconds=request.checkpoint_seconds,
+        fail_fast=request.fail_fast,
+    )
+    journal = Journal(folder.path, observe)
+    journal.event(_started(folder, pipeline, history, device.label))
+    for warning in pipeline.warnings:
+        journal.event(events.Note(time=time.time(), text=f"{warning.mark}: {warning.message}"))
+    execution = Execution(
+        found, select(pipeline, request), folder, journal, executor, options, history, interrupts
+    )
+    try:
+        with interrupts.watching():
+            return execution.run()
+    finally:
+        executor.close()
+        os.close(alive)
+
+
+def _started(
+    folder: RunFolder, pipeline: Pipeline, history: History, device: str
+) -> events.RunStarted:
+    cells = tuple(
+        events.CellInfo(cell.name, cell.stage, cell.type, cell.axes, tuple(sorted(cell.needs)))
+        for cell in pipeline.cells
+    )
+    return events.RunStarted(
+        time=time.time(),
+        run=folder.id,
+        name=pipeline.name,
+        cells=cells,
+        pid=os.getpid(),
+        host=platform.node(),
+        device=device,
+        continues=history.run,
+    )
+
+
+def _jobs(kind: str) -> int:
+    if kind == "cuda":
+        return 1
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return min(MOST_JOBS, allowed or 1)
