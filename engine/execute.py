@@ -10,15 +10,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from engine import events
-from engine.events import MetricBatch
-from engine.executors import Executor, Message
+from engine.executors import FINAL, Executor, Message
 from engine.history import History
 from engine.interrupts import Interrupts
 from engine.journal import Journal
 from engine.key import Key
 from engine.ledger import Ledger
 from engine.plan import reason
+from engine.relay import relay
 from engine.resolve import Resolver
+from engine.revision import revision
 from engine.runs import RunFolder
 from engine.schedule import Schedule
 from engine.selection import Selection
@@ -29,6 +30,7 @@ from pipelines.pipeline import Cell
 
 POLL_SECONDS = 0.2
 GRACE_SECONDS = 10.0
+STOPPING = "stopping: running cells save their state and end"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +55,13 @@ class Execution:
     options: Options
     history: History
     interrupts: Interrupts
-    provenance: Mapping[str, Any] = field(default_factory=dict)
     _ledger: Ledger = field(init=False)
     _active: dict[int, _Active] = field(default_factory=dict)
     _queued: list[tuple[int, int, Key]] = field(default_factory=list)
     _elsewhere: dict[int, Key] = field(default_factory=dict)
     """Cells that another run computes now."""
     _fault: str = ""
+    _revision: Mapping[str, Any] | None = None
     _began: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
@@ -82,9 +84,10 @@ class Execution:
         finally:
             for active in self._active.values():
                 active.lease.release()
-            seconds = round(time.monotonic() - self._began, 3)
+            took = round(time.monotonic() - self._began, 3)
+            now = time.time()
             self.journal.event(
-                events.RunEnded(time=time.time(), code=code, seconds=seconds, reason=self._fault)
+                events.RunEnded(time=now, code=code, seconds=took, reason=self._fault)
             )
             self.journal.close()
         return code
@@ -99,7 +102,10 @@ class Execution:
             if self._active or self._elsewhere:
                 self.journal.flush()
                 for message in self.executor.poll(POLL_SECONDS):
-                    self._receive(message)
+                    if message.kind in FINAL:
+                        self._final(message)
+                    else:
+                        relay(message, self.journal)
         return 1 if self._ledger.failed else 0
 
     def _advance(self) -> None:
@@ -137,8 +143,7 @@ class Execution:
         if lease is None:
             if ordinal not in self._elsewhere:
                 owner = store.lease_owner(key.digest)
-                event = events.CellWaiting(time=time.time(), cell=ordinal, owner=owner)
-                self._ledger.tell(event)
+                self._ledger.tell(events.CellWaiting(time=time.time(), cell=ordinal, owner=owner))
             self._elsewhere[ordinal] = key
             return
         self._elsewhere.pop(ordinal, None)
@@ -177,20 +182,6 @@ class Execution:
             )
         )
 
-    def _receive(self, message: Message) -> None:
-        body, now = message.body, time.time()
-        if message.kind == "metrics":
-            values = {name: tuple(column) for name, column in body["values"].items()}
-            batch = MetricBatch(**{**body, "steps": tuple(body["steps"]), "values": values})
-            self.journal.batch(message.cell, batch)
-        elif message.kind == "note":
-            self._ledger.tell(events.Note(time=now, text=body["text"], cell=message.cell))
-        elif message.kind == "checkpointed":
-            event = events.CellCheckpointed(time=now, cell=message.cell, step=body["step"])
-            self._ledger.tell(event)
-        else:
-            self._final(message)
-
     def _final(self, message: Message) -> None:
         active = self._active.pop(message.cell)
         self.journal.close_cell(message.cell)
@@ -199,9 +190,8 @@ class Execution:
             if message.kind == "done":
                 self._publish(active, message.body)
             elif message.kind == "interrupted" or lost:
-                step = message.body.get("step", 0)
-                event = events.CellInterrupted(time=time.time(), cell=message.cell, step=step)
-                self._ledger.tell(event)
+                now, step = time.time(), message.body.get("step", 0)
+                self._ledger.tell(events.CellInterrupted(time=now, cell=message.cell, step=step))
             else:
                 body = message.body
                 self._fail(message.cell, body["error"], body.get("traceback", ""))
@@ -214,8 +204,7 @@ class Execution:
         """Make a result visible, and only then say so."""
         ordinal, key, store = active.cell.ordinal, active.key, self.resolver.store
         code = self.resolver.code(active.cell)
-        changed = self.resolver.fingerprints.unchanged(code)
-        if changed:
+        if changed := self.resolver.fingerprints.unchanged(code):
             what = ", ".join(changed)
             self._fail(ordinal, f"code changed since the run began ({what}); run again")
             return
@@ -224,7 +213,7 @@ class Execution:
             scores=body["scores"],
             status=body["status"],
             components=key.components,
-            provenance={**self.provenance, **body["provenance"], "cell": active.cell.name},
+            provenance={**self._origin(), **body["provenance"], "cell": active.cell.name},
             cost=body["cost"],
             curves=FileRef(*body["curves"]) if body["curves"] else None,
         )
@@ -244,6 +233,12 @@ class Execution:
         if self.options.fail_fast and not self.interrupts.stopping:
             self.interrupts.stop(1)
 
+    def _origin(self) -> Mapping[str, Any]:
+        """The state of the person's own repository, asked once, and only when there is a result."""
+        if self._revision is None:
+            self._revision = revision(self.resolver.pipeline.folder)
+        return {"run": self.folder.id, "pipeline": self.resolver.pipeline.name, **self._revision}
+
     def _forced(self, cell: Cell) -> bool:
         return cell.ordinal in self.selection.forced or cell.cache in ("refresh", "off")
 
@@ -253,6 +248,5 @@ class Execution:
         if self.interrupts.kill_due(GRACE_SECONDS):
             self.executor.cancel(kill=True)
         elif self.interrupts.fresh():
-            text = "stopping: running cells save their state and end"
-            self._ledger.tell(events.Note(time=time.time(), text=text))
+            self._ledger.tell(events.Note(time=time.time(), text=STOPPING))
             self.executor.cancel(kill=False)

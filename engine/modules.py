@@ -17,8 +17,8 @@ _ENGINE_STOPS = frozenset(
     {
         "catalogue", "channel", "events", "execute", "executors", "fingerprint", "history",
         "inputs", "interrupts", "journal", "key", "launch", "ledger", "memo", "modules", "perform",
-        "plan", "preview", "reach", "request", "resolve", "runner", "runs", "schedule",
-        "selection", "session", "store", "task",
+        "plan", "preview", "reach", "relay", "request", "resolve", "revision", "runner", "runs",
+        "schedule", "selection", "session", "store", "task",
     }
 )  # fmt: skip
 """Modules of the engine that run stages and are not part of them; any other is followed."""

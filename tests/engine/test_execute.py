@@ -383,3 +383,19 @@ def test_secrets_of_the_environment_reach_neither_workers_nor_the_store(
     for path in workshop.store.rglob("*"):
         if path.is_file():
             assert b"sing-no-more-4711" not in path.read_bytes(), path
+
+
+def test_a_result_says_where_it_came_from(workshop) -> None:
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@b.c", "-C", str(workshop.folder)]
+    subprocess.run([*git, "init", "-q"], check=True)
+    subprocess.run([*git, "add", "toys.py"], check=True)
+    subprocess.run([*git, "commit", "-qm", "toys"], check=True)
+    told = workshop.run(DIAMOND)
+    result = Store(workshop.store).result(told.keys()["left"])
+    said = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
+    origin = result.provenance
+    assert origin["revision"] == said.stdout.strip()
+    assert origin["dirty"] is False
+    assert origin["run"] == workshop.last().id
+    assert (origin["cell"], origin["threads"], origin["device"]) == ("left", 1, "cpu")
+    assert "python" in origin["packages"]
