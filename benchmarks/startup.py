@@ -17,6 +17,8 @@ from measure import META, cost, spread, table
 
 HEAVY = ("torch", "numpy", "textual", "scipy", "sklearn")
 EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "ladder.yaml"
+FLOOR = (sys.executable, "-P", "-c", "import yaml, pydantic, typer; pydantic.BaseModel")
+"""What no command that reads YAML with these libraries can go below."""
 COUNT = """
 import json, sys
 sys.argv = ["meta", *json.loads(sys.argv[1])]
@@ -66,11 +68,13 @@ def main() -> None:
         )
         print(f"{first.wall_seconds:.1f} s wall, {first.cpu_seconds:.1f} s CPU")
         spent: dict[str, list[float]] = {command: [] for command in commands()}
+        floor: list[float] = []
         for _ in range(rounds):
+            floor.append(cost(FLOOR, folder=folder, environment=environment).cpu_seconds)
             for command, arguments in commands().items():
                 found = cost([*META, *arguments], folder=folder, environment=environment)
                 spent[command].append(found.cpu_seconds)
-        rows = []
+        rows = [["floor: python and the libraries", spread(floor), "", "none"]]
         for command, arguments in commands().items():
             loaded = modules(arguments, folder)
             heavy = ", ".join(name for name in HEAVY if name in loaded) or "none"

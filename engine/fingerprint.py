@@ -64,6 +64,7 @@ class Fingerprints:
         self._modules = Modules(self._memo)
         self._codes: dict[frozenset[str], Code] = {}
         self._paths: dict[str, Path] = {}
+        self._edges: dict[str, frozenset[str]] = {}
 
     def of(self, stage: Stage[..., Any], params: Params) -> Code:
         """The code that a stage reaches with these parameters."""
@@ -107,8 +108,14 @@ class Fingerprints:
             self._paths[place.shown] = place.path
             modules[place.shown] = reading.digest
             if not place.text_only:
-                waiting += self._reached(name, place, reading)
+                waiting += self._edges_of(name, place, reading) - seen
         return Code(dict(sorted(modules.items())), dict(sorted(packages.items())))
+
+    def _edges_of(self, name: str, place: Place, reading: Reading) -> frozenset[str]:
+        """What a module reaches directly: worked out once, as stages share most of their code."""
+        if name not in self._edges:
+            self._edges[name] = frozenset(self._reached(name, place, reading))
+        return self._edges[name]
 
     def _reached(self, name: str, place: Place, reading: Reading) -> Iterator[str]:
         for reference in reading.references:
