@@ -22,6 +22,11 @@ KEPT_ENVIRONMENT = (
     "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "CUDA_HOME", "CUBLAS_WORKSPACE_CONFIG",
 )  # fmt: skip
 """All that a worker sees of the environment: secrets in it stay outside."""
+THREADS = {"OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
+"""One thread unless a cell asks for more: OpenMP reads this once, when torch is imported."""
+MALLOC = {"MALLOC_MMAP_THRESHOLD_": str(1 << 30), "MALLOC_TRIM_THRESHOLD_": str(1 << 32)}
+"""glibc keeps the memory of freed tensors. By default it gives each large one back to the kernel
+and takes page faults for the next one: `benchmarks/allocator.py` measures what that costs."""
 READ_BYTES = 1 << 16
 END_SECONDS = 5.0
 
@@ -120,8 +125,7 @@ class Local:
 
     def _spawn(self) -> Worker:
         kept = {name: os.environ[name] for name in KEPT_ENVIRONMENT if name in os.environ}
-        # One thread unless a cell asks for more: OpenMP reads this once, when torch is imported.
-        kept |= {"OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1", **self.environment}
+        kept |= {**THREADS, **MALLOC, **self.environment}
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "engine.executors.worker", str(os.getpid())],
             stdin=subprocess.PIPE,
