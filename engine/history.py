@@ -1,10 +1,12 @@
 """What earlier runs of a pipeline made of its cells: for saying why one runs again."""
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from engine.events import CellCached, CellFinished, RunStarted, decode
+from engine.events import CellCached, CellFinished, Event, RunStarted, decode
+from engine.journal import Tail
 from engine.runs import RunFolder
 from engine.store import Result, Store
 
@@ -54,16 +56,22 @@ class History:
 
 def _keys(run: RunFolder, name: str) -> tuple[dict[str, str] | None, bool]:
     """Cell name -> key of a run's results, None when it ran another pipeline; whether of all."""
-    try:
-        lines = run.events.read_bytes().split(b"\n")
-        first = decode(lines[0])
-    except (FileNotFoundError, ValueError):
-        return None, False
+    first, *events = _events(run) or [None]
     if not isinstance(first, RunStarted) or first.name != name:
         return None, False
-    found: dict[str, str] = {}
-    for line in lines[1:-1]:
-        event = decode(line)
-        if isinstance(event, CellCached | CellFinished):
-            found[first.cells[event.cell].name] = event.key
-    return found, len(found) == len(first.cells)
+    names = {ordinal: cell.name for ordinal, cell in enumerate(first.cells)}
+    found = {
+        names[event.cell]: event.key
+        for event in events
+        if isinstance(event, CellCached | CellFinished) and event.cell in names
+    }
+    return found, len(found) == len(names)
+
+
+def _events(run: RunFolder) -> list[Event | None]:
+    """What a run's journal tells; a line that a kill tore, or that is damaged, tells nothing."""
+    events: list[Event | None] = []
+    for line in Tail(run.events).read(-1):
+        with contextlib.suppress(ValueError):
+            events.append(decode(line))
+    return events

@@ -42,8 +42,11 @@ class Lines:
         """
         if self._descriptor is None:
             self._descriptor = fs.open_append(self.path)
+        data = line.encode("utf-8") + b"\n"
         with fs.faults(self.path):
-            os.write(self._descriptor, line.encode("utf-8") + b"\n")
+            # A disk that fills up takes a part and says nothing; the next write tells why.
+            while data:
+                data = data[os.write(self._descriptor, data) :]
             if durable:
                 fs.sync_data(self._descriptor)
 

@@ -12,7 +12,7 @@ from pydantic import PositiveInt
 
 from engine.artifacts import Choice, Scores
 from engine.run import Run
-from pipelines.errors import StageError
+from pipelines.errors import EnvironmentFault, StageError
 from pipelines.stage import Artifact, Params, stage
 
 
@@ -101,7 +101,7 @@ class Break(Params):
     """How to break."""
 
     how: str = "raise"
-    """raise, refuse, exit or lie."""
+    """raise, refuse, exit, lie or full."""
 
 
 @stage
@@ -111,6 +111,8 @@ def fail(run: Run, params: Break, *, number: Number | None = None) -> Made:
         os._exit(7)
     if params.how == "refuse":
         raise StageError("this cannot be done; choose another `how`")
+    if params.how == "full":
+        raise EnvironmentFault("the disk is full")
     if params.how == "lie":
         return Made("not a number")  # type: ignore[arg-type]
     raise ValueError("broken \x1b[31mon purpose")
