@@ -223,4 +223,7 @@ def _ports(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
 
 
 def _by_source(held: Sequence[Any]) -> dict[str, str]:
-    return {str(Source(stage, axes)): digest for (stage, axes), digest in held}
+    # Sorted, because components that were kept as JSON have lost the order of their names.
+    return {
+        str(Source(stage, dict(sorted(axes.items())))): digest for (stage, axes), digest in held
+    }

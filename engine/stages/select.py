@@ -60,13 +60,11 @@ def select(run: Run, params: Select, *, candidates: tuple[Scores, ...]) -> Chose
     the whole pool. A choice at the grid's end is told.
     """
     sources = run.sources["candidates"]
-    free = {params.over, *params.pool}
+    shared = {axis: label for axis, label in run.axes.items() if axis not in params.pool}
     pooled = [
         (source, scores)
         for source, scores in zip(sources, candidates, strict=True)
-        if all(
-            run.axes.get(axis) == label for axis, label in source.axes.items() if axis not in free
-        )
+        if _agrees(source, shared)
     ]
     grid = list(dict.fromkeys(source.axes[params.over] for source, _ in pooled))
     values = {label: _values(params, label, pooled) for label in grid}
@@ -81,14 +79,15 @@ def select(run: Run, params: Select, *, candidates: tuple[Scores, ...]) -> Chose
             f"{params.over}={label} ends the grid {', '.join(ends)}: a wider one may be better"
         )
     wanted = {**run.axes, params.over: label}
-    index = next(
-        place
-        for place, source in enumerate(sources)
-        if all(wanted.get(axis) == found for axis, found in source.axes.items())
-    )
+    index = next(place for place, source in enumerate(sources) if _agrees(source, wanted))
     mine = candidates[index]
     scores = replace(mine, chosen={**mine.chosen, params.over: label})
     return Chosen(scores, Choice(index, params.over, label, means, edge))
+
+
+def _agrees(source: Source, wanted: Mapping[str, str]) -> bool:
+    """Whether a candidate has these labels. It may have more: a pick takes an axis from the rest."""
+    return all(source.axes.get(axis, label) == label for axis, label in wanted.items())
 
 
 def _values(params: Select, label: str, pooled: Candidates) -> list[float]:

@@ -213,3 +213,13 @@ def test_a_difference_in_code_is_put_in_words_by_who_knows_them():
 def test_a_difference_is_empty_only_for_equal_components(old, new):
     before, after = ({**key().components, "params": {"x": value}} for value in (old, new))
     assert (difference(before, after) == []) == (canonical(before) == canonical(after))
+
+
+def test_the_order_of_a_labels_axes_is_no_difference():
+    held = [[["tuned", {"head": "zero", "alpha": "1"}], "a" * 64]]
+    kept = json.loads(json.dumps(held, sort_keys=True))
+    base = {"type": "x", "params": {}, "code": "c", "seed": None, "files": {}, "env": {}}
+    changed = [[["tuned", {"head": "zero", "alpha": "1"}], "b" * 64]]
+    assert difference({**base, "inputs": {"s": kept}}, {**base, "inputs": {"s": held}}) == []
+    words = difference({**base, "inputs": {"s": kept}}, {**base, "inputs": {"s": changed}})
+    assert words == ["input s: tuned@alpha=1@head=zero changed"]

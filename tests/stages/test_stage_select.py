@@ -64,6 +64,16 @@ def test_candidates_of_other_cells_do_not_count():
     assert mixed[found.choice.index][0].axes["head"] == "zero"
 
 
+def test_a_pick_may_have_taken_an_axis_from_the_choice():
+    candidates = [
+        (Source(source.stage, {**source.axes, "how": "plain"}), scores)
+        for source, scores in _candidates()
+    ]
+    found = _select(candidates, "2", pool=("seed",))
+    source, _ = candidates[found.choice.index]
+    assert (source.axes["lr"], source.axes["seed"]) == ("0.1", "2")
+
+
 def test_a_value_that_diverged_anywhere_in_the_pool_is_out():
     candidates = [
         (source, Scores(scores.metrics, status="diverged"))
