@@ -7,6 +7,7 @@ upstream that comes out the same stops there. Names of blocks, order and unrelat
 import hashlib
 import json
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -25,6 +26,7 @@ Labelled = Sequence[tuple[Source, str]]
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
 _ATOMS = frozenset({str, int, bool, type(None)})
 _WORD_CHARACTERS = 40
+_NAMED_SOURCES = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,11 +217,20 @@ def _ports(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
         before, after = old.get(port), new.get(port)
         if isinstance(before, list) and isinstance(after, list):
             changes = _named(_by_source(before), _by_source(after))
-            words += [f"input {port}: {source} {what}" for source, what in changes]
-            words += [] if changes else [f"input {port} in another order"]
+            words.append(f"input {port}{_sources(changes)}")
         else:
             words.append(f"input {port} {how}")
     return words
+
+
+def _sources(changes: Sequence[tuple[str, str]]) -> str:
+    """What became of the sources of a many-valued port: each by name, or how many of them."""
+    if not changes:
+        return " in another order"
+    if len(changes) <= _NAMED_SOURCES:
+        return ": " + ", ".join(f"{source} {what}" for source, what in changes)
+    counts = Counter(what for _, what in changes)
+    return ": " + ", ".join(f"{count} {what}" for what, count in counts.items())
 
 
 def _by_source(held: Sequence[Any]) -> dict[str, str]:

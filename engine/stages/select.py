@@ -86,7 +86,7 @@ def select(run: Run, params: Select, *, candidates: tuple[Scores, ...]) -> Chose
 
 
 def _agrees(source: Source, wanted: Mapping[str, str]) -> bool:
-    """Whether a candidate has these labels. It may have more: a pick takes an axis from the rest."""
+    """Whether a candidate has these labels; it may have more, which a pick took from the rest."""
     return all(source.axes.get(axis, label) == label for axis, label in wanted.items())
 
 

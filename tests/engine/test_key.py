@@ -223,3 +223,11 @@ def test_the_order_of_a_labels_axes_is_no_difference():
     assert difference({**base, "inputs": {"s": kept}}, {**base, "inputs": {"s": held}}) == []
     words = difference({**base, "inputs": {"s": kept}}, {**base, "inputs": {"s": changed}})
     assert words == ["input s: tuned@alpha=1@head=zero changed"]
+
+
+def test_many_changes_of_one_port_are_counted():
+    base = {"type": "x", "params": {}, "code": "c", "seed": None, "files": {}, "env": {}}
+    old = [[["t", {"lr": str(n)}], "a" * 64] for n in range(4)]
+    new = [[["t", {"lr": str(n)}], "b" * 64] for n in range(3, 8)]
+    words = difference({**base, "inputs": {"s": old}}, {**base, "inputs": {"s": new}})
+    assert words == ["input s: 3 removed, 1 changed, 4 added"]
