@@ -40,6 +40,17 @@ class Worker:
     cell: int | None = None
     torn: bytes = b""
 
+    @property
+    def lives(self) -> bool:
+        """Whether the process has not ended."""
+        return self.process.poll() is None
+
+    def close(self) -> None:
+        """End the worker's stdin, which is its end; one that has died cannot mind."""
+        if self.process.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):
+                self.process.stdin.close()
+
     def say(self, order: Mapping[str, object]) -> None:
         """Write an order; a worker that has died is noticed by `poll`."""
         pipe = self.process.stdin
@@ -77,7 +88,8 @@ class Local:
 
     def submit(self, cell: int, task: Task) -> int:
         """Hand a cell to an idle worker, spawning one if all are busy."""
-        idle = next((worker for worker in self._workers if worker.cell is None), None)
+        # One that died idle is left to `poll`: it would take the cell with it.
+        idle = next((it for it in self._workers if it.cell is None and it.lives), None)
         worker = idle or self._spawn()
         worker.cell = cell
         worker.say({"cell": cell, "task": task})
@@ -110,8 +122,7 @@ class Local:
     def close(self) -> None:
         """End all workers: the end of their stdin is their end."""
         for worker in self._workers:
-            if worker.process.stdin is not None:
-                worker.process.stdin.close()
+            worker.close()
         for worker in self._workers:
             try:
                 worker.process.wait(END_SECONDS)
@@ -143,9 +154,9 @@ class Local:
         self._selector.unregister(worker.process.stdout)  # type: ignore[arg-type]
         self._workers.remove(worker)
         code = worker.process.wait()
-        for pipe in (worker.process.stdin, worker.process.stdout):
-            if pipe is not None:
-                pipe.close()
+        worker.close()
+        if worker.process.stdout is not None:
+            worker.process.stdout.close()
         if worker.cell is None:
             return []
         return [Message(worker.cell, "lost", {"error": f"its worker ended: {_reason(code)}"})]

@@ -1,0 +1,249 @@
+"""Worker processes: what they see, how they end, and what the runner hears of it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Workshop
+
+from engine import runs
+from engine.executors import Executor, Message, Task
+from engine.executors.inline import Inline
+from engine.executors.local import Local
+from engine.resolve import resolver
+from engine.session import load
+from engine.task import Options, describe
+
+PATIENCE = 20.0
+
+
+@pytest.fixture
+def pool() -> Iterator[Local]:
+    local = Local(2)
+    yield local
+    local.close()
+
+
+def tasks(workshop: Workshop, *cells: str) -> list[Task]:
+    """Tasks of cells that need nothing, each `{uses: ..., with: ...}`."""
+    stages = "".join(f"  s{number}: {cell}\n" for number, cell in enumerate(cells))
+    request = workshop.request(f"stages:\n{stages}")
+    pipeline = load(request)
+    found = resolver(pipeline, request.store)
+    folder = runs.create(request.store, b"", "")
+    options = Options(stage_files=request.stage_files, checkpoint_seconds=0.05)
+    return [
+        describe(found, cell, f"{number:064x}", {}, folder.log(number), options)
+        for number, cell in enumerate(pipeline.cells)
+    ]
+
+
+def final(executor: Executor, cell: int = 0) -> Message:
+    """The last message of a cell."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        for message in executor.poll(0.1):
+            if message.cell == cell and message.kind in ("done", "failed", "interrupted", "lost"):
+                return message
+    raise AssertionError("no last message")
+
+
+def until(executor: Executor, kind: str) -> Message:
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        for message in executor.poll(0.1):
+            if message.kind == kind:
+                return message
+    raise AssertionError(f"no {kind}")
+
+
+def pids(pool: Local) -> list[int]:
+    return [worker.process.pid for worker in pool._workers]
+
+
+def test_a_pool_has_as_many_slots_as_it_was_given_and_keeps_its_workers_warm(workshop, pool):
+    slow, fast, third = tasks(
+        workshop, "{uses: give, with: {hold: 0.5}}", "{uses: give, with: {value: 2.0}}",
+        "{uses: give, with: {value: 3.0}}",
+    )  # fmt: skip
+    assert pool.free == 2
+    assert pool.submit(0, slow) == 0
+    assert pool.submit(1, fast) == 1
+    assert pool.free == 0
+    assert final(pool, 1).kind == "done"
+    assert pool.free == 1
+    assert pool.submit(2, third) == 1
+    kinds = {message.cell: message.kind for message in (final(pool, 2), final(pool, 0))}
+    assert kinds == {0: "done", 2: "done"}
+    assert len(pids(pool)) == 2
+
+
+def test_a_poll_without_news_waits_no_longer_than_it_may(pool):
+    began = time.monotonic()
+    assert pool.poll(0.2) == []
+    assert 0.1 < time.monotonic() - began < 2
+
+
+def test_a_worker_sees_only_what_it_may_of_the_environment(workshop, monkeypatch):
+    for name in ("MY_TOKEN", "AWS_SECRET_ACCESS_KEY", "PYTHONSTARTUP", "LD_PRELOAD_"):
+        monkeypatch.setenv(name, "sing-no-more-4711")
+    monkeypatch.setenv("TZ", "UTC")
+    local = Local(1, {"CUDA_VISIBLE_DEVICES": "1"})
+    (task,) = tasks(workshop, "{uses: give, with: {hold: 30}}")
+    local.submit(0, task)
+    time.sleep(0.2)
+    data = Path(f"/proc/{pids(local)[0]}/environ").read_bytes()
+    seen = dict(item.split("=", 1) for item in data.decode().split("\0") if item)
+    local.cancel(kill=True)
+    local.close()
+    assert "sing-no-more-4711" not in seen.values()
+    assert (seen["TZ"], seen["CUDA_VISIBLE_DEVICES"], seen["OMP_NUM_THREADS"]) == ("UTC", "1", "1")
+
+
+def test_a_worker_has_a_session_of_its_own_and_no_ctrl_c_of_the_terminal_ends_it(workshop, pool):
+    (task,) = tasks(workshop, "{uses: walk, with: {steps: 60, nap: 0.02}}")
+    pool.submit(0, task)
+    until(pool, "metrics")
+    (pid,) = pids(pool)
+    assert os.getsid(pid) == pid
+    os.kill(pid, signal.SIGINT)
+    assert final(pool).kind == "done"
+
+
+def test_a_cell_asked_to_stop_saves_and_says_where(workshop, pool):
+    (task,) = tasks(workshop, "{uses: walk, with: {steps: 5000, nap: 0.01}}")
+    pool.submit(0, task)
+    step = until(pool, "checkpointed").body["step"]
+    pool.cancel(kill=False)
+    message = final(pool)
+    assert message.kind == "interrupted"
+    assert step <= message.body["step"] < 5000
+    assert pool.free == 2
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (signal.SIGKILL, "its worker ended: killed by SIGKILL, out of memory?"),
+        (signal.SIGSEGV, "its worker ended: killed by SIGSEGV"),
+    ],
+)
+def test_a_lost_worker_is_told_with_its_reason_and_replaced(workshop, pool, number, said):
+    endless, short = tasks(workshop, "{uses: give, with: {hold: 60}}", "{uses: give}")
+    pool.submit(0, endless)
+    time.sleep(0.3)
+    os.kill(pids(pool)[0], number)
+    message = final(pool)
+    assert (message.kind, message.body["error"]) == ("lost", said)
+    assert pool.free == 2
+    assert pool.submit(1, short) == 1
+    assert final(pool, 1).kind == "done"
+
+
+def test_a_worker_that_died_idle_costs_no_cell(workshop, pool):
+    first, second = tasks(workshop, "{uses: give}", "{uses: give, with: {value: 2.0}}")
+    pool.submit(0, first)
+    assert final(pool).kind == "done"
+    (idle,) = pool._workers
+    idle.process.kill()
+    os.waitid(os.P_PID, idle.process.pid, os.WEXITED | os.WNOWAIT)
+    pool.submit(1, second)
+    assert final(pool, 1).kind == "done"
+
+
+def test_a_worker_that_dies_as_it_is_handed_a_cell_is_a_lost_one(workshop, pool, monkeypatch):
+    first, second = tasks(workshop, "{uses: give}", "{uses: give, with: {value: 2.0}}")
+    pool.submit(0, first)
+    assert final(pool).kind == "done"
+    (idle,) = pool._workers
+    monkeypatch.setattr(subprocess.Popen, "poll", lambda _: None)
+    idle.process.kill()
+    os.waitid(os.P_PID, idle.process.pid, os.WEXITED | os.WNOWAIT)
+    pool.submit(1, second)
+    assert final(pool, 1).kind == "lost"
+
+
+def test_a_kill_ends_running_cells_and_closing_ends_the_rest(workshop):
+    local = Local(2)
+    (task,) = tasks(workshop, "{uses: give, with: {hold: 60}}")
+    local.submit(0, task)
+    time.sleep(0.3)
+    local.cancel(kill=True)
+    assert final(local).kind == "lost"
+    local.close()
+
+
+def test_closing_a_pool_ends_its_workers_at_once_though_a_cell_runs(workshop):
+    local = Local(1)
+    (task,) = tasks(workshop, "{uses: walk, with: {steps: 5000, nap: 0.02}}")
+    local.submit(0, task)
+    until(local, "metrics")
+    (worker,) = local._workers
+    began = time.monotonic()
+    local.close()
+    assert time.monotonic() - began < 3
+    assert worker.process.returncode == 0
+
+
+def worker(*arguments: str, **options: Any) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-P", "-m", "engine.executors.worker", *arguments],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options,
+    )  # fmt: skip
+
+
+def test_a_worker_ends_with_the_end_of_its_stdin_though_its_cell_sleeps(workshop):
+    (task,) = tasks(workshop, "{uses: give, with: {hold: 60}}")
+    with worker(str(os.getpid())) as process:
+        assert process.stdin is not None
+        process.stdin.write(json.dumps({"cell": 0, "task": task}).encode() + b"\n")
+        process.stdin.flush()
+        time.sleep(0.7)
+        assert process.poll() is None
+        process.stdin.close()
+        assert process.wait(5) == 0
+
+
+def test_a_worker_whose_runner_is_gone_already_does_not_begin():
+    with worker("1") as process:
+        assert process.wait(10) == 1
+
+
+def test_what_a_stage_prints_never_reaches_the_runners_pipe(workshop):
+    (task,) = tasks(workshop, "{uses: give}")
+    with worker(str(os.getpid())) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(json.dumps({"cell": 0, "task": task}).encode() + b"\n")
+        process.stdin.flush()
+        lines = [json.loads(process.stdout.readline()) for _ in range(2)]
+        process.stdin.close()
+        assert process.stdout.read() == b""
+    assert [line["kind"] for line in lines] == ["metrics", "done"]
+    assert Path(task["log"]).read_text() == "given 1.0\n"
+
+
+def test_inline_runs_one_cell_after_another_in_this_process(workshop):
+    inline = Inline()
+    good, bad = tasks(workshop, "{uses: give}", "{uses: fail}")
+    assert inline.poll(0.0) == []
+    assert inline.free == 1
+    inline.submit(0, good)
+    assert inline.free == 0
+    assert final(inline).kind == "done"
+    inline.submit(1, bad)
+    message = final(inline, 1)
+    assert message.kind == "failed"
+    assert message.body["error"].startswith("ValueError: broken")
+    assert "toys.py" in message.body["traceback"]
+    inline.submit(0, good)
+    inline.cancel(kill=False)
+    assert (inline.free, inline.poll(0.0)) == (1, [])
+    inline.close()
