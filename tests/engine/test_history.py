@@ -19,7 +19,9 @@ def key(number: int) -> str:
     return f"{number:064x}"
 
 
-def ran(store: Store, *done: int, name: str = "toys", cells: str = "ab", by: str = "cached") -> Path:
+def ran(
+    store: Store, *done: int, name: str = "toys", cells: str = "ab", by: str = "cached"
+) -> Path:
     """A run in which cells 0, 1, ... came to results with these keys; a 0 is none."""
     folder = runs.create(store.root, b"{}", "")
     infos = tuple(CellInfo(cell, cell, "give", {}, ()) for cell in cells)
@@ -136,5 +138,3 @@ def test_a_start_is_no_result(store: Store) -> None:
     with ran(store, 0, 0).open("a") as file:
         file.write(f"{encode(started)}\n")
     assert seen(store, "a") == 1
-
-

@@ -56,7 +56,7 @@ def test_a_beginning_that_several_runs_share_names_them(tmp_path: Path) -> None:
 
 
 def test_a_run_that_is_not_there_says_what_makes_one(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="no run yet in .*; `meta run FILE` makes one"):
+    with pytest.raises(UsageError, match=r"no run yet in .*; `meta run FILE` makes one"):
         runs.find(tmp_path)
     made(tmp_path, "7f3a")
     with pytest.raises(UsageError, match="no run '3a' in"):
