@@ -1,5 +1,6 @@
 """Paired differences between rows, one Holm family for each metric."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from engine import learning
@@ -63,9 +64,18 @@ def verdict(difference: Interval, p: float | None) -> str:
         return "one pair: no interval"
     if p is not None and p < LEVEL:
         return "distinguishable at 5 % (Holm)"
-    bound = max(abs(difference.low), abs(difference.high))
+    bound = _outward(max(abs(difference.low), abs(difference.high)))
     if p is not None:
-        return f"within ±{bound:.3g}"
+        return f"within ±{bound}"
     if difference.n < learning.statistics.TESTABLE:
-        return f"within ±{bound:.3g}; {difference.n} pairs are too few for a test"
+        return f"within ±{bound}; {difference.n} pairs are too few for a test"
     return "the same difference in every pair: nothing to test"
+
+
+def _outward(bound: float) -> str:
+    """Two digits, rounded up: a bound may only be told wider than it is."""
+    if bound == 0:
+        return "0"
+    unit = 10.0 ** (math.floor(math.log10(bound)) - 1)
+    # A hair below, so that 0.15 does not become 0.16 by the last bit of a division.
+    return f"{math.ceil(bound / unit * (1 - 1e-12)) * unit:.2g}"

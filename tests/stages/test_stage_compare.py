@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from engine.artifacts import Scores, Table
+from engine.artifacts import Interval, Scores, Table
+from engine.comparison.contrasts import verdict
 from engine.run import Run
 from engine.stages.compare import compare
 from pipelines.stage import Facts, Source
@@ -123,7 +124,18 @@ def test_a_difference_that_may_be_nothing_is_bounded():
     given[5:] = _scores([0.6, 0.5, 0.7, 0.5, 0.6], head="b")
     (found,) = _compare(given, show=["a/accuracy"], baseline="tuned@head=b").contrasts
     bound = max(abs(found.difference.low), abs(found.difference.high))
-    assert found.verdict == f"within ±{bound:.3g}"
+    told = float(found.verdict.removeprefix("within ±"))
+    assert bound <= told < bound * 1.1
+
+
+@pytest.mark.parametrize(
+    ("bound", "told"),
+    [(0.0759, "0.076"), (0.0751, "0.076"), (0.15, "0.15"), (0.151, "0.16"), (0.996, "1"),
+     (12.1, "13"), (0.00301, "0.0031"), (0.0, "0")],
+)  # fmt: skip
+def test_a_bound_is_rounded_outward(bound, told):
+    difference = Interval(0.0, -bound, bound, 5)
+    assert verdict(difference, 0.5) == f"within ±{told}"
 
 
 def test_a_row_without_seeds_is_the_same_number_against_each():
