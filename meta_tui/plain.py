@@ -20,9 +20,8 @@ from engine.events import (
     RunStarted,
 )
 from meta_tui.render.numbers import duration, metric, number, seconds_short
-from meta_tui.render.progress import counts
+from meta_tui.render.progress import counts, eta
 from meta_tui.render.signs import UNICODE, Signs
-from meta_tui.summary import remaining
 from meta_tui.view import CellView, RunView, State, stopped
 from pipelines.text import safe_text
 
@@ -112,7 +111,7 @@ def heartbeat(view: RunView, now: float) -> str:
     doing = ", ".join(_progress(cell) for cell in running[:3])
     if len(running) > 3:  # noqa: PLR2004
         doing += f" and {len(running) - 3} more"
-    told = f"  {duration(view.elapsed(now))}: {counts(view)}, ETA {duration(remaining(view, now))}"
+    told = f"  {duration(view.elapsed(now))}: {counts(view)}, {eta(view, now)}"
     return f"{told}; {doing}" if doing else told
 
 

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 
 from meta_tui.view import CellView, RunView, State
 
+_LIGHT = frozenset({"compare", "select"})
+"""Types that only read numbers: what they take is not worth telling."""
+
 _BY_URGENCY = (
     State.FAILED, State.RUNNING, State.STOPPED, State.WAITING, State.SKIPPED, State.DONE,
     State.CACHED,
@@ -34,6 +37,11 @@ class StageView:
     def seconds(self) -> float:
         """What its finished cells took together."""
         return sum(cell.seconds for cell in self.cells)
+
+    def spent(self, now: float) -> float:
+        """What its cells took together so far, those that run included."""
+        running = (cell.spent(now) for cell in self.cells if cell.state is State.RUNNING)
+        return self.seconds + sum(running)
 
     @property
     def fraction(self) -> float:
@@ -74,21 +82,33 @@ def run_counts(view: RunView) -> dict[State, int]:
     return _counts(view.cells)
 
 
-def remaining(view: RunView, now: float) -> float | None:
-    """Seconds until the run may be over; None while any cell's time cannot be told.
+def run_fraction(view: RunView) -> float:
+    """How far the run is, 0 to 1, in cells and parts of them."""
+    done = sum(stage.fraction * len(stage.cells) for stage in stages(view))
+    return done / len(view.cells) if view.cells else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Remaining:
+    """Seconds until a run may be over; `least` where a stage has shown no pace yet."""
+
+    seconds: float
+    least: bool = False
+
+
+def remaining(view: RunView, now: float) -> Remaining | None:
+    """The time until the run may be over; None while no stage that is left has shown a pace.
 
     A running cell goes on at its pace so far; a waiting one takes the mean of its stage's cells
     that finished or run. The sum is shared among as many workers as were busy at once so far.
     """
     if view.over:
-        return 0.0
-    total = 0.0
-    for stage in stages(view):
-        expected = _stage_remaining(stage, now)
-        if expected is None:
-            return None
-        total += expected
-    return total / view.busiest
+        return Remaining(0.0)
+    left = [_stage_remaining(stage, now) for stage in stages(view) if stage.type not in _LIGHT]
+    known = [seconds for seconds in left if seconds is not None]
+    if not any(known):
+        return None
+    return Remaining(sum(known) / view.busiest, least=len(known) < len(left))
 
 
 def _stage_remaining(stage: StageView, now: float) -> float | None:

@@ -52,7 +52,8 @@ class Dashboard(App[None]):
     def on_mount(self) -> None:
         """Show the run, and begin to read."""
         self.source.poll()
-        self.switch_mode("run")
+        over = self.source.view.over and self.source.tables()
+        self.switch_mode("results" if over else "run")
         if self._polling:
             self.set_interval(_POLL_SECONDS, self.tick)
 

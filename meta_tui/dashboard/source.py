@@ -84,10 +84,14 @@ class Source:
         self.stops += 1
 
     def curves(self, cells: Sequence[CellView]) -> list[tuple[CellView, Curves]]:
-        """Curves of some of the cells, those that run first."""
+        """Curves of as many of the cells as have a colour, in their order.
+
+        Those that run, and beside them those that ended last; when nothing runs, the first.
+        """
         ran = [cell for cell in cells if cell.state is not State.WAITING]
-        ran.sort(key=lambda cell: (cell.state is not State.RUNNING, cell.ordinal))
-        shown = ran[:MOST_CURVES]
+        if any(cell.state is State.RUNNING for cell in ran):
+            ran.sort(key=lambda cell: (cell.state is not State.RUNNING, -cell.ordinal))
+        shown = sorted(ran[:MOST_CURVES], key=lambda cell: cell.ordinal)
         self.watched = tuple(cell.ordinal for cell in shown if cell.state is State.RUNNING)
         return [(cell, self._curves(cell)) for cell in shown]
 

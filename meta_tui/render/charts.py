@@ -23,5 +23,5 @@ def charts(
     lines: list[Line] = []
     for name, series in grouped(curves).items():
         lines += [()] if lines else []
-        lines += linechart(name, series, columns, rows, log_y=log_y, braille=braille)
+        lines += linechart(name, series, columns, rows, log_y=log_y, braille=braille, x_name="step")
     return lines

@@ -4,15 +4,20 @@ from meta_tui.plain import scores_text
 from meta_tui.render.numbers import duration, number, seconds_short
 from meta_tui.render.progress import bar
 from meta_tui.render.signs import UNICODE, Signs, state_span
-from meta_tui.render.spans import Line, Span, line, wrap
+from meta_tui.render.spans import SERIES, Line, Span, line, wrap
 from meta_tui.summary import StageView, counts_line
 from meta_tui.view import CellView, RunView, State
 
+_ROOM_FOR_HINT = 60
+
 
 def stage_details(stage: StageView, columns: int, signs: Signs = UNICODE) -> list[Line]:
-    """Name, type and counts of a stage; the first failure in it."""
+    """Name, type and counts of a stage, how many of its curves are shown; its first failure."""
     head = line(Span(stage.name, "strong"), f"  {stage.type}  ", state_span(stage.state, signs))
-    lines = [head, line(Span(counts_line(stage.counts), "dim"))]
+    told = counts_line(stage.counts)
+    if len(stage.cells) > len(SERIES) and columns >= _ROOM_FOR_HINT:
+        told += f"; {len(SERIES)} curves at a time, enter lists all cells"
+    lines = [head, *(line(Span(part, "dim")) for part in wrap(told, columns))]
     failed = next((cell for cell in stage.cells if cell.state is State.FAILED), None)
     if failed is not None:
         lines += [

@@ -6,6 +6,7 @@ from engine.artifacts import Interval
 from meta_tui.render.numbers import metric
 from meta_tui.render.signs import UNICODE, Signs
 from meta_tui.render.spans import Line, Span, line
+from pipelines.text import width
 
 
 def scale(intervals: Sequence[Interval | None]) -> tuple[float, float] | None:
@@ -47,7 +48,9 @@ def interval_bar(
     )
 
 
-def ruler(low: float, high: float, columns: int) -> str:
-    """The two ends of the scale over the bars: `0.50 ───── 1.00`."""
+def ruler(low: float, high: float, columns: int, name: str = "") -> str:
+    """The two ends of the scale over the bars, what it measures between: `0.50  name  1.00`."""
     first, last = metric(low), metric(high)
-    return first + " " * max(1, columns - len(first) - len(last)) + last
+    room = max(1, columns - len(first) - len(last))
+    between = f"{name:^{room}}" if width(name) + 2 <= room else " " * room
+    return first + between + last

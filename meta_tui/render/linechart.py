@@ -25,6 +25,8 @@ class Series:
     label: str
     x: Sequence[float]
     y: Sequence[float]
+    style: Style | None = None
+    """Its colour; by its place among the others where it has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +83,13 @@ def linechart(
     *,
     log_y: bool = False,
     braille: bool = True,
+    x_name: str = "",
+    named: bool = True,
 ) -> list[Line]:
-    """A chart of exactly so many rows: title, curves, x labels; a legend of several."""
+    """A chart of exactly so many rows: title, curves, x labels; a legend of several if `named`."""
     plane = frame(series, log_y=log_y)
     scale = " (log)" if plane and plane.log else ""
-    legend = _legend(series, columns)[: rows // 4] if len(series) > 1 else []
+    legend = _legend(series, columns)[: rows // 4] if named and len(series) > 1 else []
     height = rows - 2 - len(legend)
     head = crop(line(Span(f"{title}{scale}", "strong"), _latest(series)), columns)
     if plane is None or height < 1 or columns < _LABEL + 4:
@@ -97,13 +101,13 @@ def linechart(
         return _exactly([head, *body], rows)
     canvas = Canvas(columns - _LABEL - 1, height, braille)
     for index, curve in enumerate(series):
-        _draw(canvas, plane, curve, SERIES[index % len(SERIES)])
+        _draw(canvas, plane, curve, _style(curve, index))
     labels = _labels(plane, height)
     body = [
         (Span(right(label, _LABEL), "dim"), Span("│", "dim"), *drawn)
         for label, drawn in zip(labels, canvas.lines(), strict=True)
     ]
-    return _exactly([head, *body, _foot(plane, columns), *legend], rows)
+    return _exactly([head, *body, _foot(plane, columns, x_name), *legend], rows)
 
 
 def _exactly(lines: list[Line], rows: int) -> list[Line]:
@@ -111,9 +115,16 @@ def _exactly(lines: list[Line], rows: int) -> list[Line]:
 
 
 def _latest(series: Sequence[Series]) -> str:
-    if len(series) == 1 and len(series[0].y):
-        return f"  {number(series[0].y[-1])}"
-    return ""
+    last = [curve.y[-1] for curve in series if len(curve.y)]
+    if not last:
+        return ""
+    if len(last) == 1:
+        return f"  {number(last[0])}"
+    return f"  last {number(min(last), 3)} to {number(max(last), 3)}"
+
+
+def _style(curve: Series, index: int) -> Style:
+    return SERIES[index % len(SERIES)] if curve.style is None else curve.style
 
 
 def _legend(series: Sequence[Series], columns: int) -> list[Line]:
@@ -122,7 +133,7 @@ def _legend(series: Sequence[Series], columns: int) -> list[Line]:
     used = columns
     for index, curve in enumerate(series):
         last = f" {number(curve.y[-1], 3)}" if len(curve.y) else ""
-        entry = (Span(" ━ ", SERIES[index % len(SERIES)]), Span(f"{curve.label}{last} "))
+        entry = (Span(" ━ ", _style(curve, index)), Span(f"{curve.label}{last} "))
         size = sum(width(span.text) for span in entry)
         if used + size > columns:
             lines.append(())
@@ -143,10 +154,12 @@ def _labels(plane: Frame, height: int) -> list[str]:
     return labels
 
 
-def _foot(plane: Frame, columns: int) -> Line:
+def _foot(plane: Frame, columns: int, name: str) -> Line:
     first, last = number(plane.left), number(plane.right)
-    room = columns - _LABEL - 1 - len(first)
-    return line(Span(" " * (_LABEL + 1) + first + right(last, max(0, room)), "dim"))
+    room = max(0, columns - _LABEL - 1 - len(first))
+    between = f"{name:^{room}}" if width(name) + 2 * width(last) + 2 <= room else " " * room
+    drawn = between[: max(0, room - len(last))] + right(last, min(room, len(last)))
+    return line(Span(" " * (_LABEL + 1) + first + drawn, "dim"))
 
 
 def _draw(canvas: Canvas, plane: Frame, curve: Series, style: Style) -> None:

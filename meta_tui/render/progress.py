@@ -3,8 +3,10 @@
 from meta_tui.render.numbers import duration
 from meta_tui.render.signs import UNICODE, Signs, state_span
 from meta_tui.render.spans import Line, Span, line
-from meta_tui.summary import counts_line, remaining, run_counts
+from meta_tui.summary import counts_line, remaining, run_counts, run_fraction
 from meta_tui.view import RunView, State
+
+_ROOM_FOR_BAR, _BAR = 100, 16
 
 
 def bar(fraction: float, columns: int, signs: Signs = UNICODE) -> str:
@@ -30,12 +32,14 @@ def heading(view: RunView, now: float, columns: int, *, alive: bool = True) -> L
     """`meta · ladder · 7f3a · ▶ running 5/11 · 2:31 · ETA 6:40 · cpu`, shortened to fit."""
     state = run_state(view, alive=alive)
     parts: list[str | Span] = ["meta", view.name or "…", view.run]
-    parts.append(
-        Span(f"{state_span(state).text} {view.ended}/{len(view.cells)}", state_span(state).style)
-    )
+    drawn = ""
+    if state is State.RUNNING and columns >= _ROOM_FOR_BAR:
+        drawn = f"{bar(run_fraction(view), _BAR)} "
+    told = f"{state_span(state).text} {drawn}{view.ended}/{len(view.cells)}"
+    parts.append(Span(told, state_span(state).style))
     parts.append(duration(view.elapsed(now)))
     if not view.over and alive and view.started is not None:
-        parts.append(f"ETA {duration(remaining(view, now))}")
+        parts.append(eta(view, now))
     failed = view.count(State.FAILED)
     if failed:
         parts.append(Span(f"{failed} failed", "bad"))
@@ -45,6 +49,14 @@ def heading(view: RunView, now: float, columns: int, *, alive: bool = True) -> L
         if not extra or sum(len(span.text) for span in joined) <= columns:
             return joined
         extra.pop()
+
+
+def eta(view: RunView, now: float) -> str:
+    """`ETA 6:40`; `ETA ≥ 6:40` while a stage has shown no pace, and a dash while none has."""
+    left = remaining(view, now)
+    if left is None:
+        return f"ETA {duration(None)}"
+    return f"ETA {'≥ ' if left.least else ''}{duration(left.seconds)}"
 
 
 def _joined(parts: list[str | Span]) -> Line:

@@ -1,9 +1,13 @@
-"""The list of stages: one line each with sign, counts and time; cells below an opened one."""
+"""The list of stages: one line each with sign, state, counts and time; cells below an opened one.
+
+A wide list has a bar for what runs; a narrow one its percentage; the narrowest leaves out the
+time, and the word of a state where there is a count beside its sign.
+"""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from meta_tui.render.numbers import duration, seconds_short
+from meta_tui.render.numbers import seconds_short
 from meta_tui.render.progress import bar
 from meta_tui.render.signs import STYLES, UNICODE, Signs, state_span
 from meta_tui.render.spans import Line, Span, crop, fit, line, right
@@ -12,9 +16,9 @@ from meta_tui.view import CellView, State
 from pipelines.text import width
 
 _BAR = 6
-_TAIL, _SHORT_TAIL = 17, 12
-"""Columns right of a name: state, bar or time; in a narrow list there is no bar."""
-_NARROW = 34
+_ROOM_FOR_BAR, _ROOM_FOR_TIME = 40, 30
+_WORD = 8
+"""Columns of the longest word for a state, `diverged`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,27 @@ class Item:
 
     stage: str
     cell: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """Columns right of the names, the same in every line."""
+
+    columns: int
+    state: int
+    count: int
+    time: int
+    signs: Signs
+
+    def name(self, taken: int, *, counted: bool) -> int:
+        """What is left for a name beside so many columns."""
+        tail = [self.state, self.count if counted else 0, self.time]
+        return max(4, self.columns - taken - sum(size + 1 for size in tail if size))
+
+    def tail(self, state: str, count: str | None, time: str) -> str:
+        """State, count and time, each at the right of its columns."""
+        parts = [(state, self.state), (count, self.count), (time, self.time)]
+        return "".join(f" {right(text, size)}" for text, size in parts if size and text is not None)
 
 
 def items(stages: Sequence[StageView], opened: Collection[str]) -> list[Item]:
@@ -43,56 +68,70 @@ def stagelist(
     signs: Signs = UNICODE,
 ) -> list[Line]:
     """A line for each of `items`, of at most so many columns."""
+    layout = _layout(stages, now, columns, signs)
     lines: list[Line] = []
     for stage in stages:
-        lines.append(_stage(stage, columns, opened=stage.name in opened, signs=signs))
+        lines.append(_stage(stage, now, layout, opened=stage.name in opened))
         if stage.name in opened:
-            lines += [_cell(cell, now, columns, signs) for cell in stage.cells]
+            lines += [_cell(cell, now, layout) for cell in stage.cells]
     return [crop(row, columns) for row in lines]
 
 
-def _stage(stage: StageView, columns: int, *, opened: bool, signs: Signs) -> Line:
+def _layout(stages: Sequence[StageView], now: float, columns: int, signs: Signs) -> _Layout:
+    count = max((len(_count(stage)) for stage in stages), default=0)
+    time = max((len(_time(stage.spent(now))) for stage in stages), default=0)
+    if columns < _ROOM_FOR_TIME:
+        return _Layout(columns, _WORD, 0, 0, signs)
+    state = _BAR + 5 if columns >= _ROOM_FOR_BAR else _WORD
+    return _Layout(columns, state, count, time, signs)
+
+
+def _stage(stage: StageView, now: float, layout: _Layout, *, opened: bool) -> Line:
+    signs = layout.signs
     mark = " " if len(stage.cells) < 2 else signs.opened if opened else signs.closed  # noqa: PLR2004
-    count = f" {stage.over}/{len(stage.cells)}" if len(stage.cells) > 1 else ""
     state = stage.state
-    size = _TAIL if columns >= _NARROW else _SHORT_TAIL
-    tail = right(f"{state.value}{count}", size)
-    if state is State.RUNNING:
-        tail = right(f"{_bar(stage.fraction, columns, signs)}{count}", size)
+    told = _progress(stage.fraction, layout) if state is State.RUNNING else state.value
+    if not layout.count:
+        told = _count(stage) or told
     return line(
         Span(f"{mark} "),
         state_span(state, signs, word=False),
-        Span(f" {fit(stage.name, columns - size - 5)} ", "strong"),
-        Span(tail, STYLES[state]),
+        Span(f" {fit(stage.name, layout.name(4, counted=True))}", "strong"),
+        Span(layout.tail(told, _count(stage), _time(stage.spent(now))), STYLES[state]),
     )
 
 
-def _cell(cell: CellView, now: float, columns: int, signs: Signs) -> Line:
-    size = _TAIL if columns >= _NARROW else _SHORT_TAIL
+def _cell(cell: CellView, now: float, layout: _Layout) -> Line:
+    room = layout.name(6, counted=False)
+    spent = cell.spent(now) if cell.state is State.RUNNING else cell.seconds
     return line(
-        Span("  ├ " if signs.braille else "  | ", "dim"),
-        state_span(cell.state, signs, word=False),
-        Span(f" {fit(_name(cell, columns - size - 7), columns - size - 7)} "),
-        Span(right(_cell_tail(cell, now, columns, signs), size), STYLES[cell.state]),
+        Span("  ├ " if layout.signs.braille else "  | ", "dim"),
+        state_span(cell.state, layout.signs, word=False),
+        Span(f" {fit(_name(cell, room), room)}"),
+        Span(layout.tail(_state(cell, layout), None, _time(spent)), STYLES[cell.state]),
     )
+
+
+def _count(stage: StageView) -> str:
+    return f"{stage.over}/{len(stage.cells)}" if len(stage.cells) > 1 else ""
+
+
+def _time(seconds: float) -> str:
+    return seconds_short(seconds) if seconds > 0 else ""
 
 
 def _name(cell: CellView, columns: int) -> str:
     """The cell's axes, or where there is no room for them only their labels."""
     named = "@".join(f"{axis}={label}" for axis, label in cell.axes.items())
-    return (named or cell.name) if width(named) <= columns else "@".join(cell.axes.values())
+    return (named or cell.name) if width(named) <= columns else ",".join(cell.axes.values())
 
 
-def _cell_tail(cell: CellView, now: float, columns: int, signs: Signs) -> str:
-    if cell.state is State.RUNNING:
-        if cell.fraction is not None:
-            return _bar(cell.fraction, columns, signs)
-        return duration(cell.spent(now))
-    if cell.state is State.DONE:
-        return f"{'diverged' if cell.diverged else 'done'} {seconds_short(cell.seconds)}"
-    return str(cell.state.value)
+def _state(cell: CellView, layout: _Layout) -> str:
+    if cell.state is State.RUNNING and cell.fraction is not None:
+        return _progress(cell.fraction, layout)
+    return "diverged" if cell.diverged else cell.state.value
 
 
-def _bar(fraction: float, columns: int, signs: Signs) -> str:
-    drawn = f"{bar(fraction, _BAR, signs)} " if columns >= _NARROW else ""
+def _progress(fraction: float, layout: _Layout) -> str:
+    drawn = f"{bar(fraction, _BAR, layout.signs)} " if layout.state > _WORD else ""
     return f"{drawn}{fraction:>4.0%}"

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from engine.artifacts import Interval, Row, Table
 from meta_tui.render.intervals import interval_bar, ruler, scale
 from meta_tui.render.numbers import ABSENT, metric
+from meta_tui.render.rowlabels import rowlabels
 from meta_tui.render.scatter import scatter
 from meta_tui.render.signs import UNICODE, Signs
 from meta_tui.render.spans import Line, Span, crop, fit, line, plain, right, wrap
@@ -56,12 +57,12 @@ def cell_text(interval: Interval | None, common_n: int) -> str:
 
 def _rows(shown: Table, columns: int, signs: Signs) -> list[Line]:
     n = common_n(shown.rows)
-    labels = [_label(row, shown.baseline) for row in shown.rows]
+    head, labels = rowlabels(shown)
     cells = {
         name: [cell_text(row.values.get(name), n) for row in shown.rows] for name in shown.metrics
     }
     widths = _widths(cells, split=False)
-    wanted = max([len("method"), *(width(label) for label in labels)])
+    wanted = max(width(label) for label in (head, *labels))
     room = columns - max(_LABEL_LEAST, min(wanted, _LABEL_MOST))
     split = sum(widths.values()) + _GAP * len(widths) > room
     if split:
@@ -73,20 +74,26 @@ def _rows(shown: Table, columns: int, signs: Signs) -> list[Line]:
         label_width = max(_LABEL_LEAST, min(wanted, columns - used))
         bars = len(groups) == 1 and columns - used - label_width >= _BAR + _GAP
         lines += [()] if lines else []
-        if split:
-            tasks = [right(_parts(name)[0], widths[name]) for name in group]
-            lines.append(line(Span(" " * label_width + _columns(tasks), "strong")))
-        heads = [
-            right(_parts(name)[1] if split else safe_text(name), widths[name]) for name in group
-        ]
-        over = _scale(shown) if bars else ""
-        lines.append(line(Span(fit("method", label_width) + _columns(heads) + over, "strong")))
+        lines += _heads(group, widths, fit(head, label_width), split=split)
+        if bars:
+            lines[-1] = (*lines[-1], Span(_scale(shown), "dim"))
         for index, row in enumerate(shown.rows):
             texts = [right(cells[name][index], widths[name]) for name in group]
             spans = [Span(fit(labels[index], label_width)), Span(_columns(texts))]
             bar = _bar(shown, row, signs) if bars else ()
             lines.append((*spans, *bar))
     return lines
+
+
+def _heads(group: Sequence[str], widths: dict[str, int], label: str, *, split: bool) -> list[Line]:
+    """The names of the metrics, in one line or in two."""
+    parts = [_parts(name) if split else ("", safe_text(name)) for name in group]
+    tasks, names = (
+        [right(part[place], widths[name]) for part, name in zip(parts, group, strict=True)]
+        for place in (0, 1)
+    )
+    lines = [line(Span(" " * width(label) + _columns(tasks), "strong"))] if split else []
+    return [*lines, line(Span(label + _columns(names), "strong"))]
 
 
 def _widths(cells: dict[str, list[str]], *, split: bool) -> dict[str, int]:
@@ -110,9 +117,9 @@ def _columns(texts: Sequence[str]) -> str:
 
 
 def _scale(shown: Table) -> str:
-    """The ends of the scale over the bars, which show the first metric."""
+    """The ends of the scale over the bars, which show the first metric, and its name."""
     ends = scale([row.values.get(shown.metrics[0]) for row in shown.rows])
-    return " " * _GAP + ruler(*ends, _BAR) if ends else ""
+    return " " * _GAP + ruler(*ends, _BAR, _parts(shown.metrics[0])[1]) if ends else ""
 
 
 def _bar(shown: Table, row: Row, signs: Signs) -> Line:
@@ -134,13 +141,6 @@ def _groups(widths: dict[str, int], room: int) -> list[list[str]]:
         groups[-1].append(name)
         used += size + _GAP
     return groups
-
-
-def _label(row: Row, baseline: str) -> str:
-    label = safe_text(row.label)
-    if row.chosen:
-        label += f" [{', '.join(f'{axis}={value}' for axis, value in row.chosen.items())}]"
-    return f"{safe_text(label)} [baseline]" if row.label == baseline else safe_text(label)
 
 
 def common_n(rows: Sequence[Row]) -> int:

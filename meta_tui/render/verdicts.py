@@ -7,28 +7,39 @@ from meta_tui.render.numbers import ABSENT, metric, signed
 from meta_tui.render.spans import Line, Span, Style, fit, line, right, wrap
 from pipelines.text import safe_text, width
 
+_TOLD = " (Holm)"
+"""End of a verdict that the head tells already."""
+
 
 def contrasts(pairs: Sequence[Contrast], columns: int) -> list[Line]:
-    """Lines for all contrasts: `metric  +0.100 ± 0.021  n=5  p=0.003  verdict`."""
+    """Lines for all contrasts: `metric  +0.100 ± 0.021  p=0.003  verdict`.
+
+    What holds for all is told once, in the head: n, and that p is corrected.
+    """
     groups: dict[tuple[str, str], list[Contrast]] = {}
     for pair in pairs:
         groups.setdefault((pair.left, pair.right), []).append(pair)
     names = max(width(safe_text(pair.metric)) for pair in pairs)
     sizes = max(width(_difference(pair)) for pair in pairs)
-    lines: list[Line] = [line(Span("differences, paired by seed", "strong"))]
+    common = {pair.difference.n for pair in pairs}
+    told = [f"n={common.pop()}" if len(common) == 1 else ""]
+    told += ["p by Holm's correction" if any(pair.p is not None for pair in pairs) else ""]
+    head = ", ".join(["differences, paired by seed", *filter(None, told)])
+    lines: list[Line] = [line(Span(head, "strong"))]
     for (left, other), group in groups.items():
         title = f"{safe_text(left)} - {safe_text(other)}"
         lines += [line(part) for part in wrap(title, columns)]
         for pair in group:
             known = f"  {fit(safe_text(pair.metric), names)}  {right(_difference(pair), sizes)}"
-            known += f"  n={pair.difference.n}  {fit(_p(pair), 8)}"
+            known += f"  n={pair.difference.n}" if not told[0] else ""
+            known += f"  {fit(_p(pair), 7)}"
             lines += _verdict(known, pair, columns)
     return lines
 
 
 def _verdict(known: str, pair: Contrast, columns: int) -> list[Line]:
     style: Style = "accent" if pair.verdict.startswith("distinguishable") else "dim"
-    verdict = safe_text(pair.verdict)
+    verdict = safe_text(pair.verdict).removesuffix(_TOLD)
     if pair.difference.dropped:
         verdict += f" ({pair.difference.dropped} pairs dropped)"
     if width(known) + 2 + width(verdict) <= columns:

@@ -10,6 +10,7 @@ from meta_tui.dashboard.widgets.bar import Bar
 from meta_tui.render.progress import heading
 from meta_tui.render.spans import Line, Span, crop, line
 
+STOP = "^c stop"
 TOO_SMALL = "too small: make the terminal 60x18"
 
 
@@ -44,16 +45,17 @@ class RunScreenBase(Screen[None]):
         """Show what has changed while another screen was shown."""
         self.redraw()
 
-    def on_resize(self) -> None:
-        """What is cut to the width is cut again."""
-        self.call_after_refresh(self.redraw)
+    def on_lines_resized(self) -> None:
+        """A pane got its size, which it has not yet when its screen is made."""
+        self.redraw()
 
     def redraw(self) -> None:
         """Show the source as it stands."""
         source, columns = self.source, max(20, self.size.width - 2)
         row = heading(source.view, source.time, columns, alive=source.alive)
         self.query_one("#heading", Bar).show([self._told(columns) or crop(row, columns)])
-        keys = self.KEYS
+        ended = source.view.over or not source.alive
+        keys = tuple(key for key in self.KEYS if not (ended and key == STOP))
         while len(keys) > 1 and sum(map(len, keys)) + 2 * len(keys) - 2 > columns:
             keys = keys[:-1]
         self.query_one("#keys", Bar).show([line(Span("  ".join(keys), "dim"))])

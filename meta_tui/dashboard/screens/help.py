@@ -8,16 +8,17 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 TEXT = """\
-q          leave; the run goes on, `meta watch` comes back
-ctrl+c     stop the run after a checkpoint; again: kill it now
-1  2       run, results
-tab        next pane
-↑ ↓ j k    choose a stage or cell, scroll
-enter      show or hide the cells of a stage
-f          follow what runs
-g  G       first, last
-y          logarithmic scale of the curves, and back
-?          these keys; any key closes them
+q        leave; the run goes on: `meta watch`
+ctrl+c   stop after a checkpoint; again: kill now
+1  2     run, results
+tab      next pane
+↑ ↓ j k  choose a stage or cell, scroll
+← →      scroll a long log line
+enter    show or hide the cells of a stage
+f        follow what runs
+g  G     first, last
+y        curves on a logarithmic scale, and back
+?        these keys; esc closes them
 
 ✓ done  ≡ cached  ▶ running  · waiting
 ✗ failed  ⊘ skipped  ‖ stopped"""

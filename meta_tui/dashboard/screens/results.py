@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 
-from meta_tui.dashboard.screens.base import RunScreenBase
+from meta_tui.dashboard.screens.base import STOP, RunScreenBase
 from meta_tui.dashboard.widgets.lines import Lines
 from meta_tui.render.spans import Line, Span, line
 from meta_tui.render.table import table
@@ -14,7 +14,7 @@ from meta_tui.results import Missing
 class ResultsScreen(RunScreenBase):
     """What came out."""
 
-    KEYS: ClassVar[tuple[str, ...]] = ("q leave", "? help", "^c stop", "1 run", "↑↓ scroll")
+    KEYS: ClassVar[tuple[str, ...]] = ("q leave", "? help", STOP, "1 run", "↑↓ scroll")
 
     def body(self) -> ComposeResult:
         """One pane with all tables."""

@@ -5,7 +5,7 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 
-from meta_tui.dashboard.screens.base import RunScreenBase
+from meta_tui.dashboard.screens.base import STOP, RunScreenBase
 from meta_tui.dashboard.source import Source
 from meta_tui.dashboard.widgets.curves import CurvesPane
 from meta_tui.dashboard.widgets.log import LogPane
@@ -20,7 +20,7 @@ class RunScreen(RunScreenBase):
     """The run while it goes on."""
 
     KEYS: ClassVar[tuple[str, ...]] = (
-        "q leave", "? help", "^c stop", "2 results", "↑↓ choose", "enter cells", "y log-y",
+        "q leave", "? help", STOP, "2 results", "↑↓ choose", "enter cells", "y log-y",
         "tab pane",
     )  # fmt: skip
 
@@ -57,7 +57,8 @@ class RunScreen(RunScreenBase):
         cells = self._selected()
         # Drawn before the details, which tell the progress that reading the metrics brings.
         curves = self.source.curves(cells)
-        pane.update_curves(self._head(columns), curves, log_y=self.source.log_y)
+        first = min((cell.ordinal for cell in cells), default=0)
+        pane.update_curves(self._head(columns), curves, log_y=self.source.log_y, first=first)
         self._update_log(cells)
 
     def _selected(self) -> tuple[CellView, ...]:

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.geometry import Size
+from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
@@ -25,17 +26,25 @@ class Lines(ScrollView, can_focus=True):
 
     def __init__(self, *, id: str) -> None:  # noqa: A002 (Textual's name for it)
         super().__init__(id=id)
-        self._rows: list[Line] = []
+        self.rows: list[Line] = []
+        """What it shows."""
         self.marked: int | None = None
         """Row of the cursor, where the pane has one."""
 
+    class Resized(Message):
+        """What is shown was made for another width."""
+
+    def on_resize(self) -> None:
+        """Tell who fills the pane."""
+        self.post_message(self.Resized())
+
     def show(self, rows: Sequence[Line], marked: int | None = None) -> None:
         """Show these lines; nothing is drawn when they are those shown already."""
-        if (marked, list(rows)) == (self.marked, self._rows):
+        if (marked, list(rows)) == (self.marked, self.rows):
             return
-        self._rows, self.marked = list(rows), marked
-        widest = max((sum(width(span.text) for span in row) for row in self._rows), default=0)
-        self.virtual_size = Size(widest, len(self._rows))
+        self.rows, self.marked = list(rows), marked
+        widest = max((sum(width(span.text) for span in row) for row in self.rows), default=0)
+        self.virtual_size = Size(widest, len(self.rows))
         self.refresh()
 
     def render_line(self, y: int) -> Strip:
@@ -43,11 +52,11 @@ class Lines(ScrollView, can_focus=True):
         left, top = self.scroll_offset
         index = top + y
         under = self.rich_style
-        if index >= len(self._rows):
+        if index >= len(self.rows):
             return Strip.blank(self.size.width, under)
         if index == self.marked:
             under = self.get_component_rich_style("lines--cursor")
-        row = strip(self._rows[index], under)
+        row = strip(self.rows[index], under)
         return row.crop_extend(left, left + self.size.width, under)
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"lines--cursor"}

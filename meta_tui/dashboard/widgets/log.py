@@ -5,9 +5,13 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.content import Content
+from textual.events import Resize
 from textual.widgets import Log
 
+from meta_tui.render.spans import crop, line, plain
+
 _MOST_LINES = 10_000
+_MOST_COLUMNS = 10_000
 
 
 class LogPane(Log, can_focus=True):
@@ -39,5 +43,14 @@ class LogPane(Log, can_focus=True):
         """Add new lines; of the run's history, which is given whole, those not shown yet."""
         new = lines[self._written :] if self.of_run else lines
         if new:
+            if self.of_run:
+                columns = self.scrollable_content_region.width or _MOST_COLUMNS
+                new = [plain([crop(line(text), columns)]) for text in new]
             self.write_lines(new)
             self._written += len(new)
+
+    def on_resize(self, _: Resize) -> None:
+        """The history is cut to the width, and so again to a new one."""
+        if self.of_run:
+            self._written = 0
+            self.clear()

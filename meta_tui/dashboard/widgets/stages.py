@@ -54,14 +54,14 @@ class StageList(Lines):
         if self.following:
             running = next((s.name for s in stages if s.counts.get(State.RUNNING)), None)
             chosen = Item(running) if running else self.item
-            self.item = chosen or (Item(stages[0].name) if stages else None)
+            self.item = _longest(stages) or chosen or (Item(stages[0].name) if stages else None)
         self._draw()
 
     def _draw(self) -> None:
         before = self._items[self.marked] if self._items and self.marked is not None else None
         self._items = items(self._stages, self._opened)
         marked = self._items.index(self.item) if self.item in self._items else None
-        columns = max(24, self.scrollable_content_region.width)
+        columns = max(20, self.scrollable_content_region.width)
         self.show(stagelist(self._stages, self._opened, self._now, columns), marked)
         if marked is not None and self._items[marked] != before:
             self.scroll_to(y=max(0, marked - self.size.height // 2), animate=False)
@@ -81,7 +81,8 @@ class StageList(Lines):
 
     def action_open(self) -> None:
         """Show the cells of the stage under the cursor, or hide them."""
-        if self.item is None:
+        several = {stage.name for stage in self._stages if len(stage.cells) > 1}
+        if self.item is None or self.item.stage not in several:
             return
         self.following = False
         self._opened ^= {self.item.stage}
@@ -107,3 +108,10 @@ class StageList(Lines):
             self.item = self._items[row]
             self.following = False
             self._draw()
+
+
+def _longest(stages: Sequence[StageView]) -> Item | None:
+    """The stage with the most to see of a run that is over: it took longest, or has most cells."""
+    if not stages or any(stage.over < len(stage.cells) for stage in stages):
+        return None
+    return Item(max(stages, key=lambda stage: (stage.seconds, len(stage.cells))).name)

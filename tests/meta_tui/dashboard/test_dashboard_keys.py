@@ -2,16 +2,18 @@
 
 import shutil
 import time
+from itertools import pairwise
 
 import pytest
 
 from engine import events
 from engine.events import CellInfo, MetricBatch
 from meta_tui.dashboard.app import Dashboard
-from meta_tui.dashboard.screens.help import HelpScreen
+from meta_tui.dashboard.screens.help import TEXT, HelpScreen
 from meta_tui.dashboard.screens.results import ResultsScreen
 from meta_tui.dashboard.screens.run import RunScreen
 from meta_tui.dashboard.source import Source
+from meta_tui.dashboard.widgets.curves import CurvesPane
 from meta_tui.dashboard.widgets.lines import Lines
 from meta_tui.dashboard.widgets.log import LogPane
 from meta_tui.dashboard.widgets.stages import StageList
@@ -153,6 +155,72 @@ async def test_when_the_run_ends_its_table_is_shown(live, store):
         shown = text_of(app)
         assert "0.880 ± 0.021 (n=4)" in shown
         assert "✗ failed" in shown
+
+
+async def test_a_run_that_is_over_opens_with_its_table_and_on_its_longest_stage(finished, store):
+    app = app_of(finished, store)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        assert isinstance(app.screen, ResultsScreen)
+        assert "^c stop" not in text_of(app)
+        await pilot.press("1")
+        await pilot.pause()
+        assert app.screen.query_one(StageList).item == Item("tuned")
+
+
+async def test_a_stage_of_one_cell_has_no_list_of_cells(live, store):
+    app = app_of(live, store)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("g", "enter")
+        await pilot.pause()
+        assert "├" not in text_of(app)
+        await pilot.press("down", "down", "enter")
+        await pilot.pause()
+        assert "├" in text_of(app)
+
+
+async def test_a_curve_keeps_its_colour_when_other_cells_end_and_begin(live, store):
+    app = app_of(live, store)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        pane = app.screen.query_one(CurvesPane)
+
+        def colours() -> dict[str, str]:
+            found = [span for row in pane.rows for span in row]
+            told = [(mark, name) for mark, name in pairwise(found) if mark.text == "━ "]
+            return {name.text.strip(): mark.style for mark, name in told}
+
+        before = colours()
+        assert before == {"seed=0": "series0", "seed=1": "series1"}
+        append(live, events.CellFinished(time=1104, cell=5, key=f"{5:064x}", seconds=33.0))
+        append(live, events.CellStarted(time=1105, cell=8, key=f"{8:064x}", worker=0, why=""))
+        line = events.encode_batch(MetricBatch("train", 1, 9, 0.1, (1,), {"loss": (1.0,)}))
+        live.metrics(8).write_text(line + "\n")
+        app.poll()
+        app.poll()
+        await pilot.pause()
+        assert colours() == {"random, 0": "series0", "random, 1": "series1", "zero, 0": "series3"}
+
+
+async def test_lines_of_the_history_that_do_not_fit_end_with_an_ellipsis(live, store):
+    app = app_of(live, store)
+    async with app.run_test(size=(60, 24)) as pilot:
+        await pilot.press("g")
+        await pilot.pause()
+        pane = app.screen.query_one(LogPane)
+        assert pane.of_run
+        shown = [line for line in pane.lines if "done     backbone@seed=1" in line]
+        assert [line[-1] for line in shown] == ["…"]
+        assert max(map(len, pane.lines)) <= pane.scrollable_content_region.width
+
+
+async def test_the_help_fits_the_smallest_screen(live, store):
+    app = app_of(live, store)
+    async with app.run_test(size=(60, 18)) as pilot:
+        await pilot.press("question_mark")
+        await pilot.pause()
+        shown = text_of(app)
+        assert all(part in shown for part in (TEXT.split("\n")[0], TEXT.split("\n")[-1]))
 
 
 async def test_a_deleted_folder_is_told_and_the_dashboard_lives(live, store):

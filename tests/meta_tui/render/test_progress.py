@@ -1,8 +1,9 @@
 from engine import events
-from meta_tui.render.progress import bar, heading, run_state
+from engine.events import MetricBatch
+from meta_tui.render.progress import bar, eta, heading, run_state
 from meta_tui.render.signs import ASCII, UNICODE
 from meta_tui.render.spans import plain
-from meta_tui.view import RunView, State, fold
+from meta_tui.view import RunView, State, fold, fold_batch
 
 
 def view_of(told) -> RunView:
@@ -21,8 +22,23 @@ def test_a_bar_is_full_only_at_the_end_and_empty_only_at_the_start():
 
 
 def test_the_heading_tells_state_counts_time_and_failures(middle_events):
-    shown = plain([heading(view_of(middle_events), 1151.0, 120)])
+    shown = plain([heading(view_of(middle_events), 1151.0, 80)])
     assert shown == "meta · ladder · 7f3a · ▶ running 7/12 · 2:31 · ETA \u2013 · 1 failed · cpu"
+    wide = plain([heading(view_of(middle_events), 1151.0, 120)])
+    assert "▶ running █████████░░░░░░░ 7/12" in wide
+
+
+def test_an_eta_is_a_least_one_while_a_stage_has_shown_no_pace():
+    infos = tuple(events.CellInfo(name, name, "t", {}, ()) for name in ("a", "b"))
+    began = [
+        events.RunStarted(time=0, run="r", name="n", cells=infos, pid=1, host="h", device="cpu"),
+        events.CellStarted(time=0, cell=0, key="k", worker=0, why=""),
+    ]
+    view = fold_batch(view_of(began), 0, MetricBatch("t", 50, 100, 0.0))
+    assert eta(view, 90.0) == "ETA ≥ 1:30"
+    quick = events.CellStarted(time=90, cell=1, key="k", worker=1, why="")
+    view = fold_batch(fold(view, quick), 1, MetricBatch("t", 50, 100, 0.0))
+    assert eta(view, 90.0) == "ETA 0:45"
 
 
 def test_a_narrow_heading_leaves_out_the_device(middle_events):

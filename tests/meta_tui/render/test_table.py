@@ -10,9 +10,10 @@ from meta_tui.render.table import text
 
 def test_at_120_columns_rows_bars_contrasts_plot_and_notes_are_drawn(ladder_table):
     shown = text(ladder_table, 120).split("\n")
-    assert shown[0].split() == ["method", "high/accuracy", "low/forgetting", "0.560", "0.901"]
+    heads = ["method", "head", "high/accuracy", "low/forgetting", "0.560", "accuracy", "0.901"]
+    assert shown[0].split() == heads
     assert shown[1].split()[:5] == ["probe", "[baseline]", "0.780", "±", "0.023"]
-    assert "tuned@head=zero [lr=0.03]  0.880 ± 0.021 (n=4)   0.142 ± 0.031" in shown[2]
+    assert "tuned    zero [lr=0.03]  0.880 ± 0.021 (n=4)   0.142 ± 0.031" in shown[2]
     assert "n/a" in shown[3]
     assert "●" in shown[1]
     assert "±" in shown[1]
@@ -27,10 +28,37 @@ def test_the_bar_of_the_best_row_lies_at_the_right_and_is_as_long_as_its_interva
 
 def test_contrasts_show_difference_n_p_and_verdict(ladder_table):
     shown = text(ladder_table, 120)
-    assert "tuned@head=zero - probe" in shown
-    wanted = "  high/accuracy  +0.100 ± 0.020  n=5  p=0.003   distinguishable at 5 % (Holm)"
-    assert wanted in shown
-    assert "-0.010 ± 0.031  n=5            within ±0.041" in shown
+    assert (
+        "differences, paired by seed, n=5, p by Holm's correction\ntuned@head=zero - probe" in shown
+    )
+    assert "  high/accuracy  +0.100 ± 0.020  p=0.003  distinguishable at 5 %\n" in shown
+    assert "-0.010 ± 0.031           within ±0.041" in shown
+
+
+def test_an_n_that_is_not_the_same_everywhere_stands_beside_each_difference(ladder_table):
+    first, second = ladder_table.contrasts
+    few = replace(second, difference=replace(second.difference, n=4))
+    shown = text(replace(ladder_table, contrasts=(first, few)), 120)
+    assert "differences, paired by seed, p by Holm's correction\n" in shown
+    assert "+0.100 ± 0.020  n=5  p=0.003" in shown
+    assert "-0.010 ± 0.031  n=4" in shown
+
+
+def test_axes_of_rows_stand_in_columns_under_their_names():
+    def row(head: str, replay: str) -> Row:
+        name = f"tuned@head={head}@replay={replay}"
+        axes = {"head": head, "replay": replay}
+        return Row(name, "tuned", axes, {"a/b": Interval(0.5, 0.4, 0.6, 5)})
+
+    rows = (Row("probe", "probe", {}, {}), row("random", "0"), row("zero", "0.1"))
+    shown = text(Table(("a/b",), rows, baseline="tuned@head=zero@replay=0.1"), 80).split("\n")
+    heads = [line[:24].rstrip() for line in shown[:4]]
+    assert heads == [
+        "method  head    replay",
+        "probe",
+        "tuned   random  0",
+        "tuned   zero    0.1 [bas",
+    ]
 
 
 def test_remarks_say_what_an_interval_spans_and_what_was_left_out(ladder_table):
