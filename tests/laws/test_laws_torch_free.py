@@ -88,3 +88,10 @@ def test_the_law_sees_a_heavy_library(folder):
         cwd=folder, capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert "numpy" in json.loads(done.stderr.splitlines()[-1])[1]
+
+
+def test_the_dashboard_never_loads_torch(folder):
+    loaded, _ = meta(folder, "watch", "--screenshot", str(folder / "screen.svg"))
+    assert "textual" in loaded
+    assert not loaded & (HEAVY - {"textual"})
+    assert "<svg" in (folder / "screen.svg").read_text()
