@@ -274,8 +274,7 @@ def straight(tmp_path_factory) -> dict[str, float]:
 def test_an_interrupt_saves_exits_130_and_the_same_command_goes_on(workshop, straight) -> None:
     workshop.request(WALKS)
     process = spawn(workshop)
-    until(process, CellStarted)
-    time.sleep(2.5)
+    until(process, CellCheckpointed)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=30)
     assert process.returncode == 130, err
