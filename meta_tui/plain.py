@@ -26,6 +26,7 @@ from meta_tui.view import CellView, RunView, State, stopped
 from pipelines.text import safe_text
 
 _SHOWN_SCORES = 3
+_FAILURES = 3
 SIGNALLED = 128
 """Exit codes above it say by which signal a run was asked to stop."""
 _TRACEBACK_LINES = 12
@@ -59,6 +60,17 @@ def ending(view: RunView) -> str:
     goes_on = "; the same command goes on" if interrupted else ""
     took = duration(view.seconds)
     return f"run {view.run} {ended} in {took}: {counts(view)}{reason}{goes_on}"
+
+
+def failures(view: RunView, signs: Signs = UNICODE) -> list[str]:
+    """The first cells that failed, each with its error, and where the rest is told."""
+    failed = [cell for cell in view.cells if cell.state is State.FAILED]
+    told = [f"{signs.states[cell.state]} {cell.name}: {cell.error}" for cell in failed[:_FAILURES]]
+    if failed:
+        more = len(failed) - len(told)
+        others = f"and {more} more; " if more else ""
+        told.append(f"  {others}`meta logs {failed[0].name}` shows where it failed")
+    return told
 
 
 def _place(view: RunView, ordinal: int | None) -> str:

@@ -13,6 +13,9 @@ _BY_URGENCY = (
     State.CACHED,
 )  # fmt: skip
 
+_PACE_FROM = 0.05
+"""Share of its steps from which on a cell shows a pace: the first one waits for what is loaded."""
+
 
 @dataclass(frozen=True, slots=True)
 class StageView:
@@ -123,7 +126,7 @@ def _stage_remaining(stage: StageView, now: float) -> float | None:
             continue
         spent = cell.spent(now)
         made = cell.step - cell.resumed
-        if cell.total and made > 0:
+        if cell.total and made >= cell.total * _PACE_FROM:
             left += spent / made * max(0, cell.total - cell.step)
             known.append(spent / made * cell.total)
         else:

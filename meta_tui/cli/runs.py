@@ -13,8 +13,10 @@ from meta_tui.cli.output import say, say_json, say_lines, signs
 from meta_tui.feed import Feed
 from meta_tui.naming import cells_named
 from meta_tui.plain import status as status_lines
-from meta_tui.view import CellView, RunView
+from meta_tui.view import CellView, RunView, State
 from pipelines.errors import UsageError
+
+_NAMED = 6
 
 
 def whole(folder: RunFolder) -> RunView:
@@ -64,8 +66,11 @@ def logs(
     folder = runs.find(home(), run)
     found = cells_named(whole(folder), cell)
     if len(found) > 1:
-        names = ", ".join(item.name for item in found[:12])
-        raise UsageError(f"{cell} has {len(found)} cells; name one of {names}")
+        # Who asks for the log of a stage most often wants to know how it failed.
+        found.sort(key=lambda item: item.state is not State.FAILED)
+        names = ", ".join(item.name for item in found[:_NAMED])
+        more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
+        raise UsageError(f"{cell} has {len(found)} cells; name one of {names}{more}")
     feed = Feed(folder)
     shown = False
     while lines := feed.poll_log(found[0].ordinal):

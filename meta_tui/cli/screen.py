@@ -7,8 +7,8 @@ from engine.runs import RunFolder
 from engine.store import Store
 from meta_tui import dashboard
 from meta_tui.cli.final import say_tables
-from meta_tui.cli.output import say
-from meta_tui.plain import ending
+from meta_tui.cli.output import say, say_lines, signs
+from meta_tui.plain import ending, failures
 from meta_tui.view import RunView
 
 LOST = 3
@@ -21,7 +21,7 @@ def follow(folder: RunFolder, store: Path) -> int:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     view: RunView = dashboard.app.follow(folder, store)
     if view.code is not None:
-        say(ending(view))
+        say_lines([ending(view), *failures(view, signs())])
         say_tables(view, Store(store, readonly=True))
         return view.code
     if folder.alive():

@@ -1,6 +1,5 @@
 """`meta stages`: what a pipeline file can use."""
 
-import inspect
 from typing import Annotated, Any
 
 import typer
@@ -8,8 +7,8 @@ import typer
 from engine.catalogue import Catalogue
 from meta_tui.cli import options
 from meta_tui.cli.output import columns, say, say_json, say_lines
-from meta_tui.render.spans import wrap
-from pipelines.describe import describe
+from meta_tui.render.stagepage import markdown, page, wrapped
+from meta_tui.stagedoc import stagedoc
 from pipelines.errors import UsageError
 from pipelines.stage import Stage
 from pipelines.text import suggestion
@@ -19,29 +18,37 @@ def stages(
     name: Annotated[str, typer.Argument(metavar="[NAME]", help="A stage type to describe.")] = "",
     files: options.Stages = None,
     as_json: options.Json = False,
+    as_markdown: Annotated[
+        bool, typer.Option("--markdown", help="Write a page of Markdown that describes them.")
+    ] = False,
 ) -> None:
     catalogue = Catalogue(files or ())
-    if not name:
-        _list(catalogue, as_json=as_json)
-        return
-    if name not in catalogue:
+    if name and name not in catalogue:
         hint = suggestion(name, sorted(catalogue), "stage types")
         raise UsageError(f"no stage type {name!r}; {hint}")
-    if as_json:
-        say_json(_described(catalogue[name]))
+    kinds = [catalogue[name]] if name else [catalogue[each] for each in sorted(catalogue)]
+    if as_markdown:
+        say(markdown(stagedoc(kind) for kind in kinds).rstrip("\n"))
+    elif as_json:
+        _json(kinds)
+    elif name:
+        say_lines(page(stagedoc(kinds[0]), columns()))
     else:
-        say_lines(_page(catalogue[name]))
+        _list(kinds)
 
 
-def _list(catalogue: Catalogue, *, as_json: bool) -> None:
-    names = sorted(catalogue)
-    if as_json:
-        for name in names:
-            say_json(_described(catalogue[name]))
-        return
-    size = max((len(name) for name in names), default=0)
-    for name in names:
-        say(f"{name:<{size}}  {catalogue[name].summary}")
+def _list(kinds: list[Stage[..., Any]]) -> None:
+    size = max((len(kind.name) for kind in kinds), default=0)
+    for kind in kinds:
+        head = f"{kind.name:<{size}}  "
+        say_lines(wrapped(head, kind.summary, columns(), " " * len(head)))
+    say("\n`meta stages NAME` describes one")
+
+
+def _json(kinds: list[Stage[..., Any]]) -> None:
+    """Write each stage type as a line of JSON."""
+    for kind in kinds:
+        say_json(_described(kind))
 
 
 def _described(kind: Stage[..., Any]) -> dict[str, Any]:
@@ -53,33 +60,3 @@ def _described(kind: Stage[..., Any]) -> dict[str, Any]:
         "outputs": {name: output.__name__ for name, output in kind.outputs.items()},
         "params": kind.params.model_json_schema(),
     }
-
-
-def _page(kind: Stage[..., Any]) -> list[str]:
-    lines = [kind.name, "", *inspect.cleandoc(kind.function.__doc__ or "").split("\n"), ""]
-    lines += _section("inputs (from:)", {n: str(port) for n, port in kind.inputs.items()})
-    lines += _section("outputs", {n: output.__name__ for n, output in kind.outputs.items()})
-    lines += ["parameters (with:)"]
-    schema = kind.params.model_json_schema()
-    texts = describe(kind.params)
-    required = set(schema.get("required", ()))
-    for name, field in schema.get("properties", {}).items():
-        default = "required" if name in required else f"default {field.get('default')}"
-        lines.append(f"  {name}: {_type(field)}, {default}")
-        lines += [f"      {part}" for part in wrap(texts.get(name, ""), columns() - 6, indent="")]
-    return lines
-
-
-def _section(title: str, entries: dict[str, str]) -> list[str]:
-    return [title, *(f"  {name}: {text}" for name, text in entries.items()), ""] if entries else []
-
-
-def _type(field: dict[str, Any]) -> str:
-    several = field.get("anyOf") or field.get("oneOf")
-    if several:
-        return " | ".join(_type(part) for part in several)
-    if "enum" in field:
-        return " | ".join(str(value) for value in field["enum"])
-    if "$ref" in field:
-        return str(field["$ref"].rpartition("/")[2])
-    return str(field.get("type", field.get("const", "any")))

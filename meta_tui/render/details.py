@@ -15,6 +15,8 @@ def stage_details(stage: StageView, columns: int, signs: Signs = UNICODE) -> lis
     """Name, type and counts of a stage, how many of its curves are shown; its first failure."""
     head = line(Span(stage.name, "strong"), f"  {stage.type}  ", state_span(stage.state, signs))
     told = counts_line(stage.counts)
+    lost = sum(cell.diverged for cell in stage.cells)
+    told += f", of these {lost} diverged" if lost else ""
     if len(stage.cells) > len(SERIES) and columns >= _ROOM_FOR_HINT:
         told += f"; {len(SERIES)} curves at a time, enter lists all cells"
     lines = [head, *(line(Span(part, "dim")) for part in wrap(told, columns))]

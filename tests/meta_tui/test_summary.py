@@ -55,6 +55,16 @@ def test_the_time_left_is_that_of_the_pace_so_far_shared_by_the_workers():
     assert remaining(view, 10.0) == Remaining((10 + 2 * 15) / 2)
 
 
+def test_the_first_steps_show_no_pace():
+    infos = (events.CellInfo("a", "a", "t", {}, ()),)
+    view = view_of([
+        events.RunStarted(time=0, run="r", name="n", cells=infos, pid=1, host="h", device="cpu"),
+        events.CellStarted(time=0, cell=0, key="k", worker=0, why=""),
+    ])  # fmt: skip
+    assert remaining(fold_batch(view, 0, MetricBatch("t", 4, 100, 0.0)), 10.0) is None
+    assert remaining(fold_batch(view, 0, MetricBatch("t", 5, 100, 0.0)), 10.0) == Remaining(190.0)
+
+
 def test_comparisons_and_choices_do_not_make_the_time_left_a_least_one():
     infos = (events.CellInfo("a", "a", "t", {}, ()), events.CellInfo("b", "b", "compare", {}, (0,)))
     view = view_of([
