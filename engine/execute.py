@@ -82,6 +82,9 @@ class Execution:
         except EnvironmentFault as fault:
             self._fault = str(fault)
         finally:
+            if self._active:
+                # Only after a fault. Nobody else may have their keys while they still run.
+                self.executor.cancel(kill=True)
             for active in self._active.values():
                 active.lease.release()
             took = round(time.monotonic() - self._began, 3)

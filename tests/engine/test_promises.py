@@ -222,13 +222,30 @@ def test_fail_fast_stops_at_the_first_failure_and_exits_1(workshop):
     assert workshop.run(jobs=1).of(CellFinished) == ["other"]
 
 
-def test_a_fault_of_the_machine_ends_the_run_with_3_and_its_reason(workshop):
-    stages = "stages:\n  bad: {uses: fail, with: {how: full}}\n  other: {uses: give}\n"
-    told = workshop.run(stages, jobs=1)
+def test_a_fault_of_the_machine_ends_the_run_with_3_its_reason_and_no_lease(workshop):
+    stages = DEAF + "  bad: {uses: fail, with: {how: full}}\n  other: {uses: give}\n"
+    told = workshop.run(stages, jobs=2)
     assert told.code == 3
     assert told.failures() == {"bad": "the disk is full"}
     assert ends(told.events).reason == "the disk is full"
-    assert told.of(CellStarted) == ["bad"]
+    assert told.of(CellStarted) == ["bad", "deaf"]
+    assert list((workshop.store / "locks").iterdir()) == []
+
+
+def test_a_result_published_between_look_and_lease_is_taken_and_the_lease_given_back(
+    workshop, monkeypatch
+):
+    done = Store(workshop.store).result(workshop.run(CHAIN).keys()["first"])
+    real = Store.lease
+
+    def late(store: Store, key: str, owner: str) -> Any:
+        store.publish(key, done)
+        return real(store, key, owner)
+
+    monkeypatch.setattr(Store, "lease", late)
+    told = workshop.run(CHAIN.replace("value: 3.0", "value: 3.0, hold: 0.001"))
+    assert told.of(CellCached) == ["first", "second"]
+    assert told.of(CellStarted) == []
     assert list((workshop.store / "locks").iterdir()) == []
 
 
@@ -349,6 +366,8 @@ def test_a_runner_that_never_begins_is_ended(workshop, monkeypatch):
 
 def test_a_detached_runner_has_no_terminal_no_stdin_and_a_session_of_its_own(workshop):
     folder = launch.start(workshop.request(LONG))
+    while not folder.events.read_bytes().endswith(b"\n"):
+        time.sleep(0.01)
     started = decode(folder.events.read_bytes().splitlines()[0])
     assert isinstance(started, RunStarted)
     assert Path(f"/proc/{started.pid}/fd/0").resolve() == Path("/dev/null")

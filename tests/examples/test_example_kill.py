@@ -1,0 +1,133 @@
+"""Kills at any moment: the same command, again and again, ends in the bits of a straight run."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from engine import runs
+from engine.events import CellFinished, CellStarted, Event, RunStarted, decode
+from engine.store import Result, Store
+
+PIPELINE = """
+version: 1
+name: killed
+seeds: 2
+stages:
+  old: {uses: dataset, with: {name: digits, task: low, classes: [0, 1, 2, 3, 4]}}
+  new: {uses: dataset, with: {name: digits, task: high, classes: [5, 6, 7, 8, 9]}}
+  few: {uses: subset, from: {data: new}, with: {train: 100, val: 100}}
+  backbone:
+    uses: pretrain
+    from: {data: old}
+    with: {net: {kind: conv4, width: 32}, steps: 300}
+  probe: {uses: linear_probe, from: {model: backbone, data: few, retain: old}}
+  tuned:
+    uses: finetune
+    from: {model: backbone, data: few, retain: old}
+    with: {head: probe, replay: 0.1, lr: 0.03, steps: 200, optimizer: {kind: sgd, momentum: 0.9}}
+  result: {uses: compare, from: {scores: [probe, tuned]}, with: {baseline: probe}}
+"""
+MOST_STARTS = 40
+FIRST_SECONDS, LAST_SECONDS = 1.0, 9.0
+"""Workers need up to four seconds on a busy machine before they can save anything."""
+
+
+class Place:
+    """A folder with the pipeline, and a store."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.store = folder / ".meta"
+        (folder / "pipeline.yaml").write_text(PIPELINE)
+
+    def start(self) -> subprocess.Popen[bytes]:
+        """The command in a process group of its own."""
+        return subprocess.Popen(
+            [sys.executable, "-P", "-m", "meta_tui", "run", "pipeline.yaml", "--plain",
+             "--checkpoint", "0.1"],
+            cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            start_new_session=True,
+        )  # fmt: skip
+
+    def told(self) -> list[list[Event]]:
+        """Events of every run, oldest first; a kill tears at most the last line."""
+        return [
+            [event for line in lines[:-1] if (event := decode(line))]
+            for run in runs.every(self.store)
+            if run.events.exists() and len(lines := run.events.read_bytes().split(b"\n")) > 1
+        ]
+
+    def digests(self) -> dict[tuple[str, str], str]:
+        """Cell and output -> digest of its content, for every cell of the last run."""
+        store = Store(self.store, readonly=True)
+        first, *events = self.told()[-1]
+        assert isinstance(first, RunStarted)
+        found = {}
+        for event in events:
+            if hasattr(event, "key") and not isinstance(event, CellStarted):
+                result = store.result(event.key)
+                assert isinstance(result, Result)
+                name = first.cells[event.cell].name
+                for port, output in result.outputs.items():
+                    store.files(output)
+                    found[name, port] = output.digest
+                found[name, "curves"] = result.curves.sha256 if result.curves else ""
+        return found
+
+
+def straight(folder: Path) -> dict[tuple[str, str], str]:
+    place = Place(folder)
+    out, err = place.start().communicate(timeout=300)
+    assert not err, out
+    return place.digests()
+
+
+def kill_until_it_finishes(place: Place, seed: int) -> int:
+    """Start and kill until a start lives long enough; returns the number of kills."""
+    moments = random.Random(seed)
+    for kills in range(MOST_STARTS):
+        process = place.start()
+        try:
+            _, err = process.communicate(timeout=moments.uniform(FIRST_SECONDS, LAST_SECONDS))
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+            continue
+        assert process.returncode == 0, err
+        return kills
+    raise AssertionError(f"{MOST_STARTS} starts were not enough")
+
+
+@pytest.mark.slow
+def test_kills_at_any_moment_change_no_bit_and_lose_nothing_acknowledged(tmp_path_factory):
+    place = Place(tmp_path_factory.mktemp("killed"))
+    began = time.monotonic()
+    kills = kill_until_it_finishes(place, seed=20)
+    assert kills >= 2, f"nothing was killed within {time.monotonic() - began:.0f} s"
+
+    acknowledged: set[str] = set()
+    resumed_at = []
+    for first, *events in place.told():
+        assert isinstance(first, RunStarted)
+        names = [cell.name for cell in first.cells]
+        assert not acknowledged & {names[e.cell] for e in events if isinstance(e, CellStarted)}
+        resumed_at += [e.step for e in events if isinstance(e, CellStarted) and e.step]
+        acknowledged |= {names[e.cell] for e in events if isinstance(e, CellFinished)}
+    assert resumed_at, "no cell went on from a checkpoint"
+
+    assert not any(run.alive() for run in runs.every(place.store))
+    assert not any(path.is_file() for path in (place.store / "partial").rglob("*"))
+    # A lock's file may outlive a kill; the lock itself may not.
+    for lock in (place.store / "locks").iterdir():
+        assert Store(place.store).lease(lock.name, "test") is not None
+
+    expected = straight(tmp_path_factory.mktemp("straight"))
+    ports = {port for _, port in expected}
+    assert {"model", "scores", "table", "curves"} <= ports
+    assert place.digests() == expected
