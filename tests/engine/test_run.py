@@ -363,3 +363,44 @@ def test_a_checkpoint_of_the_same_machine_is_used_in_silence(tmp_path: Path) -> 
     channel = Silent()
     stage(Run(scratch=folder, channel=channel))
     assert channel.notes == []
+
+
+def test_a_loop_that_ended_early_stays_ended_though_its_trainer_does_not_know(
+    tmp_path: Path,
+) -> None:
+    def work(run: Run) -> list[tuple[str, int]]:
+        taken = []
+        first = Shared(torch.zeros(1))
+        for step in run.steps("first", 9, first):
+            first.stopped = step == 2
+            taken.append(("first", step))
+        for step in run.steps("second", 3, Shared(torch.zeros(1))):
+            taken.append(("second", step))
+            if isinstance(run.channel, Silent):
+                run.channel.stopping = not folder.saves
+        return taken
+
+    folder = Folder(tmp_path / "scratch")
+    with pytest.raises(Interrupted):
+        work(Run(scratch=folder))
+    assert work(Run(scratch=folder)) == [("second", 2), ("second", 3)]
+
+
+def test_every_point_before_a_checkpoint_is_sent_before_it_is_told(tmp_path: Path) -> None:
+    class Listening(Silent):
+        def checkpointed(self, step: int) -> None:
+            assert [at for batch in self.batches for at in batch.steps][-1] == step
+            told.append(step)
+
+    told: list[int] = []
+    run = Run(scratch=Folder(tmp_path / "scratch"), channel=Listening(), interval_seconds=0.0)
+    for step in run.steps("train", 5, Walk()):
+        run.report(step, x=1.0)
+        run._flushed, run._save_seconds = math.inf, 0.0
+    assert told == [1, 2, 3, 4, 5]
+
+
+def test_a_report_outside_of_any_loop_is_sent_at_once() -> None:
+    channel = Silent()
+    Run(channel=channel).report(1, x=0.5)
+    assert [(batch.loop, batch.steps) for batch in channel.batches] == [("", (1,))]
