@@ -1,5 +1,6 @@
 """Folders of runs: their names, their order, and whether their runner lives."""
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -85,6 +86,14 @@ def test_asking_whether_a_run_lives_does_not_take_its_lock(tmp_path: Path) -> No
     assert not run.alive()
     held = run.hold()
     os.close(held)
+
+
+def test_two_that_ask_at_once_do_not_take_each_other_for_the_runner(tmp_path: Path) -> None:
+    run = runs.create(tmp_path, b"", "")
+    os.close(run.hold())
+    with (run.path / "alive").open("rb") as other:
+        fcntl.flock(other, fcntl.LOCK_SH)
+        assert not run.alive()
 
 
 def test_two_runners_cannot_hold_one_run(tmp_path: Path) -> None:

@@ -23,6 +23,12 @@ def test_the_longest_chain_behind_a_cell_goes_first() -> None:
     assert [schedule.next(), schedule.next(), schedule.next()] == [1, 0, None]
 
 
+def test_of_many_chains_behind_a_cell_the_longest_counts() -> None:
+    schedule = Schedule(needs(set(), set(), {0}, {2}, {1}, {1}, {5}, {6}))
+    assert [schedule.rank(cell) for cell in range(8)] == [-3, -4, -2, -1, -1, -3, -2, -1]
+    assert [schedule.next(), schedule.next()] == [1, 0]
+
+
 def test_a_cell_waits_for_all_that_it_needs() -> None:
     schedule = Schedule(needs(set(), set(), {0, 1}))
     assert {schedule.next(), schedule.next()} == {0, 1}
@@ -52,6 +58,14 @@ def test_cells_left_out_never_start_and_do_not_hold_the_end() -> None:
     schedule.leave_out({2})
     assert drain(schedule) == [0, 1]
     assert schedule.finished
+
+
+def test_a_cell_left_out_does_not_start_when_what_it_needs_is_done() -> None:
+    schedule = Schedule(needs(set(), {0}, {0}))
+    schedule.leave_out({1})
+    assert drain(schedule) == [0, 2]
+    assert schedule.finished
+    assert schedule.remaining == []
 
 
 @given(st.data())
