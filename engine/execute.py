@@ -165,14 +165,8 @@ class Execution:
             store.checkpoint_drop(key.digest)
         note = store.checkpoint_note(key.digest) or {}
         why = "forced" if forced else reason(cell, key, self.resolver, self.history, found)
-        task = describe(
-            self.resolver,
-            cell,
-            key.digest,
-            self._ledger.results,
-            self.folder.log(cell.ordinal),
-            self.options,
-        )
+        results, log = self._ledger.results, self.folder.log(cell.ordinal)
+        task = describe(self.resolver, cell, key.digest, results, log, self.options)
         worker = self.executor.submit(cell.ordinal, task)
         self._ledger.tell(
             events.CellStarted(
