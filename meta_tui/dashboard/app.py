@@ -14,6 +14,7 @@ from meta_tui.dashboard.screens.help import HelpScreen
 from meta_tui.dashboard.screens.results import ResultsScreen
 from meta_tui.dashboard.screens.run import RunScreen
 from meta_tui.dashboard.source import Source
+from meta_tui.render.svg import portable
 from meta_tui.view import RunView
 
 _POLL_SECONDS = 0.25
@@ -139,4 +140,4 @@ async def _drawn(app: Dashboard, size: tuple[int, int], keys: list[str]) -> str:
             await pilot.press(key)
         app.poll()
         await pilot.pause()
-        return app.export_screenshot(title=f"meta watch {app.source.folder.id}")
+        return portable(app.export_screenshot(title=f"meta watch {app.source.folder.id}"))

@@ -255,8 +255,8 @@ def test_a_terminal_that_knows_only_ascii_gets_ascii(ran):
 def test_a_stage_is_described_with_its_ports_and_parameters(place):
     page = meta(place, "stages", "nap").stdout
     assert "Sleep, report and print." in page
-    assert "  after: tuple[Scores, ...]" in page
-    assert "  seconds: number, default 0.0\n      How long it takes." in page
+    assert "  after  Scores, any number" in page
+    assert "  seconds  number, default 0.0\n      How long it takes." in page
     assert "nap " in meta(place, "stages").stdout
     schema = json.loads(meta(place, "schema").stdout)
     assert "nap" in json.dumps(schema)
