@@ -26,8 +26,9 @@ from engine.events import (
     RunStarted,
     decode,
 )
+from engine.executors.local import Local
 from engine.preview import preview
-from engine.store import Miss, Result, Store
+from engine.store import Lease, Miss, Result, Store
 from pipelines.errors import EnvironmentFault
 
 CHAIN = """
@@ -379,3 +380,24 @@ def test_a_detached_runner_has_no_terminal_no_stdin_and_a_session_of_its_own(wor
         time.sleep(0.05)
     assert not folder.alive()
     assert (folder.path / "runner.log").read_text() == ""
+
+
+def test_after_a_fault_what_still_runs_is_killed_before_its_lease_is_given_back(
+    workshop, monkeypatch
+):
+    done: list[str] = []
+    cancel, release = Local.cancel, Lease.release
+
+    def cancelling(pool: Local, *, kill: bool) -> None:
+        done.append("kill" if kill else "stop")
+        cancel(pool, kill=kill)
+
+    def releasing(lease: Lease) -> None:
+        done.append("release")
+        release(lease)
+
+    monkeypatch.setattr(Local, "cancel", cancelling)
+    monkeypatch.setattr(Lease, "release", releasing)
+    stages = DEAF + "  bad: {uses: fail, with: {how: full}}\n"
+    assert workshop.run(stages, jobs=2).code == 3
+    assert done == ["release", "kill", "release"]
