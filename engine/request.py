@@ -6,6 +6,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from pipelines.errors import UsageError
+from pipelines.text import safe_text
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -58,5 +61,13 @@ class Request:
 
 
 def home() -> Path:
-    """Where the store is: `META_HOME`, or `.meta` in the working directory."""
-    return Path(os.environ.get("META_HOME") or ".meta").absolute()
+    """Where the store is: `META_HOME`, or `.meta` in the working directory.
+
+    Raises:
+        UsageError: something that is no folder is there.
+    """
+    place = Path(os.environ.get("META_HOME") or ".meta").absolute()
+    if place.exists() and not place.is_dir():
+        where = safe_text(str(place))
+        raise UsageError(f"{where} is a file: set META_HOME to a folder, where results are kept")
+    return place

@@ -18,7 +18,7 @@ def stage_details(stage: StageView, columns: int, signs: Signs = UNICODE) -> lis
     lost = sum(cell.diverged for cell in stage.cells)
     told += f", of these {lost} diverged" if lost else ""
     if len(stage.cells) > len(SERIES) and columns >= _ROOM_FOR_HINT:
-        told += f"; {len(SERIES)} curves at a time, enter lists all cells"
+        told += f"; {len(SERIES)} curves shown, enter lists cells"
     lines = [head, *(line(Span(part, "dim")) for part in wrap(told, columns))]
     failed = next((cell for cell in stage.cells if cell.state is State.FAILED), None)
     if failed is not None:
