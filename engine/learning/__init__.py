@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # what lies behind the door, for type checkers
     from engine.learning import files as files
     from engine.learning import heads as heads
     from engine.learning import kernels as kernels
+    from engine.learning import meta as meta
     from engine.learning import metrics as metrics
     from engine.learning import mixture as mixture
     from engine.learning import nets as nets

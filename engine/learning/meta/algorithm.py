@@ -1,0 +1,127 @@
+"""What a meta-learning algorithm is: it adapts theta to tasks, and tells how theta should move."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from engine.learning.meta import heads
+from engine.learning.meta.batches import TaskBatch, Weights, accuracy
+from engine.learning.meta.stacked import Net, query_features
+
+
+@dataclass(frozen=True, slots=True)
+class MetaGradient:
+    """How theta should move after one batch of tasks.
+
+    Attributes:
+        losses: (T,) query losses after adaptation, without a graph.
+        gradient: for every tensor of theta that requires one, with its shape; to be descended.
+        state: what the algorithm carries from batch to batch; empty for most.
+    """
+
+    losses: Tensor
+    gradient: Weights
+    state: Weights = field(default_factory=dict)
+
+
+class Algorithm(Protocol):
+    """One interface for all, so that they share one loop, one stream of tasks, one evaluation."""
+
+    def start(self, theta: Weights, seed: int) -> Weights:
+        """What theta needs beside backbone and head: rates, adapters, a penalty."""
+        ...
+
+    def adapt(self, net: Net, theta: Weights, batch: TaskBatch) -> Weights:
+        """Weights of each task's net and head after adaptation, differentiable in theta.
+
+        The backbone's are (T, *shape), or (1, *shape) where it was not adapted; the head's are
+        (T, C, width) and (T, C).
+        """
+        ...
+
+    def walk(
+        self, net: Net, theta: Weights, batch: TaskBatch, steps: int, state: Weights
+    ) -> Iterator[Weights]:
+        """Weights after 0, 1, ... steps of adaptation, without a graph; one item if it has none."""
+        ...
+
+    def meta_gradient(
+        self, net: Net, theta: Weights, batch: TaskBatch, state: Weights
+    ) -> MetaGradient:
+        """How theta should move; `state` is {} at first, then what the last call returned."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """How a batch of tasks is answered.
+
+    Attributes:
+        losses: (T,) of the query sets.
+        accuracies: (T,), or None for regression.
+    """
+
+    losses: Tensor
+    accuracies: Tensor | None
+
+
+def tracked(theta: Mapping[str, Tensor], learn: tuple[str, ...] = ("",)) -> Weights:
+    """A copy of theta whose tensors require gradients where a name begins with one of `learn`.
+
+    Args:
+        theta: any weights.
+        learn: beginnings of names: `backbone.`, `head.`, `lora.`, `rates.`; "" for all.
+    """
+    return {
+        name: item.detach().clone().requires_grad_(name.startswith(learn))
+        for name, item in theta.items()
+    }
+
+
+def predict(net: Net, weights: Weights, batch: TaskBatch) -> Tensor:
+    """Outputs (T, m, C) for the query sets."""
+    return heads.answer(weights, query_features(net, weights, batch))
+
+
+def query_losses(net: Net, weights: Weights, batch: TaskBatch) -> Tensor:
+    """Losses (T,) of the query sets."""
+    return batch.test_loss(predict(net, weights, batch), batch.query, batch.ways)
+
+
+@torch.no_grad()
+def judge(net: Net, weights: Weights, batch: TaskBatch) -> Judged:
+    """How adapted weights answer the query sets."""
+    outputs = predict(net, weights, batch)
+    losses = batch.test_loss(outputs, batch.query, batch.ways)
+    right = accuracy(outputs, batch.query, batch.ways) if batch.classified else None
+    return Judged(losses, right)
+
+
+def differentiated(losses: Tensor, theta: Weights) -> MetaGradient:
+    """The gradient of the mean of losses (T,): tasks are averaged, so it does not grow with T."""
+    wanted = {name: item for name, item in theta.items() if item.requires_grad}
+    found = torch.autograd.grad(losses.mean(), list(wanted.values()), allow_unused=True)
+    gradient = {
+        name: torch.zeros_like(item) if grad is None else grad
+        for (name, item), grad in zip(wanted.items(), found, strict=True)
+    }
+    return MetaGradient(losses.detach(), gradient)
+
+
+def curve(
+    algorithm: Algorithm,
+    net: Net,
+    theta: Weights,
+    batch: TaskBatch,
+    marks: tuple[int, ...],
+    state: Weights | None = None,
+) -> dict[int, Judged]:
+    """How tasks are answered after some numbers of steps; one at 0 if an algorithm has no steps."""
+    found = {}
+    for step, weights in enumerate(algorithm.walk(net, theta, batch, max(marks), state or {})):
+        if step in marks:
+            found[step] = judge(net, weights, batch)
+    return found

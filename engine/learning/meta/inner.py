@@ -1,0 +1,210 @@
+"""What an inner loop trains: all weights, the head alone (ANIL, arXiv 1909.09157), or a LoRA.
+
+Each splits the start of a task into `fast` (T, *shape), which the inner loop moves, and `slow`,
+which it reads; and tells the losses of both sets under them.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from engine.learning.meta import heads
+from engine.learning.meta.batches import TaskBatch, Weights
+from engine.learning.meta.stacked import PREFIX, Net, both_features, query_features
+from engine.learning.meta.stacked import support_features as support_pass
+
+ADAPTER = "lora"
+SUPPORT, QUERY = "features.support", "features.query"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """The learning of one batch of tasks.
+
+    Attributes:
+        fast: what is trained: (T, *shape).
+        slow: what is not: (1, *shape), and features (T, n, width).
+        support: fast, slow -> outputs (T, n, C) for the support set.
+        query: fast, slow -> outputs (T, m, C) for the query set.
+        weights: fast, slow -> all weights of the tasks' nets.
+    """
+
+    fast: Weights
+    slow: Weights
+    support: Callable[[Weights, Weights], Tensor]
+    query: Callable[[Weights, Weights], Tensor]
+    weights: Callable[[Weights, Weights], Weights]
+
+
+class Inner(Protocol):
+    """A choice of what is trained."""
+
+    def problem(self, net: Net, theta: Weights, batch: TaskBatch, head: heads.Head) -> Problem:
+        """The learning of a batch, from theta."""
+        ...
+
+    def fast_names(self, theta: Weights) -> list[str]:
+        """Names of what is trained, the head's last."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class All:
+    """Every weight of the backbone, and the head (MAML, arXiv 1703.03400)."""
+
+    def problem(self, net: Net, theta: Weights, batch: TaskBatch, head: heads.Head) -> Problem:
+        """See `Inner`."""
+        fast = each(backbone(theta), len(batch)) | heads.start(head, theta, batch, net.width)
+        return _whole(net, batch, fast, {}, lambda fast, _: fast)
+
+    def fast_names(self, theta: Weights) -> list[str]:
+        """See `Inner`."""
+        return [*backbone(theta), heads.WEIGHT, heads.BIAS]
+
+
+@dataclass(frozen=True, slots=True)
+class HeadOnly:
+    """The head on features that stay as they are: computed once, for all steps."""
+
+    def problem(self, net: Net, theta: Weights, batch: TaskBatch, head: heads.Head) -> Problem:
+        """See `Inner`."""
+        shared = once(backbone(theta))
+        z, z_query = both_features(net, shared, batch)
+        return Problem(
+            heads.start(head, theta, batch, net.width),
+            {SUPPORT: z, QUERY: z_query},
+            lambda fast, slow: heads.answer(fast, slow[SUPPORT]),
+            lambda fast, slow: heads.answer(fast, slow[QUERY]),
+            lambda fast, _: shared | fast,
+        )
+
+    def fast_names(self, theta: Weights) -> list[str]:
+        """See `Inner`."""
+        del theta
+        return [heads.WEIGHT, heads.BIAS]
+
+
+@dataclass(frozen=True, slots=True)
+class Lora:
+    """Low-rank changes of given layers, and the head (LoRA, arXiv 2106.09685).
+
+    Layer W becomes W + alpha / rank * B A, with A (rank, inputs) and B (outputs, rank); the inputs
+    of a convolution are its channels times its kernel. A and B are learned by the outer loop.
+
+    Attributes:
+        rank: of the change.
+        alpha: its scale.
+        targets: patterns of layers as theta names them, without `backbone.`; `*` for every one.
+    """
+
+    rank: int = 4
+    alpha: float = 8.0
+    targets: tuple[str, ...] = ("*",)
+
+    def layers(self, theta: Weights) -> list[str]:
+        """Layers that are changed.
+
+        Raises:
+            ValueError: none is; lists those that there are.
+        """
+        there = [
+            name.removesuffix(".weight")
+            for name, item in backbone(theta).items()
+            if name.endswith(".weight") and item.ndim > 1
+        ]
+        found = [
+            name
+            for name in there
+            if any(fnmatchcase(name.removeprefix(f"{PREFIX}."), to) for to in self.targets)
+        ]
+        if not found:
+            names = ", ".join(name.removeprefix(f"{PREFIX}.") for name in there)
+            raise ValueError(f"no layer is among {list(self.targets)}; there are {names}")
+        return found
+
+    def start(self, theta: Weights, seed: int) -> Weights:
+        """Adapters for a theta: B is 0, so that at first nothing changes; A is drawn."""
+        draws = torch.Generator().manual_seed(seed)
+        found = {}
+        for name in self.layers(theta):
+            weight = theta[f"{name}.weight"]
+            inputs = math.prod(weight.shape[1:])
+            # As peft does: Kaiming uniform with a = sqrt(5), which is within ±1/sqrt(inputs).
+            a = (2 * torch.rand(self.rank, inputs, generator=draws) - 1) / math.sqrt(inputs)
+            found[f"{ADAPTER}.{name}.a"] = a.to(weight)
+            found[f"{ADAPTER}.{name}.b"] = weight.new_zeros(len(weight), self.rank)
+        return found
+
+    def problem(self, net: Net, theta: Weights, batch: TaskBatch, head: heads.Head) -> Problem:
+        """See `Inner`."""
+        names = self.layers(theta)
+        adapters = {name: theta[name] for name in self._adapters(names)}
+        fast = each(adapters, len(batch)) | heads.start(head, theta, batch, net.width)
+        return _whole(net, batch, fast, once(backbone(theta)), self._merged(names))
+
+    def fast_names(self, theta: Weights) -> list[str]:
+        """See `Inner`."""
+        return [*self._adapters(self.layers(theta)), heads.WEIGHT, heads.BIAS]
+
+    @staticmethod
+    def _adapters(names: list[str]) -> list[str]:
+        return [f"{ADAPTER}.{name}.{side}" for name in names for side in "ab"]
+
+    def _merged(self, names: list[str]) -> Callable[[Weights, Weights], Weights]:
+        scale = self.alpha / self.rank
+
+        def merge(fast: Weights, slow: Weights) -> Weights:
+            found = slow | {name: fast[name] for name in (heads.WEIGHT, heads.BIAS)}
+            for name in names:
+                base = slow[f"{name}.weight"]  # (1, o, ...)
+                a, b = fast[f"{ADAPTER}.{name}.a"], fast[f"{ADAPTER}.{name}.b"]
+                change = torch.bmm(b, a).unflatten(2, base.shape[2:])  # (T, o, ...)
+                found[f"{name}.weight"] = base + scale * change
+            for name, item in slow.items():
+                # A layer takes weight and bias of as many tasks.
+                weight = found.get(f"{name.removesuffix('.bias')}.weight", item)
+                if name.endswith(".bias") and len(weight) > 1:
+                    found[name] = item.expand(len(weight), -1)
+            return found
+
+        return merge
+
+
+def backbone(theta: Weights) -> Weights:
+    """The backbone's part of theta."""
+    return {name: item for name, item in theta.items() if name.startswith(f"{PREFIX}.")}
+
+
+def once(theta: Weights) -> Weights:
+    """Weights (1, *shape) that all tasks share."""
+    return {name: item[None] for name, item in theta.items()}
+
+
+def each(theta: Weights, tasks: int) -> Weights:
+    """Weights (T, *shape), the same for each task."""
+    return {name: item.expand(tasks, *item.shape) for name, item in theta.items()}
+
+
+def _whole(
+    net: Net,
+    batch: TaskBatch,
+    fast: Weights,
+    slow: Weights,
+    weights: Callable[[Weights, Weights], Weights],
+) -> Problem:
+    """A problem whose inner loop passes the examples through the whole net."""
+
+    def support(fast: Weights, slow: Weights) -> Tensor:
+        found = weights(fast, slow)
+        return heads.answer(found, support_pass(net, found, batch))
+
+    def query(fast: Weights, slow: Weights) -> Tensor:
+        found = weights(fast, slow)
+        return heads.answer(found, query_features(net, found, batch))
+
+    return Problem(fast, slow, support, query, weights)
