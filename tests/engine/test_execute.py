@@ -187,6 +187,7 @@ stages:
 def test_targets_cover_what_they_need_and_only_refuses_what_is_not_cached(workshop) -> None:
     told = workshop.run(DIAMOND, targets=("left",))
     assert told.of(CellFinished) == ["left", "top"]
+    assert (told.code, told.failures()) == (0, {})
     told = workshop.run(only=("end",))
     assert told.code == 1
     assert set(told.failures()) == {"right"}
