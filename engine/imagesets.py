@@ -9,7 +9,24 @@ from pathlib import Path
 from pipelines.errors import MissingFiles
 
 PARTS = ("train", "val", "test")
-SHAPES: Mapping[str, tuple[int, int, int]] = {"digits": (1, 8, 8), "mnist": (1, 28, 28)}
+SHAPES: Mapping[str, tuple[int, int, int]] = {
+    "digits": (1, 8, 8),
+    "mnist": (1, 28, 28),
+    "omniglot": (1, 28, 28),
+}
+COUNTS: Mapping[str, Mapping[str, tuple[int, ...]]] = {
+    "digits": {
+        "train": (107, 109, 106, 110, 109, 109, 109, 107, 104, 108),
+        "val": (35, 37, 36, 36, 36, 37, 36, 36, 35, 36),
+        "test": (36, 36, 35, 37, 36, 36, 36, 36, 35, 36),
+    },
+    "mnist": {
+        "train": (5434, 6212, 5465, 5622, 5343, 4963, 5436, 5702, 5357, 5466),
+        "val": (489, 530, 493, 509, 499, 458, 482, 563, 494, 483),
+        "test": (980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009),
+    },
+}
+"""Examples of each class: known before any file is read."""
 DIGITS = "digits.csv"
 MNIST_FILES = {
     "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
@@ -36,17 +53,38 @@ def find(name: str, root: Path | None) -> dict[str, Path]:
     """
     if name == "digits":
         return {DIGITS: _digits()}
+    wanted = {
+        file: [f"{file}{end}" for end in ("", ".gz")]
+        for files in MNIST_FILES.values()
+        for file in files
+    }
+    return located(name, root, wanted, GET_MNIST)
+
+
+def located(
+    name: str, root: Path | None, wanted: Mapping[str, Sequence[str]], hint: str
+) -> dict[str, Path]:
+    """Files of a collection: logical name -> path.
+
+    Args:
+        name: of the collection.
+        root: folder of the files; by default a folder of the collection's name in META_DATA.
+        wanted: logical name -> where it may lie in that folder.
+        hint: how to get the files.
+
+    Raises:
+        MissingFiles: says which, and where they were looked for.
+    """
     places = [root, root / name] if root else _data_folders(name)
     found = {
         file: path
-        for files in MNIST_FILES.values()
-        for file in files
-        if (path := _first(place / f"{file}{end}" for place in places for end in ("", ".gz")))
+        for file, candidates in wanted.items()
+        if (path := _first(place / item for place in places for item in candidates))
     }
-    missing = [file for files in MNIST_FILES.values() for file in files if file not in found]
+    missing = [file for file in wanted if file not in found]
     if missing:
         searched = " and ".join(str(place) for place in places) or "no folder: META_DATA is not set"
-        raise MissingFiles(f"{name} lacks {', '.join(missing)}; looked in {searched}", GET_MNIST)
+        raise MissingFiles(f"{name} lacks {', '.join(missing)}; looked in {searched}", hint)
     return found
 
 

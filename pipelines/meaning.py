@@ -52,6 +52,7 @@ class Meaning:
             {port: self._facts(wires, cells) for port, wires in inputs.items()},
             {port: tuple(wire.source for wire in wires) for port, wires in inputs.items()},
             row.axes,
+            self.folder,
         )
         base.update(kind.facts(look) if kind.facts else {})
         for severity, place, message, hint in look.faults:

@@ -98,6 +98,12 @@ class Facts:
     """A model's heads: task -> classes."""
     metrics: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     """Scores: metric name -> the steps of its curve, () where it has none."""
+    examples: Mapping[str, int] = field(default_factory=dict)
+    """A dataset's parts -> how many examples its smallest class has there; absent if unknown."""
+    ways: tuple[int, int] | None = None
+    """A family of tasks: fewest and most classes of a task, (0, 0) for regression."""
+    shots: tuple[int, int] | None = None
+    """A family of tasks: fewest and most support examples of a class."""
 
     @property
     def learned(self) -> frozenset[tuple[str, str]]:
@@ -125,6 +131,8 @@ class Look:
     sources: Mapping[str, tuple[Source, ...]]
     axes: Mapping[str, str] = field(default_factory=dict)
     """Axis -> label of this cell, inherited ones included."""
+    folder: Path = field(default_factory=Path)
+    """Where the pipeline file lies."""
     faults: list[tuple[str, str, str, str]] = field(default_factory=list)
 
     def one(self, port: str) -> Facts | None:
@@ -234,8 +242,7 @@ def stage(
     Args:
         function: the stage, when used without arguments.
         draws: it draws at random, so it gets the `seed` axis.
-        facts: torch-free function from the facts of the inputs to those of the outputs; reports
-            faults of meaning (a replay without a source, a metric that nobody makes).
+        facts: torch-free; from facts of the inputs to those of the outputs, and faults of meaning.
         mirrors: see `Stage.mirrors`.
     """
     if function is not None:

@@ -14,8 +14,9 @@ class Part:
     """Some examples of one collection, in order.
 
     Attributes:
-        images: logical name of the file that holds the images.
-        labels: logical name of the file that holds the labels.
+        images: logical name of the file that holds the images, or of a collection of several
+            files.
+        labels: logical name of what holds the labels.
         indices: positions in those files.
     """
 
@@ -32,7 +33,7 @@ class Dataset(Artifact):
     """Labelled images: a selection from outside files, named by digest, never copied."""
 
     name: str
-    """Collection: `digits`, `mnist`."""
+    """Collection: `digits`, `mnist`, `omniglot`."""
     task: str
     """Label under which its metrics appear: `high` in `high/accuracy`."""
     shape: tuple[int, int, int]
@@ -44,7 +45,8 @@ class Dataset(Artifact):
     files: Mapping[str, str]
     """Logical file name -> sha256 of its uncompressed content."""
     augment: Mapping[str, Any] = field(default_factory=dict)
-    """Random changes of training images: {"rotate": degrees} for -degrees .. +degrees."""
+    """Random changes of training images: {"rotate": degrees} for -degrees .. +degrees, and
+    {"quarters": true} for turns by quarters of a circle."""
     shifted: Mapping[str, Any] = field(default_factory=dict)
     """Fixed change that makes the shifted test set: {"rotate": [low, high]} degrees."""
 

@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # what lies behind the door, for type checkers
+    from engine.learning import alphabets as alphabets
     from engine.learning import checkpoint as checkpoint
     from engine.learning import data as data
     from engine.learning import features as features

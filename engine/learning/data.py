@@ -32,6 +32,7 @@ class Scaling:
 SCALINGS: Mapping[str, Scaling] = {
     "digits": Scaling(top=16, mean=0.3053, std=0.3760),
     "mnist": Scaling(top=255, mean=0.1307, std=0.3081),
+    "omniglot": Scaling(top=225, mean=0.0805, std=0.2340),
 }
 
 
@@ -112,6 +113,8 @@ class Task:
     parts: Mapping[str, Examples]
     rotate: float = 0.0
     """Training images are rotated by up to this many degrees either way."""
+    quarters: bool = False
+    """Training images are turned by any number of quarters of a circle."""
 
 
 def generator(seed: int) -> torch.Generator:
@@ -135,16 +138,17 @@ def load(data: DescribedData, paths: Mapping[str, Path], device: str) -> Task:
     if data.shifted and "test" in parts:
         parts["shifted"] = _shifted(parts["test"], *data.shifted["rotate"])
     shape: Any = tuple(next(iter(parts.values())).x.shape[1:])
-    return Task(data.task, data.classes, shape, parts, data.augment.get("rotate", 0.0))
+    rotate, quarters = data.augment.get("rotate", 0.0), data.augment.get("quarters", False)
+    return Task(data.task, data.classes, shape, parts, rotate, quarters)
 
 
 def _examples(
     data: DescribedData, part: DescribedPart, paths: Mapping[str, Path], device: str
 ) -> Examples:
     index = np.array(part.indices, dtype=np.int64)
-    x = files.images(paths, data.files, part.images)[index]
+    x = files.chosen(paths, data.files, part.images, index)
     labels = files.labels(paths, data.files, part.labels)[index]
-    position = np.full(256, -1, dtype=np.int64)
+    position = np.full(1 + max(*data.classes, int(labels.max())), -1, dtype=np.int64)
     position[list(data.classes)] = np.arange(len(data.classes))
     y = position[labels]
     if (y < 0).any():
@@ -174,6 +178,12 @@ def rotate(x: Tensor, degrees: Tensor) -> Tensor:
     rows = [torch.stack([cos, -sin * ratio, zero], 1), torch.stack([sin / ratio, cos, zero], 1)]
     grid = functional.affine_grid(torch.stack(rows, 1), list(x.shape), align_corners=False)
     return functional.grid_sample(x, grid, align_corners=False)
+
+
+def quartered(x: Tensor, quarters: Tensor) -> Tensor:
+    """Square images (n, channels, side, side), each turned by its quarters (n,) of a circle."""
+    turns = torch.stack([torch.rot90(x, quarter, (2, 3)) for quarter in range(4)])
+    return turns[quarters, torch.arange(len(x), device=x.device)]
 
 
 class Batches:

@@ -11,10 +11,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.learning import drawings
+from engine.learning.alphabets import ARCHIVES
+
 Bytes = NDArray[np.uint8]
 
 IDX_UBYTE = 0x08
 CSV_PIXELS = 64
+DRAWINGS = "omniglot"
+"""Logical name that stands for both archives of drawings."""
 
 
 @lru_cache(maxsize=8)
@@ -47,8 +52,26 @@ def images(paths: Mapping[str, Path], digests: Mapping[str, str], name: str) -> 
     return _idx(data, name)[:, None]
 
 
-def labels(paths: Mapping[str, Path], digests: Mapping[str, str], name: str) -> Bytes:
+def chosen(
+    paths: Mapping[str, Path], digests: Mapping[str, str], name: str, index: NDArray[np.int64]
+) -> Bytes:
+    """Some images of one logical file: (len(index), channels, height, width), as stored."""
+    if name != DRAWINGS:
+        return images(paths, digests, name)[index]
+    held = [digests[archive] for archive in ARCHIVES]
+    contents = {
+        archive: content(paths[digest], digest)
+        for archive, digest in zip(ARCHIVES, held, strict=True)
+    }
+    return drawings.images(contents, held, index)
+
+
+def labels(
+    paths: Mapping[str, Path], digests: Mapping[str, str], name: str
+) -> NDArray[np.uint8 | np.uint16]:
     """All labels of one logical file: (n,)."""
+    if name == DRAWINGS:
+        return drawings.labels()
     data = content(paths[digests[name]], digests[name])
     if name.endswith(".csv"):
         return _csv(data)[:, CSV_PIXELS]

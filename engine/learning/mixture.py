@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from engine.learning.data import Batches, Task, generator
+from engine.learning.data import Batches, Task, generator, quartered
 from engine.learning.nets import Network
 
 
@@ -47,7 +47,10 @@ class _Stream:
         if self._task.rotate:
             draws = torch.rand(size, generator=self._turns)
             turn = ((2 * draws - 1) * self._task.rotate).to(index.device)
-        return self._train.pictures(index, turn), self._train.y[index]
+        x = self._train.pictures(index, turn)
+        if self._task.quarters:
+            x = quartered(x, torch.randint(4, (size,), generator=self._turns).to(index.device))
+        return x, self._train.y[index]
 
     def state_dict(self) -> dict[str, Any]:
         return {"batches": self._batches.state_dict(), "turns": self._turns.get_state()}

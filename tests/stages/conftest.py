@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import twin
 
 from engine.artifacts import Dataset, Model
 from engine.channel import Silent
@@ -62,7 +63,7 @@ class Bench:
     def run(self, seed=0, **more):
         return Run(seeds=(0, seed), files=self.files, **more)
 
-    def params(self, kind, **fields):
+    def params(self, kind, /, **fields):
         return kind.params.model_validate_json(json.dumps(fields))
 
     def dataset(self, **fields):
@@ -118,6 +119,12 @@ def lesson(bench):
     few = bench.stage(subset, {"train": 60, "val": 50}, data=high).data
     trained = bench.stage(pretrain, {"net": NET, "steps": 120, "lr": 0.01}, data=low)
     return Lesson(low, high, few, trained.model)
+
+
+@pytest.fixture(scope="session")
+def omniglot_twin(tmp_path_factory):
+    """Folder of a twin of Omniglot with 4 / 3 / 3 characters; to be named by `root:`."""
+    return twin.draw(tmp_path_factory.mktemp("data") / "omniglot")
 
 
 @pytest.fixture

@@ -1,0 +1,114 @@
+"""Omniglot: where its files are, and which characters a part of a split has.
+
+A split divides characters, not drawings: nobody draws a test character in training.
+"""
+
+import hashlib
+import zipfile
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+
+from engine import imagesets, learning
+from pipelines.errors import MissingFiles
+from pipelines.text import safe_text
+
+NAME = "omniglot"
+TEST, VALIDATES, ALL = 423, 172, 1623
+"""Characters of the parts, the same in both splits; the others train."""
+LIST_BYTES = 1_000_000
+GET = (
+    "download images_background.zip and images_evaluation.zip from "
+    "https://github.com/brendenlake/omniglot (folder python), and name their folder by `root:`, or "
+    "set META_DATA to a folder that holds `omniglot/`"
+)
+GET_LISTS = (
+    "the lists of the Vinyals split go into a folder `splits` beside the archives; "
+    "`split: random` needs none"
+)
+
+
+def find(split: str, part: str, root: Path | None) -> dict[str, Path]:
+    """The files of a part: logical name -> path.
+
+    Raises:
+        MissingFiles: one is not there or is broken; says which, and how to get it.
+    """
+    archives = learning.alphabets.ARCHIVES
+    found = imagesets.located(NAME, root, {name: [name] for name in archives}, GET)
+    for path in found.values():
+        if not zipfile.is_zipfile(path):
+            broken = f"{safe_text(str(path))} is not a whole zip archive"
+            raise MissingFiles(broken, "a download may have been cut short: get it again")
+    if split == "vinyals":
+        name = _list_name(part)
+        places = [f"splits/{name}", name]
+        found |= imagesets.located(NAME, root, {name: places}, GET_LISTS)
+        _listed(*_state(found[name]))
+    return found
+
+
+def characters(split: str, part: str, files: Mapping[str, Path]) -> tuple[int, ...]:
+    """Numbers of the characters of a part, ascending.
+
+    Args:
+        split: `vinyals` reads the part's list; `random` shuffles all characters, always alike.
+        part: train, val or test.
+        files: what `find` found.
+
+    Raises:
+        MissingFiles: the list names what Omniglot does not have.
+    """
+    if split == "vinyals":
+        return _listed(*_state(files[_list_name(part)]))
+    names = learning.alphabets.characters()
+    order = sorted(range(ALL), key=lambda i: hashlib.sha256(names[i].encode()).digest())
+    test, val = TEST, TEST + VALIDATES
+    chosen = {"test": order[:test], "val": order[test:val], "train": order[val:]}[part]
+    return tuple(sorted(chosen))
+
+
+def examples(chosen: tuple[int, ...], *, turned: bool) -> tuple[int, ...]:
+    """Numbers of all drawings of some characters, see `engine.learning.drawings`."""
+    drawers, turns = learning.alphabets.DRAWERS, learning.alphabets.TURNS
+    every = (
+        (character * drawers + drawer) * turns + turn
+        for character in chosen
+        for drawer in range(drawers)
+        for turn in range(turns if turned else 1)
+    )
+    return tuple(every)
+
+
+def classes(chosen: tuple[int, ...], *, turned: bool) -> tuple[int, ...]:
+    """Numbers of the classes of some characters, each turn being one where `turned`."""
+    turns = learning.alphabets.TURNS
+    return tuple(c * turns + turn for c in chosen for turn in range(turns if turned else 1))
+
+
+def _list_name(part: str) -> str:
+    return f"vinyals_{part}.txt"
+
+
+def _state(path: Path) -> tuple[Path, int, int]:
+    state = path.stat()
+    return path, state.st_size, state.st_mtime_ns
+
+
+@lru_cache(maxsize=16)
+def _listed(path: Path, size: int, _changed: int) -> tuple[int, ...]:
+    """Characters in a list of lines as `Greek/character01/rot090`, each there in all rotations."""
+    shown = safe_text(str(path))
+    if size > LIST_BYTES:
+        raise MissingFiles(f"{shown} is too large for a list of characters", GET_LISTS)
+    numbers = learning.alphabets.numbers()
+    found: set[int] = set()
+    for place, line in enumerate(path.read_text(encoding="utf-8", errors="replace").split(), 1):
+        name = line.rpartition("/rot")[0]
+        if name not in numbers:
+            unknown = f"{shown}, line {place}: Omniglot has no character {safe_text(line[:80])!r}"
+            raise MissingFiles(unknown, "lines read as `Greek/character01/rot090`")
+        found.add(numbers[name])
+    if not found:
+        raise MissingFiles(f"{shown} is empty", GET_LISTS)
+    return tuple(sorted(found))
