@@ -4,6 +4,7 @@ from engine.artifacts.dataset import Dataset, Part
 from engine.artifacts.model import Head, Model
 from engine.artifacts.scores import Choice, Scores
 from engine.artifacts.table import Contrast, Interval, Row, Table
+from engine.artifacts.tasks import TaskFamily
 
 __all__ = [
     "Choice",
@@ -16,4 +17,5 @@ __all__ = [
     "Row",
     "Scores",
     "Table",
+    "TaskFamily",
 ]
