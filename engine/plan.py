@@ -71,14 +71,15 @@ def _waits(
     open_needs = [need for need in sorted(cell.needs) if planned[need].state != "hit"]
     if not open_needs:
         return None
-    names = _names({pipeline.cells[need].stage for need in open_needs})
+    stages = {pipeline.cells[need].stage for need in open_needs}
+    names, come = _names(stages), "come" if len(stages) > 1 else "comes"
     if cell.ordinal not in selection.only:
         return CellPlan(cell.ordinal, cell.name, "blocked", f"not asked for, and needs {names}")
     if any(planned[need].state == "blocked" for need in open_needs):
         return CellPlan(cell.ordinal, cell.name, "blocked", f"needs {names}")
     if cell.ordinal in selection.forced:
         return CellPlan(cell.ordinal, cell.name, "run", "forced, after what it needs")
-    return CellPlan(cell.ordinal, cell.name, "pending", f"runs unless {names} comes out unchanged")
+    return CellPlan(cell.ordinal, cell.name, "pending", f"runs unless {names} {come} out unchanged")
 
 
 def _decide(

@@ -29,6 +29,7 @@ _NEEDED = {
     errno.EROFS: "the file system is read-only: set META_HOME to a writable folder",
     errno.EACCES: "permission denied: make it writable, or set META_HOME to a folder of yours",
     errno.EPERM: "not permitted: make it writable, or set META_HOME to a folder of yours",
+    errno.ENOENT: "its folder cannot be made there: set META_HOME to a folder of yours",
     errno.EIO: "the disk reports an error: check it (`dmesg`), or set META_HOME to another disk",
 }
 

@@ -92,7 +92,7 @@ def test_what_is_forced_runs_though_it_is_there_and_what_needs_it_may(workshop):
 def test_more_stages_than_fit_are_counted(workshop):
     gives = "".join(f"  g{n}: {{uses: give, with: {{value: {n}.0}}}}\n" for n in range(5))
     stages = f"stages:\n{gives}  sum: {{uses: add, from: {{numbers: [g0, g1, g2, g3, g4]}}}}\n"
-    assert whys(workshop, stages)["sum"] == "runs unless g0, g1, g2 and 2 more comes out unchanged"
+    assert whys(workshop, stages)["sum"] == "runs unless g0, g1, g2 and 2 more come out unchanged"
 
 
 def test_a_cell_with_a_checkpoint_goes_on_unless_it_is_forced(workshop):
