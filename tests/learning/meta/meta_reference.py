@@ -90,13 +90,15 @@ def loss_of(outputs: Tensor, y: Tensor, smoothing: float) -> Tensor:
 
 def maml_loss(
     network: nets.Network, theta: dict[str, Tensor], batch: batches.TaskBatch, *, steps: int,
-    lr: float, moved: tuple[str, ...] = ("",), second: bool = True, weights: tuple = (),
+    lr: float | tuple[float, ...], moved: tuple[str, ...] = ("",), second: bool = True,
+    weights: tuple = (),
 ) -> Tensor:  # fmt: skip
     """Mean query loss after plain gradient steps, task by task, with the graph of all of them.
 
     The learned, shared or zero head is recognised by theta.
     """
     total = []
+    rates = lr if isinstance(lr, tuple) else (lr,) * steps
     smoothing = batch.loss.smoothing if batch.classified else 0.0
     for t in range(len(batch)):
         phi = dict(theta)
@@ -113,7 +115,7 @@ def maml_loss(
             out = outputs_of(network, phi, batch.support.x[t])
             loss = loss_of(out, batch.support.y[t], smoothing)
             grads = torch.autograd.grad(loss, [phi[n] for n in names], create_graph=second)
-            phi = phi | {n: phi[n] - lr * g for n, g in zip(names, grads, strict=True)}
+            phi = phi | {n: phi[n] - rates[k] * g for n, g in zip(names, grads, strict=True)}
             if weights:
                 out = outputs_of(network, phi, batch.query.x[t])
                 gathered.append(weights[k] * loss_of(out, batch.query.y[t], 0.0))

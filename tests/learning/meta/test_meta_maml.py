@@ -112,6 +112,20 @@ def test_learned_rates_have_their_gradient(order, rates, memory):
         assert reference.along(part, way) == pytest.approx(slope, rel=1e-6)
 
 
+@pytest.mark.parametrize("memory", ["full", "recompute"])
+def test_a_rate_of_each_step_is_that_step_s_and_the_last_goes_on(memory):
+    network, net, theta, batch = case("group")
+    learner = maml.Maml(steps=STEPS, rates="step", memory=memory)
+    rates = torch.tensor([0.1, 0.02, 0.3], dtype=torch.float64)
+    own = theta | dict.fromkeys(learner.start(theta, 0), rates)
+    found = learner.meta_gradient(net, own, batch, {}).gradient
+    loss = reference.maml_loss(network, theta, batch, steps=STEPS, lr=(0.1, 0.02, 0.3))
+    assert reference.apart(found, reference.gradient(loss, theta)) < 1e-8
+    *_, fifth = learner.walk(net, own, batch, 5, {})
+    loss = reference.maml_loss(network, theta, batch, steps=5, lr=(0.1, 0.02, 0.3, 0.3, 0.3))
+    torch.testing.assert_close(algorithm.query_losses(net, fifth, batch).mean(), loss.detach())
+
+
 @pytest.mark.parametrize("every", [None, 1, 2, 3, 5, 7, 50])
 @pytest.mark.parametrize("steps", [1, 5, 7])
 def test_recomputed_memory_gives_the_full_gradient_whatever_is_kept(steps, every):
