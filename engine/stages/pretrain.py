@@ -34,6 +34,8 @@ class Pretrained:
 
 def _facts(look: Look) -> Mapping[str, Facts]:
     data = look.one("data") or Facts()
+    if data.examples and not data.examples.get("train"):
+        look.error("from.data", f"{data.task} has no training examples", "as `part: train` has")
     heads = {data.task: data.classes} if data.task else {}
     marks = tuple(_marks(look.params.steps)) if look.params.steps else ()
     metrics = {name: marks if "/val_" in name else () for name in data.metrics}

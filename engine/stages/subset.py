@@ -41,7 +41,16 @@ def _facts(look: Look) -> Mapping[str, Facts]:
     metrics = dict(data.metrics)
     if look.params.val == 0:
         metrics = {name: steps for name, steps in metrics.items() if "/val_" not in name}
-    return {"data": replace(data, metrics=metrics)}
+    examples = {part: _fewest(look.params, data, part) for part in data.examples}
+    return {"data": replace(data, metrics=metrics, examples=examples)}
+
+
+def _fewest(params: Subset, data: Facts, part: str) -> int:
+    """Examples of the smallest class that stay, classes being as equal as can be."""
+    here, wanted = data.examples[part], {"train": params.train, "val": params.val}.get(part)
+    if part == "train" and params.train_per_class is not None:
+        return min(here, params.train_per_class)
+    return here if wanted is None else min(here, wanted // max(1, len(data.classes)))
 
 
 @stage(draws=True, facts=_facts)

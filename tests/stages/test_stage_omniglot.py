@@ -105,6 +105,14 @@ def test_facts_name_classes_and_characters_before_anything_is_read(look, omniglo
     assert set(facts["data"].metrics) == {"t/val_accuracy", "t/val_loss"}
 
 
+def test_pretraining_on_test_characters_is_an_error_before_the_run(look, omniglot_twin):
+    for part, count in {"train": 0, "test": 1}.items():
+        fields = {"name": "omniglot", "part": part, "root": str(omniglot_twin)}
+        data = look(dataset, fields)[0]["data"]
+        faults = look(pretrain, {}, data=data)[1]
+        assert [fault[1] for fault in faults] == ["from.data"] * count
+
+
 def test_facts_of_digits_say_how_many_examples_the_smallest_class_has(look):
     facts, _ = look(dataset, {"name": "digits", "classes": [8, 1], "take": {"val": 20}})
     assert facts["data"].examples == {"train": 104, "val": 10, "test": 35}

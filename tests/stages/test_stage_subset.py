@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from pydantic import ValidationError
@@ -49,3 +51,17 @@ def test_too_many_are_refused_and_so_are_two_counts(bench, lesson):
         bench.stage(subset, {"train": 5000}, data=lesson.high)
     with pytest.raises(ValidationError, match="not both"):
         bench.params(subset, train=5, train_per_class=1)
+
+
+@pytest.mark.parametrize(
+    ("fields", "fewest"),
+    [
+        ({"train": 52, "val": 10}, {"train": 10, "val": 2, "test": 35}),
+        ({"train_per_class": 3}, {"train": 3, "val": 35, "test": 35}),
+        ({"train_per_class": 500, "val": 0}, {"train": 104, "val": 0, "test": 35}),
+    ],
+)
+def test_facts_say_how_many_examples_of_the_smallest_class_stay(look, known, fields, fewest):
+    high = replace(known[1], examples={"train": 104, "val": 35, "test": 35})
+    facts, _ = look(subset, fields, data=high)
+    assert facts["data"].examples == fewest
