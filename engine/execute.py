@@ -109,6 +109,8 @@ class Execution:
                         self._final(message)
                     else:
                         relay(message, self.journal)
+            elif not (self._ledger.schedule.finished or self.interrupts.stopping):
+                raise RuntimeError("no cell can go on: a defect of meta, please report it")
         return 1 if self._ledger.failed else 0
 
     def _advance(self) -> None:

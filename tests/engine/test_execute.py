@@ -168,6 +168,20 @@ def test_two_cells_with_one_key_fail_together(workshop) -> None:
     assert told.failures()["b"] == "the same work failed as a"
 
 
+def test_a_cell_that_comes_later_to_work_that_failed_does_not_try_again(workshop) -> None:
+    told = workshop.run("""
+stages:
+  quick: {uses: give, with: {value: 1.0}}
+  slow: {uses: give, with: {value: 1.0, hold: 1.0}}
+  a: {uses: fail, from: {number: quick}}
+  b: {uses: fail, from: {number: slow}}
+  after: {uses: scale, from: {number: b}}
+""")
+    assert told.of(CellStarted) == ["a", "quick", "slow"]
+    assert told.failures()["b"] == "the same work failed as a"
+    assert told.of(CellSkipped) == ["after"]
+
+
 def test_a_mirror_passes_on_all_outputs_of_the_cell_that_it_chose(workshop) -> None:
     told = workshop.run("""
 seeds: 2
