@@ -109,9 +109,13 @@ class Execution:
                         self._final(message)
                     else:
                         relay(message, self.journal)
-            elif not (self._ledger.schedule.finished or self.interrupts.stopping):
+            elif self._stuck():
                 raise RuntimeError("no cell can go on: a defect of meta, please report it")
         return 1 if self._ledger.failed else 0
+
+    def _stuck(self) -> bool:
+        schedule = self._ledger.schedule
+        return not (schedule.finished or schedule.ready or self._queued or self.interrupts.stopping)
 
     def _advance(self) -> None:
         """Resolve what is ready, and start as much as there are slots for."""

@@ -49,6 +49,11 @@ class Schedule:
         return len(self._over) == len(self.needs)
 
     @property
+    def ready(self) -> bool:
+        """Whether a cell may start now."""
+        return bool(self._ready)
+
+    @property
     def remaining(self) -> list[int]:
         """Cells that are neither done, failed nor skipped, in order."""
         return [cell for cell in range(len(self.needs)) if cell not in self._over]

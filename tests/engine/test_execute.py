@@ -182,6 +182,21 @@ stages:
     assert told.of(CellSkipped) == ["after"]
 
 
+@pytest.mark.parametrize("by", ["python", "numpy"])
+def test_what_ran_before_on_a_worker_changes_no_draw(workshop, by: str) -> None:
+    # One worker; the throw of `last` comes after 1 or 7 throws of another cell.
+    drawn = set()
+    for throws in (1, 7):
+        told = workshop.run(f"""
+stages:
+  first: {{uses: dice, with: {{by: {by}, throws: {throws}}}}}
+  last: {{uses: dice, from: {{number: first}}, with: {{by: {by}, throws: 2}}}}
+""", jobs=1, force=("last",))  # fmt: skip
+        assert "last" in told.of(CellStarted)
+        drawn.add(workshop.numbers(told)["last"])
+    assert len(drawn) == 1
+
+
 def test_a_mirror_passes_on_all_outputs_of_the_cell_that_it_chose(workshop) -> None:
     told = workshop.run("""
 seeds: 2

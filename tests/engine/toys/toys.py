@@ -1,12 +1,14 @@
 """Stage types small enough to know every number of, for tests of the engine."""
 
 import os
+import random
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
 import scaling
 from pydantic import PositiveInt
 
@@ -159,6 +161,22 @@ def walk(run: Run, params: Walk, *, number: Number | None = None) -> Judged:
         time.sleep(params.nap)
     x = walker.x
     return Judged(Number(x), Scores({"toy/val_x": x}, {"toy/val_x": ((params.steps, x),)}))
+
+
+class Dice(Params):
+    """Which generator to draw from."""
+
+    by: str = "python"
+    """python or numpy."""
+    throws: PositiveInt = 1
+    """How often."""
+
+
+@stage(draws=True)
+def dice(run: Run, params: Dice, *, number: Number | None = None) -> Made:
+    """The last of some throws, from a global generator."""
+    draw = random.random if params.by == "python" else np.random.random
+    return Made(Number([float(draw()) for _ in range(params.throws)][-1]))
 
 
 class Pick(Params):
