@@ -25,6 +25,9 @@ from engine.reach import ALL, Reading
 from pipelines.stage import Params, Stage
 
 FINGERPRINT_FORMAT = 1
+WHOLE = "!"
+"""Ends the name of a module that is reached by who knows which name: even a file that only passes
+names on counts then."""
 _PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 _LEARNING = "engine.learning"
 _TOLD = 3
@@ -92,10 +95,11 @@ class Fingerprints:
         seen: set[str] = set()
         waiting = list(roots)
         while waiting:
-            name = waiting.pop()
-            if name in seen:
+            marked = waiting.pop()
+            if marked in seen:
                 continue
-            seen.add(name)
+            seen.add(marked)
+            name = marked.removesuffix(WHOLE)
             place = self._modules.find(name)
             if place is None:
                 continue
@@ -103,7 +107,7 @@ class Fingerprints:
                 packages[place.package] = place.version
                 continue
             reading = self._read(place.path)
-            if reading.union:
+            if reading.union and name == marked:
                 continue
             self._paths[place.shown] = place.path
             modules[place.shown] = reading.digest
@@ -159,8 +163,8 @@ class Fingerprints:
                 yield from self._resolved(target, depth + 1)
 
     def _below(self, package: str) -> Iterator[str]:
-        yield package
-        yield from self._modules.below(package)
+        for name in (package, *self._modules.below(package)):
+            yield name + WHOLE
 
     def _read(self, path: Path) -> Reading:
         return Reading.from_json(self._memo.value(path, _reading))

@@ -145,7 +145,7 @@ class Reader:
             frame.key = None
 
     def scalar(self, event: yaml.ScalarEvent) -> None:
-        place = _place(event)
+        place = self._within(_place(event))
         self.untagged(event, place)
         value: Any = event.value
         if event.implicit[0]:
@@ -199,6 +199,11 @@ class Reader:
             count = self.count - frame.before
             self.anchors[frame.anchor] = _Anchored(frame.items, frame.path, count, frame.height + 1)
         self.put(frame.items, frame.height + 1)
+
+    def _within(self, place: Place) -> Place:
+        """The place of a value that is not written: after `---` it lies beyond the last line."""
+        last = len(self.lines) - 1
+        return place if place[0] <= last else (last, len(self.lines[last]), 1)
 
     def alias(self, event: yaml.AliasEvent) -> None:
         place = _place(event)

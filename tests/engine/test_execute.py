@@ -428,3 +428,28 @@ def test_a_result_says_where_it_came_from(workshop) -> None:
     assert origin["run"] == workshop.last().id
     assert (origin["cell"], origin["threads"], origin["device"]) == ("left", 1, "cpu")
     assert "python" in origin["packages"]
+
+
+def test_a_note_of_a_stage_reaches_the_journal_made_safe(workshop) -> None:
+    told = workshop.run("stages:\n  a: {uses: give, with: {say: careful}}\n")
+    notes = [(event.cell, event.text) for event in told.events if isinstance(event, Note)]
+    assert notes == [(0, "careful\\x07")]
+
+
+def test_a_warning_of_the_file_is_told_by_its_run(workshop) -> None:
+    told = workshop.run("params: {idle: 1}\nstages:\n  a: {uses: give}\n")
+    (note,) = [event for event in told.events if isinstance(event, Note)]
+    assert "nobody uses `params.idle`" in note.text
+    assert note.cell is None
+
+
+def test_an_unknown_target_writes_nothing(workshop) -> None:
+    with pytest.raises(UsageError, match="no stage or cell 'nothing'"):
+        workshop.run(DIAMOND, targets=("nothing",))
+    assert not workshop.store.exists()
+
+
+def test_another_number_of_threads_is_another_computation(workshop) -> None:
+    workshop.run("stages:\n  a: {uses: give}\n")
+    told = workshop.run("stages:\n  a: {uses: give, resources: {threads: 2}}\n")
+    assert [e.why for e in told.events if isinstance(e, CellStarted)] == ["threads 1 → 2"]

@@ -127,3 +127,8 @@ def test_a_stock_loader_reads_the_same_structure_from_an_example(path: Path) -> 
 
     text = path.read_text()
     assert shape(source.parse(text, "x.yaml").data) == shape(yaml.safe_load(text))
+
+
+def test_a_value_that_is_not_written_lies_at_the_end_of_the_last_line() -> None:
+    document = source.parse("---", "f.yaml")
+    assert (document.data, str(document.mark(()))) == (None, "f.yaml:1:4")

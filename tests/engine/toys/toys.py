@@ -58,6 +58,8 @@ class Give(Params):
     """File to which a letter is added for each time that the stage runs."""
     hold: float = 0.0
     """Seconds to take."""
+    say: str = ""
+    """A note for who reads the number; a control character is added to it."""
 
 
 def tally(path: str) -> None:
@@ -72,6 +74,8 @@ def give(run: Run, params: Give, *, number: Number | None = None) -> Made:
     """The number, plus the one that came in."""
     tally(params.count)
     time.sleep(params.hold)
+    if params.say:
+        run.note(f"{params.say}\x07")
     print("given", params.value)  # noqa: T201 (what a stage prints goes to its log)
     return Made(Number(params.value + (number.value if number else 0.0)))
 
