@@ -67,7 +67,9 @@ class Newton(Closed):
                 f"unknowns a task, and its limit is {LARGEST}; use ridge"
             )
         row = scaled(z, batch)
-        system = _System.of(row @ row.mT, targets(batch.support, batch.outputs), batch, theta)
+        y = targets(batch.support, batch.outputs)
+        # Rows of padding are 0 in the Gram matrix, so what is solved for them reaches no weight.
+        system = _System(row @ row.mT, y, theta[LOG_L2].exp(), batch.ways)
         dual = torch.zeros_like(system.y)
         for _ in range(self.steps):
             dual = self._stepped(dual, system)
@@ -82,9 +84,10 @@ class Newton(Closed):
         with torch.no_grad():
             # The share is piecewise constant in the features, so it has no gradient.
             before = system.loss(dual)
+            rounding = 16 * torch.finfo(before.dtype).eps * before
             share = torch.full_like(before, self.damping)  # (T,)
             for _ in range(HALVINGS):
-                worse = system.loss(_between(dual, target, share)) > before
+                worse = system.loss(_between(dual, target, share)) > before + rounding
                 share = torch.where(worse, share / 2, share)
         return _between(dual, target, share)
 
@@ -98,21 +101,12 @@ class _System:
         y: (T, n, C) one-hot; rows of padding are 0.
         l2: ().
         ways: (T, C) or None.
-        kept: (T, n, 1) or None.
     """
 
     gram: Tensor
     y: Tensor
     l2: Tensor
     ways: Tensor | None
-    kept: Tensor | None
-
-    @classmethod
-    def of(cls, gram: Tensor, y: Tensor, batch: TaskBatch, theta: Weights) -> "_System":
-        kept = batch.support.kept
-        return cls(
-            gram, y, theta[LOG_L2].exp(), batch.ways, None if kept is None else kept[..., None]
-        )
 
     def loss(self, dual: Tensor) -> Tensor:
         """Sum of cross-entropies + l2 / 2 |W|^2: (T,)."""
@@ -125,8 +119,6 @@ class _System:
         f = self.gram @ dual
         log_p = masked(f, self.ways).log_softmax(2)
         p, root = log_p.exp(), (log_p / 2).exp()  # not sqrt(p), whose gradient at 0 is infinite
-        if self.kept is not None:
-            p, root = p * self.kept, root * self.kept
         factor = torch.diag_embed(root) - p[..., None] * root[..., None, :]  # L: (T, n, C, C)
         curved = p * f - p * (p * f).sum(2, keepdim=True)
         right = curved + self.y - p

@@ -235,6 +235,22 @@ def test_a_new_adapter_changes_nothing_until_it_is_trained():
     )
 
 
+def test_an_adapter_adds_alpha_over_rank_times_the_product_of_its_factors():
+    _, net, theta, batch = case("group")
+    learner = maml.Maml(steps=0, inner=inner.Lora(rank=2, alpha=6.0, targets=("4",)))
+    whole = moved(theta | learner.start(theta, 0))
+    adapters = {name for name in whole if name.startswith("lora.")}
+    assert adapters == {"lora.backbone.4.a", "lora.backbone.4.b"}
+    change = whole["lora.backbone.4.b"] @ whole["lora.backbone.4.a"]
+    base = whole["backbone.4.weight"]
+    merged = whole | {"backbone.4.weight": base + 3 * change.view_as(base)}
+    plain = maml.Maml(steps=0).adapt(net, merged, batch)
+    torch.testing.assert_close(
+        algorithm.query_losses(net, learner.adapt(net, whole, batch), batch),
+        algorithm.query_losses(net, plain, batch),
+    )
+
+
 def test_targets_that_match_no_layer_are_an_error_that_lists_the_layers():
     with pytest.raises(ValueError, match=r"attention.*there are 0, 4, 8, 11"):
         inner.Lora(targets=("attention",)).layers(stacked.theta_of(reference.conv("group")))
