@@ -133,11 +133,11 @@ class Execution:
     def _look(self, ordinal: int, key: Key) -> None:
         """Serve a cell from the store, or queue it."""
         cell = self.resolver.pipeline.cells[ordinal]
-        found = None if self._forced(cell) else self.resolver.store.result(key.digest)
+        found = None if self.selection.forces(cell) else self.resolver.store.result(key.digest)
         if isinstance(found, Result):
             self._elsewhere.pop(ordinal, None)
             self._ledger.cached(ordinal, key.digest, found)
-        elif ordinal not in self.selection.only or cell.cache == "require":
+        elif not self.selection.allows(cell):
             self._fail(ordinal, "no result in the store, and it may not run")
         elif ordinal not in self._elsewhere:
             rank = self._ledger.schedule.rank(ordinal)
@@ -157,7 +157,7 @@ class Execution:
             return
         self._elsewhere.pop(ordinal, None)
         found = store.result(key.digest)
-        if isinstance(found, Result) and not self._forced(cell):
+        if isinstance(found, Result) and not self.selection.forces(cell):
             # Another run published it between our look and our lease.
             lease.release()
             self._ledger.cached(ordinal, key.digest, found)
@@ -166,7 +166,7 @@ class Execution:
         self._submit(cell, key, found)
 
     def _submit(self, cell: Cell, key: Key, found: Result | Miss) -> None:
-        store, forced = self.resolver.store, self._forced(cell)
+        store, forced = self.resolver.store, self.selection.forces(cell)
         if forced:
             store.checkpoint_drop(key.digest)
         note = store.checkpoint_note(key.digest) or {}
@@ -241,9 +241,6 @@ class Execution:
         if self._revision is None:
             self._revision = revision(self.resolver.pipeline.folder)
         return {"run": self.folder.id, "pipeline": self.resolver.pipeline.name, **self._revision}
-
-    def _forced(self, cell: Cell) -> bool:
-        return cell.ordinal in self.selection.forced or cell.cache in ("refresh", "off")
 
     def _interrupt(self) -> None:
         """Pass a request to stop on to the executor: first gently, then not."""

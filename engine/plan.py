@@ -91,11 +91,11 @@ def _decide(
 ) -> CellPlan:
     key = resolver.key(cell, results)
     found = resolver.store.result(key.digest)
-    forced = cell.ordinal in selection.forced or cell.cache in ("refresh", "off")
+    forced = selection.forces(cell)
     if isinstance(found, Result) and not forced:
         results[cell.ordinal] = found
         return CellPlan(cell.ordinal, cell.name, "hit", "cached", key.digest)
-    if cell.ordinal not in selection.only or cell.cache == "require":
+    if not selection.allows(cell):
         why = "no result in the store, and it may not run"
         return CellPlan(cell.ordinal, cell.name, "blocked", why, key.digest)
     note = resolver.store.checkpoint_note(key.digest)

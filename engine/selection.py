@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from engine.request import Request
 from pipelines.errors import UsageError
-from pipelines.pipeline import Pipeline
+from pipelines.pipeline import Cell, Pipeline
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,14 @@ class Selection:
     cells: frozenset[int]
     only: frozenset[int]
     forced: frozenset[int]
+
+    def forces(self, cell: Cell) -> bool:
+        """Whether a cell runs even where its result is there."""
+        return cell.ordinal in self.forced or cell.cache in {"refresh", "off"}
+
+    def allows(self, cell: Cell) -> bool:
+        """Whether a cell may run where its result is not there."""
+        return cell.ordinal in self.only and cell.cache != "require"
 
 
 def select(pipeline: Pipeline, request: Request) -> Selection:
