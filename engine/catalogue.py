@@ -9,14 +9,18 @@ import sys
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from importlib import import_module, metadata, util
+from importlib import import_module, util
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from engine import installed
 from pipelines.errors import UsageError
 from pipelines.stage import Stage
 from pipelines.text import safe_text
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 _STAGES = Path(__file__).parent / "stages"
 _GROUP = "meta.stages"
@@ -73,11 +77,11 @@ class Catalogue(Mapping[str, Stage[..., Any]]):
         return name in self._own or name in self._builtin or name in self._installed
 
     @cached_property
-    def _installed(self) -> Mapping[str, metadata.EntryPoint]:
+    def _installed(self) -> Mapping[str, "EntryPoint"]:
         """Entry points by name; looked for only when a name is not found otherwise."""
-        return {point.name: point for point in metadata.entry_points(group=_GROUP)}
+        return installed.entry_points(_GROUP)
 
-    def _load(self, point: metadata.EntryPoint) -> Stage[..., Any]:
+    def _load(self, point: "EntryPoint") -> Stage[..., Any]:
         where = f"the entry point {point.name} = {point.value} of {_GROUP}"
         try:
             found = point.load()

@@ -3,11 +3,11 @@
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib import metadata, util
+from importlib import util
 from importlib.machinery import ModuleSpec
 from pathlib import Path
-from typing import Any
 
+from engine import installed
 from engine.memo import Memo
 
 _ENGINE = Path(__file__).parent
@@ -16,9 +16,9 @@ _INSTALLED = {"site-packages", "dist-packages"}
 _ENGINE_STOPS = frozenset(
     {
         "catalogue", "channel", "events", "execute", "executors", "fingerprint", "history",
-        "inputs", "interrupts", "journal", "key", "launch", "ledger", "memo", "modules", "perform",
-        "plan", "preview", "reach", "relay", "request", "resolve", "revision", "runner", "runs",
-        "schedule", "selection", "session", "store", "task",
+        "inputs", "installed", "interrupts", "journal", "key", "launch", "ledger", "memo",
+        "modules", "perform", "plan", "preview", "reach", "relay", "request", "resolve",
+        "revision", "runner", "runs", "schedule", "selection", "session", "store", "task",
     }
 )  # fmt: skip
 """Modules of the engine that run stages and are not part of them; any other is followed."""
@@ -118,9 +118,11 @@ class Modules:
     def _package(self, top: str, spec: ModuleSpec) -> Place:
         if spec.has_location and spec.origin:
             # A new version writes this file anew, so what it says of the version stays true.
-            name, version = self._memo.value(Path(spec.origin), lambda _: _distribution(top))
+            name, version = self._memo.value(
+                Path(spec.origin), lambda _: installed.distribution(top)
+            )
         else:
-            name, version = _distribution(top)
+            name, version = installed.distribution(top)
         return Place(package=name, version=version)
 
 
@@ -145,12 +147,3 @@ def _file(name: str, path: Path, home: Path) -> Place | None:
             shown = candidate.relative_to(home).as_posix()
             return Place(candidate, shown, is_package, text_only=name in _TEXT_ONLY)
     return None
-
-
-def _distribution(top: str) -> list[Any]:
-    """Name and version of the distribution that a top-level module comes from."""
-    try:
-        return [top, metadata.version(top)]
-    except metadata.PackageNotFoundError:
-        names = metadata.packages_distributions().get(top, [])
-    return [names[0], metadata.version(names[0])] if names else [top, "unknown"]

@@ -342,7 +342,7 @@ def test_another_version_of_a_package_is_other_code(house, monkeypatch):
     house.write("engine/learning/deep.py", "import torch\n")
     path = staged(house, "upgraded", "from engine import learning", "learning.deep.f()")
     before = code(path)
-    monkeypatch.setattr("engine.modules.metadata.version", lambda name: "99.0")
+    monkeypatch.setattr("importlib.metadata.version", lambda name: "99.0")
     after = code(path)
     assert after.digest != before.digest
     assert "torch" in explain(json.loads(before.data), json.loads(after.data))
