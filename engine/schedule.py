@@ -53,11 +53,6 @@ class Schedule:
         """Whether a cell may start now."""
         return bool(self._ready)
 
-    @property
-    def remaining(self) -> list[int]:
-        """Cells that are neither done, failed nor skipped, in order."""
-        return [cell for cell in range(len(self.needs)) if cell not in self._over]
-
     def next(self) -> int | None:
         """Take the cell that should start now, or None while there is none."""
         return heapq.heappop(self._ready)[1] if self._ready else None

@@ -43,6 +43,9 @@ Force = Annotated[
     list[str] | None,
     typer.Option("--force", metavar="STAGE", help="Run this even where a result is there."),
 ]
+FailFast = Annotated[
+    bool, typer.Option("--fail-fast", help="Stop the whole run at the first failure.")
+]
 Cache = Annotated[
     str, typer.Option("--cache", metavar="MODE", help="use, refresh, off or require.")
 ]

@@ -23,6 +23,7 @@ def request(  # noqa: PLR0913 (one for each option of the command line)
     force: Sequence[str] | None = None,
     cache: str = "",
     checkpoint: float = 30.0,
+    fail_fast: bool = False,
 ) -> Request:
     """The request for a pipeline file.
 
@@ -45,4 +46,5 @@ def request(  # noqa: PLR0913 (one for each option of the command line)
         force=tuple(force or ()),
         cache=cache,
         checkpoint_seconds=checkpoint,
+        fail_fast=fail_fast,
     )

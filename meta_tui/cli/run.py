@@ -28,6 +28,7 @@ def run(  # noqa: PLR0913 (Typer makes an option of each argument)
     force: options.Force = None,
     cache: options.Cache = "",
     checkpoint: options.Checkpoint = 30.0,
+    fail_fast: options.FailFast = False,
     plain: options.Plain = False,
     as_json: options.Json = False,
     detach: options.Detach = False,
@@ -45,6 +46,7 @@ def run(  # noqa: PLR0913 (Typer makes an option of each argument)
         force=force,
         cache=cache,
         checkpoint=checkpoint,
+        fail_fast=fail_fast,
     )
     if detach:
         say(f"the run goes on: meta watch {launch.start(asked).id}")

@@ -453,3 +453,11 @@ def test_another_number_of_threads_is_another_computation(workshop) -> None:
     workshop.run("stages:\n  a: {uses: give}\n")
     told = workshop.run("stages:\n  a: {uses: give, resources: {threads: 2}}\n")
     assert [e.why for e in told.events if isinstance(e, CellStarted)] == ["threads 1 → 2"]
+
+
+def test_the_command_passes_fail_fast_on(workshop) -> None:
+    workshop.request("stages:\n  bad: {uses: fail}\n  other: {uses: give}\n")
+    process = spawn(workshop, "--jobs", "1", "--fail-fast")
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 1, err
+    assert [e.cell for e in map(decode, out.splitlines()) if isinstance(e, CellStarted)] == [0]
