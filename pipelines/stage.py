@@ -98,6 +98,8 @@ class Facts:
     """A model's heads: task -> classes."""
     metrics: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     """Scores: metric name -> the steps of its curve, () where it has none."""
+    validation: frozenset[str] = frozenset()
+    """Scores: metrics measured on validation tasks, besides those named `task/val_*`."""
     examples: Mapping[str, int] = field(default_factory=dict)
     """A dataset's parts -> how many examples its smallest class has there; absent if unknown."""
     ways: tuple[int, int] | None = None
