@@ -16,6 +16,9 @@ class Conv4(Params):
     norm: Literal["group", "layer", "batch", "none"] = "group"
     """Normalisation after each convolution: over groups of four channels, over all of them, over
     the batch (its statistics then depend on the data that a net adapts to), or none."""
+    downsample: Literal["pool", "stride"] = "pool"
+    """How a block halves its image: by pooling maxima, or by a stride of 2, which needs a quarter
+    of the work; the features are then means over the last maps, as in MAML's net for Omniglot."""
 
 
 class Mlp(Params):

@@ -93,17 +93,27 @@ def restore(
 
 
 def _conv4(net: Mapping[str, Any], shape: Sequence[int]) -> tuple[Iterable[nn.Module], int]:
-    """Four blocks of 3x3 convolution, norm, ReLU; each halves the image while it can."""
+    """Four blocks of 3x3 convolution, norm, ReLU; each halves the image while it can.
+
+    With strides (arXiv 1703.03400, section 5.2) a side is halved upward, 28 to 2, and the published
+    64 features of 64 filters are means over what is left.
+    """
     layers: list[nn.Module] = []
     channels, height, width = shape
-    filters = net["width"]
+    filters, strided = net["width"], net.get("downsample") == "stride"
     for _ in range(4):
-        layers += [nn.Conv2d(channels, filters, 3, padding=1), *_norm(net["norm"], filters)]
-        layers.append(nn.ReLU())
-        if min(height, width) >= 2:  # noqa: PLR2004 (a pool of two needs two)
+        halved = min(height, width) >= 2  # noqa: PLR2004 (a pool of two needs two)
+        stride = 2 if halved and strided else 1
+        layers.append(nn.Conv2d(channels, filters, 3, stride=stride, padding=1))
+        layers += [*_norm(net["norm"], filters), nn.ReLU()]
+        if stride == 2:  # noqa: PLR2004
+            height, width = (height + 1) // 2, (width + 1) // 2
+        elif halved:
             layers.append(nn.MaxPool2d(2))
             height, width = height // 2, width // 2
         channels = filters
+    if strided:
+        return [*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten()], filters
     return [*layers, nn.Flatten()], filters * height * width
 
 

@@ -17,6 +17,32 @@ def test_a_conv4_fits_every_image(shape, features):
     assert net.width == features
 
 
+def test_strides_in_place_of_pools_give_mean_features_of_maps_halved_upward():
+    strided = GROUP | {"downsample": "stride"}
+    net = nets.build(strided, (1, 28, 28), seed=0)
+    x = torch.rand(3, 1, 28, 28)
+    sides = []
+    for layer in net.backbone:
+        x = layer(x)
+        if isinstance(layer, nn.Conv2d):
+            sides.append(tuple(x.shape[2:]))
+        if isinstance(layer, nn.ReLU):
+            last = x
+    assert sides == [(14, 14), (7, 7), (4, 4), (2, 2)]
+    torch.testing.assert_close(x, last.mean((2, 3)))
+    assert net.width == x.shape[1] == 8
+    assert not any(isinstance(layer, nn.MaxPool2d) for layer in net.backbone)
+    pooled = nets.build(GROUP | {"downsample": "pool"}, (1, 28, 28), seed=0)
+    assert pooled.state_dict().keys() == nets.build(GROUP, (1, 28, 28), seed=0).state_dict().keys()
+    assert sum(isinstance(layer, nn.MaxPool2d) for layer in pooled.backbone) == 4
+
+
+@pytest.mark.parametrize("shape", [(1, 8, 8), (3, 84, 84), (1, 1, 5)])
+def test_a_strided_conv4_fits_every_image(shape):
+    net = nets.build(GROUP | {"downsample": "stride"}, shape, seed=0)
+    assert net.features(torch.zeros(2, *shape)).shape == (2, net.width)
+
+
 def test_an_mlp_flattens_its_images():
     net = nets.build({"kind": "mlp", "hidden": [7, 5]}, (1, 4, 4), seed=0)
     assert net.features(torch.zeros(2, 1, 4, 4)).shape == (2, 5)

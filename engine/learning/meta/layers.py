@@ -204,5 +204,5 @@ def of(name: str, module: nn.Module) -> Layer:
 
 _STATELESS = (
     nn.ReLU, nn.Softplus, nn.Tanh, nn.GELU, nn.SiLU, nn.ELU, nn.Sigmoid, nn.LeakyReLU, nn.Identity,
-    nn.MaxPool2d, nn.AvgPool2d,
+    nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d,
 )  # fmt: skip

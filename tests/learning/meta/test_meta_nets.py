@@ -23,6 +23,9 @@ def strided() -> nets.Network:
 def build(name: str) -> tuple[nets.Network, tuple[int, ...]]:
     if name == "strided":
         return strided(), (2, 8, 8)
+    if name == "downsampled":
+        fields = {"kind": "conv4", "width": 4, "norm": "batch", "downsample": "stride"}
+        return reference.smooth(nets.build(fields, (1, 19, 28), 0)), (1, 19, 28)
     if name == "sinusoid":
         return reference.smooth(nets.build({"kind": "mlp", "hidden": [40, 40]}, (1,), 0)), (1,)
     if name == "relu":
@@ -56,7 +59,7 @@ def derivatives(features, weights):
     return [item.detach() for item in (z, *first, *second)]
 
 
-@pytest.mark.parametrize("name", [*reference.NORMS, "strided", "sinusoid", "relu"])
+@pytest.mark.parametrize("name", [*reference.NORMS, "strided", "downsampled", "sinusoid", "relu"])
 @pytest.mark.parametrize("tasks", [1, TASKS])
 def test_a_stacked_net_is_a_loop_over_plain_nets_up_to_second_gradients(name, tasks):
     network, shape = build(name)
@@ -73,7 +76,7 @@ def test_a_stacked_net_is_a_loop_over_plain_nets_up_to_second_gradients(name, ta
         torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-10)
 
 
-@pytest.mark.parametrize("name", [*reference.NORMS, "strided", "sinusoid"])
+@pytest.mark.parametrize("name", [*reference.NORMS, "strided", "downsampled", "sinusoid"])
 def test_weights_that_all_tasks_share_need_not_be_copied(name):
     network, shape = build(name)
     net = stacked.StackedNet.of(network)
