@@ -4,6 +4,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from math import isfinite
+from typing import ClassVar, Literal, Self
 
 from engine import learning
 from engine.artifacts import Scores
@@ -11,6 +12,11 @@ from engine.run import Run
 from pipelines.stage import Params
 
 Curves = dict[str, list[tuple[int, float]]]
+Start = Literal["random", "zero", "probe", "kept"]
+"""How a new head starts: at random, at 0, as fitted on the frozen features, or as the one that the
+model has for these targets."""
+Fault = tuple[str, str, str]
+"""Field of a method, what is wrong with it, and the fix."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,3 +70,67 @@ class Method(Params):
     @abstractmethod
     def adapt(self, run: Run, net: "learning.nets.Network", lesson: Lesson) -> Learned:
         """Change the net in place so that it has a head, named as the task, that answers it."""
+
+
+class FewShot(Params):
+    """A way to adapt a net to many small tasks, side by side."""
+
+    idle: ClassVar[Mapping[str, str]] = {}
+    """Fields that mean nothing on small tasks -> what to do instead."""
+    classes_only: ClassVar[bool] = False
+    """Tasks of regression cannot be answered."""
+
+    kind: str
+    """Name of the method."""
+
+    @abstractmethod
+    def few_shot(self, seed: int = 0) -> "learning.meta.algorithm.Algorithm":
+        """How it adapts to a batch of tasks; it has no meta-gradient.
+
+        Args:
+            seed: of what it draws, with the number of the task.
+        """
+
+    def few_shot_faults(
+        self, *, lr: float | None = None, head: str | None = None, classified: bool | None = None
+    ) -> list[Fault]:
+        """What a file says of it that means nothing on small tasks.
+
+        Args:
+            lr: what the stage gives for all methods, if anything.
+            head: the same.
+            classified: whether tasks have classes, where it is known.
+        """
+        found = [
+            (name, f"{self.kind} on tasks of a few examples has no `{name}`", hint)
+            for name, hint in self.idle.items()
+            if name in self.model_fields_set
+        ]
+        for name in [name for name, value in {"lr": lr, "head": head}.items() if value is not None]:
+            if name not in type(self).model_fields:
+                hint = f"give `{name}` to the methods that have one"
+                found.append((name, f"{self.kind} has no `{name}`", hint))
+            elif name in self.model_fields_set:
+                hint = "keep one of them"
+                found.append((name, f"the stage and its method both give `{name}`", hint))
+        if self.classes_only and classified is False:
+            hint = "take `probe`, whose closed form answers numbers too"
+            found.append(("kind", f"{self.kind} answers classes, and these tasks have none", hint))
+        return found
+
+    def few_shot_notes(self, fewest: int) -> list[str]:
+        """What a reader of the scores should know.
+
+        Args:
+            fewest: support examples of a class, or of a task of regression.
+        """
+        del fewest
+        return []
+
+    def with_defaults(self, lr: float | None = None, head: Start | None = None) -> Self:
+        """The same, with what the stage gives where the method itself gives nothing."""
+        given = {"lr": lr, "head": head}
+        own = type(self).model_fields.keys() - self.model_fields_set
+        return self.model_copy(
+            update={name: given[name] for name in given if name in own and given[name] is not None}
+        )

@@ -1,11 +1,12 @@
 """Full fine-tuning: every weight moves, from the pretrained ones on."""
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import ClassVar, Literal
 
 from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 
 from engine import learning
-from engine.methods.base import Learned, Lesson, Method
+from engine.methods.base import FewShot, Learned, Lesson, Method
 from engine.methods.probe import Probe
 from engine.optimizers import Optimizer, Sgd, Share, Training
 from engine.run import Run
@@ -37,8 +38,25 @@ class Stop(Params):
     """Weights to keep."""
 
 
-class Finetune(Training, Method):
-    """Train all weights on the new task, mixed with old tasks where `replay` says so."""
+class Finetune(Training, Method, FewShot):
+    """Train all weights on the new task, mixed with old tasks where `replay` says so.
+
+    On tasks of a few examples every step takes the whole support set.
+    """
+
+    idle: ClassVar[Mapping[str, str]] = {
+        "steps": "say at which steps to look: `curve` of the stage",
+        "epochs": "every step takes the whole support set: say `curve` of the stage",
+        "batch": "every step takes the whole support set: leave it out",
+        "warmup": "take a smaller `lr`, or `clip`",
+        "schedule": "its rate is constant: leave it out",
+        "replay": "leave it out",
+        "keep_heads": "every task has a head of its own: leave it out",
+        "anchor": "take fewer steps or a smaller `lr`",
+        "stop": "a task has no validation images: choose the step on validation tasks",
+        "bn": "say `bn_stats` of the stage",
+        "curve": "say `curve` of the stage",
+    }
 
     kind: Literal["finetune"] = "finetune"
     head: Literal["random", "zero", "probe"] = "random"
@@ -101,6 +119,16 @@ class Finetune(Training, Method):
         if lesson.others and self.keeping != self.keep_heads:
             learned.notes.append("old heads are kept as they are: without replay they have no loss")
         return learned
+
+    def few_shot(self, seed: int = 0) -> "learning.meta.algorithm.Algorithm":
+        """See `FewShot`."""
+        return learning.meta.tuned.Tuned(
+            lr=self.lr,
+            optimizer=self.optimizer.model_dump(),
+            clip=self.clip,
+            head=self.head,
+            seed=seed,
+        )
 
     def _open_heads(self, run: Run, net: "learning.nets.Network", lesson: Lesson) -> None:
         """Drop or freeze the old heads and start the new one."""

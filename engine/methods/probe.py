@@ -1,17 +1,28 @@
 """Linear probing: the backbone as it is, a convex fit of a new head on its features."""
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, NonNegativeFloat, PositiveInt
 
 from engine import learning
-from engine.methods.base import Learned, Lesson, Method
+from engine.methods.base import FewShot, Learned, Lesson, Method
 from engine.run import Run
 from pipelines.errors import StageError
 
+MEASURED = 2
+"""Examples of a class from which leaving one out can choose a penalty."""
+MIDDLE = 1e-2
+"""Penalty where it cannot: the middle of the grid."""
 
-class Probe(Method):
-    """Fit a linear head on frozen features. Forgets exactly nothing."""
+
+class Probe(Method, FewShot):
+    """Fit a linear head on frozen features. Forgets exactly nothing.
+
+    On tasks of a few examples it is a ridge head, in closed form.
+    """
+
+    idle: ClassVar[Mapping[str, str]] = {"max_iter": "it is a ridge head there, in closed form"}
 
     kind: Literal["probe"] = "probe"
     l2: Annotated[NonNegativeFloat | Literal["auto", "loo"], Field(union_mode="left_to_right")] = (
@@ -19,7 +30,8 @@ class Probe(Method):
     )
     """Penalty l2/2 * |W|^2 beside the mean cross-entropy. `auto`: the best of a grid by validation
     loss. `loo`: a ridge head instead, whose leave-one-out error has a closed form, so that no
-    label is held back."""
+    label is held back. On tasks of a few examples `auto` is `loo`, and a number is the penalty
+    l2 * |W|^2 beside the mean squared error."""
     max_iter: PositiveInt = 200
     """L-BFGS iterations at most; the problem is convex, so more never hurts the fit."""
 
@@ -33,6 +45,25 @@ class Probe(Method):
         for note in learned.notes:
             run.note(note)
         return learned
+
+    def few_shot(self, seed: int = 0) -> "learning.meta.algorithm.Algorithm":
+        """See `FewShot`."""
+        del seed
+        return learning.meta.probed.Probed(None if isinstance(self.l2, str) else self.l2)
+
+    def few_shot_notes(self, fewest: int) -> list[str]:
+        """See `FewShot`."""
+        if not isinstance(self.l2, str):
+            return []
+        found = []
+        if self.l2 == "auto":
+            found.append("`l2: auto` is `loo`: a task has no validation examples of its own")
+        if fewest < MEASURED:
+            found.append(
+                f"where a class has one example l2 is {MIDDLE:g}, the middle of the grid: without "
+                "that example nothing is left of its class"
+            )
+        return found
 
     def fit(
         self, net: "learning.nets.Network", task: "learning.data.Task"
