@@ -23,10 +23,16 @@ class Scores(Artifact):
     """Axis -> label that a `select` chose."""
     notes: tuple[str, ...] = ()
     """What a reader of the numbers must know: the protocol, a fall-back that was taken."""
+    each: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    """Metric, or a point of its curve, -> its value on each task, of which it is the mean: in the
+    order of the tasks, which is the same for all learners, so that differences are paired."""
 
     def write(self, folder: Path) -> None:
-        """Write `scores.json`."""
-        storage.dump(folder, "scores.json", asdict(self))
+        """Write `scores.json`; scores without values by task are the file that they always were."""
+        data = asdict(self)
+        if not self.each:
+            del data["each"]
+        storage.dump(folder, "scores.json", data)
 
     @classmethod
     def read(cls, files: Mapping[str, Path]) -> Self:
@@ -36,7 +42,8 @@ class Scores(Artifact):
             name: tuple((step, value) for step, value in curve)
             for name, curve in data.pop("curves").items()
         }
-        return cls(curves=curves, notes=tuple(data.pop("notes")), **data)
+        each = {name: tuple(values) for name, values in data.pop("each", {}).items()}
+        return cls(curves=curves, notes=tuple(data.pop("notes")), each=each, **data)
 
 
 @dataclass(frozen=True, slots=True)

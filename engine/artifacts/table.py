@@ -1,17 +1,23 @@
 """A comparison: rows over seeds with intervals, and which differences are real."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from engine.artifacts import storage
 from pipelines.stage import Artifact
 
+ONE_EACH = "over tasks, one learner each"
+"""Said of a difference of two learners on the same tasks: another training run may differ more."""
+_NORMAL = 1.96
+"""Standard errors in half a 95 % interval of many values; few-shot papers print this one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """Values of one metric over seeds.
+    """Values of one metric over seeds, or over the tasks on which one learner was judged.
 
     `low` and `high` bound a 95 % interval of the mean, None where n < 2. `dropped` counts diverged
     or missing cells.
@@ -24,6 +30,23 @@ class Interval:
     values: Mapping[str, float] = field(default_factory=dict)
     """Seed label -> value."""
     dropped: int = 0
+    over: Literal["seeds", "tasks"] = "seeds"
+    """What `n` counts, and so what the interval spans."""
+
+    @classmethod
+    def of_tasks(cls, each: Sequence[float], values: Mapping[str, float] | None = None) -> Self:
+        """Mean ± 1.96 standard errors of one learner's values on each of two tasks or more."""
+        n = len(each)
+        mean = math.fsum(each) / n
+        half = _NORMAL * math.sqrt(math.fsum((v - mean) ** 2 for v in each) / (n - 1) / n)
+        return cls(mean, mean - half, mean + half, n, values or {}, over="tasks")
+
+    @property
+    def spans(self) -> str:
+        """`± seeds (n=5)` or `± tasks (n=600, one learner)`; empty where there is no interval."""
+        if self.low is None:
+            return ""
+        return f"± {self.over} (n={self.n}{', one learner' if self.over == 'tasks' else ''})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +69,7 @@ class Contrast:
 
     `p` is adjusted by Holm over the contrasts of the metric, None below n = 5 or at zero variance.
     `verdict` is the sentence to show: "distinguishable at 5 % (Holm)", "within ±0.031", ...
+    Of a difference over tasks it ends with "over tasks, one learner each".
     """
 
     metric: str
@@ -66,7 +90,8 @@ class Table(Artifact):
     baseline: str = ""
     """Label of the row that all others are compared with."""
     spans: str = ""
-    """What the intervals span: "± seeds (n=5)"."""
+    """What the intervals span: "± seeds (n=5)", "± tasks (n=600, one learner)"; where rows
+    differ in it both are told, and each interval says its own."""
     plot: Mapping[str, Any] = field(default_factory=dict)
     """{"kind", "x", "y", "series": [{"label", "points": [[x, y], ...]}]}, or empty."""
     notes: tuple[str, ...] = ()

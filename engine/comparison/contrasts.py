@@ -1,10 +1,16 @@
-"""Paired differences between rows, one Holm family for each metric."""
+"""Paired differences between rows, one Holm family for each metric.
+
+Rows of several seeds are paired on the seed. Two rows of one learner each are paired on the task
+where both kept their value on each: that tells these two learners apart, and says nothing of what
+another training run of either would give, which is said beside it.
+"""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from engine import learning
 from engine.artifacts import Contrast, Interval
+from engine.artifacts.table import ONE_EACH
 from engine.comparison.measure import Measure
 from engine.comparison.rows import Group, interval
 
@@ -18,30 +24,38 @@ def contrasts(pairs: Sequence[Pair], shown: Iterable[Measure]) -> tuple[Contrast
 
 
 def _family(pairs: Sequence[Pair], measure: Measure) -> list[Contrast]:
-    found: list[tuple[Pair, Interval]] = []
+    found: list[tuple[Pair, Interval, float | None]] = []
     for left, right in pairs:
         here, there = left.values(measure), right.values(measure)
-        if (here or left.diverged) and (there or right.diverged):
-            found.append(((left, right), _difference(left, right, here, there)))
-    raw = [learning.statistics.paired_p(list(item.values.values())) for _, item in found]
-    tested = [place for place, p in enumerate(raw) if p is not None]
-    adjusted = dict(
-        zip(tested, learning.statistics.holm([p for p in raw if p is not None]), strict=True)
-    )
+        by_task = _by_task(left.each(measure), right.each(measure))
+        if by_task:
+            p = learning.statistics.paired_p(by_task)
+            found.append(((left, right), Interval.of_tasks(by_task), p))
+        elif (here or left.diverged) and (there or right.diverged):
+            difference = _by_seed(left, right, here, there)
+            p = learning.statistics.paired_p(list(difference.values.values()))
+            found.append(((left, right), difference, p))
+    adjusted = _holm([p for *_, p in found])
     return [
-        Contrast(
-            measure.text,
-            left.label,
-            right.label,
-            difference,
-            adjusted.get(place),
-            verdict(difference, adjusted.get(place)),
-        )
-        for place, ((left, right), difference) in enumerate(found)
+        Contrast(measure.text, left.label, right.label, difference, p, verdict(difference, p))
+        for ((left, right), difference, _), p in zip(found, adjusted, strict=True)
     ]
 
 
-def _difference(
+def _holm(raw: Sequence[float | None]) -> list[float | None]:
+    """The p values that there are, adjusted as one family."""
+    adjusted = iter(learning.statistics.holm([p for p in raw if p is not None]))
+    return [None if p is None else next(adjusted) for p in raw]
+
+
+def _by_task(here: Sequence[float], there: Sequence[float]) -> list[float]:
+    """The differences task by task; empty where the learners were not judged on as many."""
+    if len(here) != len(there):
+        return []
+    return [left - right for left, right in zip(here, there, strict=True)]
+
+
+def _by_seed(
     left: Group, right: Group, here: Mapping[str, float], there: Mapping[str, float]
 ) -> Interval:
     """Paired on the seed; a row without seeds is the same number against each of the other's."""
@@ -58,6 +72,11 @@ def _difference(
 
 def verdict(difference: Interval, p: float | None) -> str:
     """What may be said of a difference."""
+    said = _said(difference, p)
+    return f"{said}, {ONE_EACH}" if difference.over == "tasks" else said
+
+
+def _said(difference: Interval, p: float | None) -> str:
     if difference.n == 0:
         return "no pair to compare"
     if difference.low is None or difference.high is None:

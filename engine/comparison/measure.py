@@ -1,4 +1,7 @@
-"""What to read from scores: `task/metric`, or a point of its curve, `task/metric@step=10`."""
+"""What to read from scores: `task/metric`, or a point of its curve, `task/metric@step=10`.
+
+The metric of the tasks with so many classes is one of its own, `task/metric@ways=10`, not a point.
+"""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,7 +12,7 @@ from engine.artifacts import Scores
 from pipelines.stage import Facts, Look
 from pipelines.text import suggestion
 
-_FORM = re.compile(r"(?P<name>[^@]+)(?:@(?:step=(?P<step>\d+)|(?P<end>best|last)))?")
+_FORM = re.compile(r"(?P<name>[^@]+(?:@ways=\d+)?)(?:@(?:step=(?P<step>\d+)|(?P<end>best|last)))?")
 _HEADLINES = ("accuracy", "shifted_accuracy", "forgetting")
 
 
@@ -19,7 +22,7 @@ class Measure:
 
     Attributes:
         text: as written.
-        name: of the metric, `task/metric`.
+        name: of the metric, `task/metric` or `task/metric@ways=10`.
         step: of the curve; None for the final value, or for `end`.
         end: `best` or `last` point of the curve, or empty.
     """
@@ -41,7 +44,7 @@ class Measure:
     @property
     def falls(self) -> bool:
         """Small values are good."""
-        return self.name.endswith(("loss", "forgetting"))
+        return self.name.partition("@")[0].endswith(("loss", "forgetting"))
 
     @property
     def of_curve(self) -> bool:
@@ -59,6 +62,11 @@ class Measure:
             return curve[-1][1] if curve else None
         values = [value for _, value in curve]
         return min(values, default=None) if self.falls else max(values, default=None)
+
+    def each(self, scores: Scores) -> tuple[float, ...]:
+        """The number on each task; empty where it was not kept, or is only one."""
+        found = scores.each.get(self.text, ())
+        return found if len(found) > 1 else ()
 
 
 def measures(texts: Iterable[str]) -> list[Measure]:
@@ -86,7 +94,8 @@ def check(look: Look, place: str, text: str, inputs: Sequence[Facts]) -> None:
         look.error(
             place,
             f"`{text}` is no metric",
-            "write `task/metric`, with `@step=10`, `@best` or `@last` for a point of its curve",
+            "write `task/metric`, with `@step=10`, `@best` or `@last` for a point of its curve, "
+            "or `@ways=10` for the tasks with so many classes",
         )
         return
     if not all(facts.metrics for facts in inputs):

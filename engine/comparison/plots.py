@@ -1,6 +1,6 @@
 """Points of a comparison's plot: lines with bands, the frontier of two metrics, a matrix."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -11,14 +11,17 @@ from engine.comparison.rows import Group, interval
 from pipelines.stage import Params, Source
 
 STEP = "step"
+OF_CURVE = (STEP, "adaptation_step", "tasks")
+"""What the steps of a curve may count; the picture says which."""
 
 
 class Line(Params):
-    """A metric over training steps, or over an axis."""
+    """A metric over the steps of its curve, or over an axis."""
 
     kind: Literal["line"]
     x: str = STEP
-    """`step`, or an axis whose labels are numbers."""
+    """What the steps of the curve count, `step`, `adaptation_step` or `tasks`; or an axis whose
+    labels are numbers."""
     y: str
     """Metric."""
     band: Literal["seed"] | None = "seed"
@@ -64,8 +67,13 @@ def points(plot: Plot | None, rows: Sequence[Group]) -> Mapping[str, Any]:
     return _frontier(plot, rows) if isinstance(plot, Frontier) else _matrix(rows)
 
 
+def over_axis(plot: Line, rows: Iterable[Group | Source]) -> bool:
+    """Whether its x is an axis: one that a row has comes before the steps of a curve."""
+    return plot.x not in OF_CURVE or any(plot.x in row.axes for row in rows)
+
+
 def _line(plot: Line, rows: Sequence[Group]) -> Mapping[str, Any]:
-    if plot.x == STEP:
+    if not over_axis(plot, rows):
         series = [_over_steps(plot, row) for row in rows]
     else:
         series = [_over_axis(plot, label, lot) for label, lot in _lots(rows, plot.x).items()]
@@ -85,7 +93,7 @@ def _over_steps(plot: Line, row: Group) -> Mapping[str, Any]:
 def _over_axis(plot: Line, label: str, lot: Sequence[Group]) -> Mapping[str, Any]:
     measure = Measure.parse(plot.y)
     spots = [
-        _point(plot, float(row.axes[plot.x]), interval(row.values(measure)))
+        _point(plot, float(row.axes[plot.x]), row.interval(measure))
         for row in lot
         if measure and plot.x in row.axes
     ]
@@ -93,7 +101,7 @@ def _over_axis(plot: Line, label: str, lot: Sequence[Group]) -> Mapping[str, Any
 
 
 def _point(plot: Line, x: float, found: Interval) -> list[float | None]:
-    if plot.band and found.low is not None:
+    if plot.band and found.over == "seeds" and found.low is not None:
         return [x, found.mean, found.low, found.high]
     return [x, found.mean]
 
@@ -120,8 +128,13 @@ def _matrix(rows: Sequence[Group]) -> Mapping[str, Any]:
     tasks = [name.removesuffix("/accuracy") for name in names if name.endswith("/accuracy")]
     series = []
     for row in rows:
-        means = [interval(row.values(Measure(t, f"{t}/accuracy"))).mean for t in tasks]
-        spots = [[place, mean] for place, mean in enumerate(means) if mean is not None]
+        every_found = [row.values(Measure(task, f"{task}/accuracy")) for task in tasks]
+        # A task that a row was not judged on is absent; one on which all diverged is None.
+        spots = [
+            [place, interval(found).mean]
+            for place, found in enumerate(every_found)
+            if found or row.diverged
+        ]
         series.append({"label": row.label, "points": spots})
     return {
         "kind": "accuracy_matrix",

@@ -1,7 +1,8 @@
 """Rows of a comparison: the cells of a stage that differ only in their seed."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from engine import learning
 from engine.artifacts import Interval, Row, Scores
@@ -9,8 +10,9 @@ from engine.comparison.measure import Measure
 from pipelines.stage import Source
 
 SEED = "seed"
-_NAMED = 3
-"""Rows that a note names one by one."""
+_NUMBER = re.compile(r"\d+(?:\.\d+)?")
+_LISTED = 5
+"""Numbers that a note lists one by one."""
 
 
 @dataclass(slots=True)
@@ -45,26 +47,43 @@ class Group:
             if scores.status == "ok" and (value := measure.value(scores)) is not None
         }
 
+    def each(self, measure: Measure) -> tuple[float, ...]:
+        """The measure on each task, of a row that is one learner; empty for any other.
+
+        A row of several seeds stays one where all but one diverged: what its interval spans does
+        not depend on what came out.
+        """
+        if len(self.cells) != 1 or self.diverged:
+            return ()
+        return measure.each(next(iter(self.cells.values())))
+
+    def interval(self, measure: Measure) -> Interval:
+        """Over seeds, or over the tasks of one learner where its value on each was kept."""
+        found = self.values(measure)
+        if each := self.each(measure):
+            return Interval.of_tasks(each, found)
+        return interval(found, len(self.cells) - len(found))
+
     def row(self, shown: Iterable[Measure]) -> Row:
         """The row with an interval for each measure that applies to it."""
         values: dict[str, Interval] = {}
         for measure in shown:
-            found = self.values(measure)
-            if found or self.diverged:
-                values[measure.text] = interval(found, len(self.cells) - len(found))
+            found = self.interval(measure)
+            if found.n or self.diverged:
+                values[measure.text] = found
         chosen: dict[str, list[str]] = {}
         for scores in self.cells.values():
             for axis, label in scores.chosen.items():
                 if label not in chosen.setdefault(axis, []):
                     chosen[axis].append(label)
-        notes = dict.fromkeys(note for scores in self.cells.values() for note in scores.notes)
+        notes = (note for scores in self.cells.values() for note in scores.notes)
         return Row(
             label=self.label,
             stage=self.stage,
             axes=dict(self.axes),
             values=values,
             chosen={axis: "/".join(labels) for axis, labels in chosen.items()},
-            notes=tuple(notes),
+            notes=without_repeats(notes),
         )
 
 
@@ -108,19 +127,23 @@ def named(sources: Iterable[Source]) -> list[Source]:
     return list(found.values())
 
 
-def with_notes_once(rows: Sequence[Row]) -> tuple[tuple[Row, ...], tuple[str, ...]]:
-    """The rows without the notes that several of them have, and those notes, each told once."""
-    sharing: dict[str, list[str]] = {}
-    for row in rows:
-        for note in row.notes:
-            sharing.setdefault(note, []).append(row.label)
-    shared = {note: labels for note, labels in sharing.items() if len(labels) > 1}
-    kept = [replace(row, notes=tuple(n for n in row.notes if n not in shared)) for row in rows]
-    told = [f"{note} ({_some(labels)})" for note, labels in shared.items()]
-    return tuple(kept), tuple(told)
+def without_repeats(notes: Iterable[str]) -> tuple[str, ...]:
+    """The notes of a row's seeds, those told once that differ only in their numbers.
+
+    `headline at step 3, chosen on val` and `headline at step 5, chosen on val` are
+    `headline at step 3/5, chosen on val`.
+    """
+    found: dict[tuple[str, ...], list[list[str]]] = {}
+    for note in dict.fromkeys(notes):
+        found.setdefault(tuple(_NUMBER.split(note)), []).append(_NUMBER.findall(note))
+    told = []
+    for texts, numbers in found.items():
+        places = [_joined(place) for place in zip(*numbers, strict=True)]
+        pairs = zip(texts, [*places, ""], strict=True)
+        told.append("".join(text + number for text, number in pairs))
+    return tuple(told)
 
 
-def _some(labels: Sequence[str]) -> str:
-    if len(labels) <= _NAMED:
-        return ", ".join(labels)
-    return f"{labels[0]} and {len(labels) - 1} more rows"
+def _joined(numbers: Sequence[str]) -> str:
+    kept = sorted(set(numbers), key=float)
+    return "/".join(kept) if len(kept) <= _LISTED else f"{kept[0]} to {kept[-1]}"

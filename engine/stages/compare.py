@@ -1,9 +1,11 @@
 """One table: rows over seeds with intervals, and which differences are real."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from engine.artifacts import Scores, Table
+from engine.artifacts import Row, Scores, Table
+from engine.artifacts.table import ONE_EACH
 from engine.comparison import measure, plots, rows
 from engine.comparison.contrasts import contrasts
 from engine.comparison.measure import headlines, measures
@@ -15,6 +17,7 @@ from pipelines.text import listed, suggestion
 class Compare(Params):
     show: tuple[str, ...] = ()
     """Metrics, `task/metric`, or points of their curves, `task/metric@step=10`, `@best`, `@last`.
+    `task/metric@ways=10` is a metric of its own: of the tasks with so many classes.
     By default those of the plot, or accuracies and forgetting."""
     baseline: str | None = None
     """Row that every other is compared with, `stage@axis=value`."""
@@ -60,7 +63,7 @@ def _check_row(look: Look, place: str, text: str, known: list[Source]) -> None:
 
 def _check_axis(look: Look, params: Compare, known: list[Source]) -> None:
     plot = params.plot
-    if isinstance(plot, plots.Line) and plot.x != plots.STEP:
+    if isinstance(plot, plots.Line) and plots.over_axis(plot, known):
         place, axis = "plot.x", plot.x
     elif isinstance(plot, plots.Frontier) and plot.along is not None:
         place, axis = "plot.along", plot.along
@@ -88,6 +91,9 @@ def compare(run: Run, params: Compare, *, scores: tuple[Scores, ...]) -> Compare
 
     Differences are paired on the seed; their interval is shown, and a p value adjusted by Holm
     from five pairs on. A pair with a diverged cell is dropped and counted.
+
+    A row of one learner that was judged on many tasks has an interval over these, and two such
+    rows are paired on the task. Every interval says what it spans; the two are never pooled.
     """
     found = rows.groups(run.sources["scores"], scores)
     shown = measures(params.show or plots.texts(params.plot) or headlines(scores))
@@ -101,17 +107,33 @@ def compare(run: Run, params: Compare, *, scores: tuple[Scores, ...]) -> Compare
     if params.baseline:
         base = pick[params.baseline]
         pairs = [*((group, base) for group in found if group is not base), *pairs]
-    most = max(len(group.cells) for group in found)
     best = [item.text for item in shown if item.end == "best"]
-    shown_rows, notes = rows.with_notes_once([group.row(shown) for group in found])
+    table_rows = tuple(group.row(shown) for group in found)
+    differences = contrasts(pairs, shown)
+    notes = [f"{text}: the best of a test curve flatters" for text in best]
+    if any(item.difference.over == "tasks" for item in differences):
+        notes.append(f"a difference {ONE_EACH}, says nothing of another training run")
     return Compared(
         Table(
             metrics=tuple(item.text for item in shown),
-            rows=shown_rows,
-            contrasts=contrasts(pairs, shown),
+            rows=table_rows,
+            contrasts=differences,
             baseline=pick[params.baseline].label if params.baseline else "",
-            spans=f"± seeds (n={most})" if most > 1 else "one seed",
+            spans=_spans(table_rows, max(len(group.cells) for group in found)),
             plot=plots.points(params.plot, found),
-            notes=(*(f"{text}: the best of a test curve flatters" for text in best), *notes),
+            notes=tuple(notes),
         )
     )
+
+
+def _spans(table_rows: tuple[Row, ...], most: int) -> str:
+    """What the intervals of the table span, each kind with the n that most of it have."""
+    tasks = Counter(
+        interval.spans
+        for row in table_rows
+        for interval in row.values.values()
+        if interval.over == "tasks"
+    )
+    told = [f"± seeds (n={most})"] if most > 1 else []
+    told += [text for text, _ in tasks.most_common(1)]
+    return "; ".join(told) or "one seed"

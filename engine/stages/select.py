@@ -19,7 +19,8 @@ class Select(Params):
     over: str
     """Axis of the candidates to choose along."""
     by: str
-    """Validation metric, `task/val_loss` or `task/val_accuracy`."""
+    """Validation metric, `task/val_loss` or `task/val_accuracy`, or one that was measured on tasks
+    given for validation, `val/accuracy`."""
     goal: Literal["min", "max"] = "min"
     """Whether small or large values are good."""
     pool: tuple[str, ...] = ()
@@ -39,9 +40,10 @@ class Chosen:
 
 def _facts(look: Look) -> Mapping[str, Facts]:
     params: Select = look.params
-    known = {name for facts in look.inputs.get("candidates", ()) for name in facts.metrics}
-    if not params.by.rpartition("/")[2].startswith("val_"):
-        choices = sorted(name for name in known if "/val_" in name)
+    inputs = look.inputs.get("candidates", ())
+    known = {name for facts in inputs for name in facts.metrics}
+    if not _validates(params.by, inputs):
+        choices = sorted(name for name in known if _validates(name, inputs))
         look.error(
             "by",
             f"`{params.by}` is no validation metric: a choice by test scores would flatter them",
@@ -50,6 +52,14 @@ def _facts(look: Look) -> Mapping[str, Facts]:
     elif known and params.by not in known:
         look.error("by", f"nobody measures `{params.by}`", suggestion(params.by, sorted(known)))
     return {}
+
+
+def _validates(name: str, inputs: Sequence[Facts]) -> bool:
+    """Whether it is a validation metric by its name, or for every candidate that measures it."""
+    if name.rpartition("/")[2].startswith("val_"):
+        return True
+    measuring = [facts for facts in inputs if name in facts.metrics]
+    return bool(measuring) and all(name in facts.validation for facts in measuring)
 
 
 @stage(mirrors="candidates", facts=_facts)

@@ -6,6 +6,8 @@ from scipy import stats
 
 from engine.artifacts import Interval, Scores, Table
 from engine.comparison.contrasts import verdict
+from engine.comparison.measure import Measure
+from engine.comparison.rows import without_repeats
 from engine.run import Run
 from engine.stages.compare import compare
 from pipelines.stage import Facts, Source
@@ -175,17 +177,26 @@ def test_choices_and_notes_of_cells_are_told_once():
     assert row.values.keys() == {"a/accuracy", "b/forgetting"}
 
 
-def test_a_note_of_several_rows_is_told_once_with_their_names():
+def test_notes_of_seeds_that_differ_only_in_numbers_are_told_once():
+    at = {"0": 3, "1": 10, "2": 3, "3": 5, "4": 3}
     given = [
-        (source, Scores(scores.metrics, notes=("shared", f"of {source.stage}")))
-        for source, scores in EVERY
+        (
+            source,
+            Scores(
+                scores.metrics,
+                notes=(f"headline at step {at[source.axes['seed']]}, chosen on val", "15 queries"),
+            ),
+        )
+        for source, scores in _scores(ZERO)
     ]
-    table = _compare(given)
-    assert table.notes == (
-        "shared (tuned@head=zero, tuned@head=random, probe)",
-        "of tuned (tuned@head=zero, tuned@head=random)",
-    )
-    assert [row.notes for row in table.rows] == [(), (), ("of probe",)]
+    (row,) = _compare(given).rows
+    assert row.notes == ("headline at step 3/5/10, chosen on val", "15 queries")
+
+
+def test_many_numbers_of_a_note_are_told_by_their_ends():
+    notes = [f"{n} of 12 at 0.{n}" for n in (7, 2, 3, 4, 5, 6)]
+    assert without_repeats(notes) == ("2 to 7 of 12 at 0.2 to 0.7",)
+    assert without_repeats(["a 1", "b 2", "a 1"]) == ("a 1", "b 2")
 
 
 def test_a_line_over_steps_has_a_band_over_seeds():
@@ -227,6 +238,186 @@ def test_the_table_comes_back_from_its_file(tmp_path):
     assert Table.read({"table.json": tmp_path / "table.json"}) == table
 
 
+TASKS = np.random.default_rng(0)
+HARD = TASKS.normal(0.0, 0.1, 600)
+MAML = 0.93 + HARD + TASKS.normal(0.0, 0.03, 600)
+RIDGE = 0.94 + HARD + TASKS.normal(0.0, 0.03, 600)
+
+
+def _judged(each, stage="judged", metric="t/accuracy", **axes):
+    """Scores of one learner with its values on each task."""
+    values = tuple(float(value) for value in each)
+    curves = {"t/accuracy": ((0, 0.2), (5, 0.9))}
+    return (
+        Source(stage, axes),
+        Scores({metric: float(np.mean(values))}, curves=curves, each={metric: values}),
+    )
+
+
+LEARNERS = [_judged(MAML, algorithm="maml"), _judged(RIDGE, algorithm="ridge", seed="0")]
+
+
+def test_one_learner_has_an_interval_over_its_tasks_that_says_so():
+    table = _compare(LEARNERS, show=["t/accuracy"])
+    found = table.rows[0].values["t/accuracy"]
+    half = 1.96 * stats.sem(MAML)
+    assert (found.mean, found.low, found.high) == pytest.approx(
+        (MAML.mean(), MAML.mean() - half, MAML.mean() + half)
+    )
+    assert (found.n, found.over, found.spans) == (600, "tasks", "± tasks (n=600, one learner)")
+    assert table.spans == "± tasks (n=600, one learner)"
+    assert len(found.values) == 1
+
+
+def test_several_learners_are_pooled_over_seeds_and_never_over_tasks():
+    given = [_judged(MAML + shift / 50, seed=str(shift)) for shift in range(5)]
+    table = _compare([*given, LEARNERS[1]], show=["t/accuracy"])
+    several, one = (row.values["t/accuracy"] for row in table.rows)
+    assert (several.n, several.over, several.spans) == (5, "seeds", "± seeds (n=5)")
+    assert (several.low, several.high) == pytest.approx(
+        stats.t.interval(
+            0.95, 4, several.mean, stats.sem([MAML.mean() + shift / 50 for shift in range(5)])
+        )
+    )
+    assert (one.n, one.over) == (600, "tasks")
+    assert table.spans == "± seeds (n=5); ± tasks (n=600, one learner)"
+
+
+def test_the_only_seed_that_did_not_diverge_is_no_row_of_one_learner():
+    gone = [
+        (source, Scores({}, status="diverged"))
+        for source, _ in [_judged(MAML, seed=str(seed)) for seed in range(1, 5)]
+    ]
+    found = _compare([_judged(MAML, seed="0"), *gone], show=["t/accuracy"]).rows[0]
+    lone = found.values["t/accuracy"]
+    assert (lone.n, lone.over, lone.low, lone.dropped) == (1, "seeds", None, 4)
+
+
+def test_a_learner_that_diverged_has_no_interval_over_tasks():
+    source, scores = _judged(MAML)
+    table = _compare(
+        [(source, Scores(scores.metrics, each=scores.each, status="diverged"))], show=["t/accuracy"]
+    )
+    found = table.rows[0].values["t/accuracy"]
+    assert (found.n, found.mean, found.dropped) == (0, None, 1)
+
+
+def test_two_learners_are_paired_on_the_task_and_the_verdict_says_what_it_is_about():
+    table = _compare(LEARNERS, show=["t/accuracy"], baseline="judged@algorithm=ridge")
+    (found,) = table.contrasts
+    assert found.p == pytest.approx(stats.ttest_rel(MAML, RIDGE).pvalue)
+    differences = MAML - RIDGE
+    half = 1.96 * stats.sem(differences)
+    assert (found.difference.low, found.difference.high) == pytest.approx(
+        (differences.mean() - half, differences.mean() + half)
+    )
+    assert (found.difference.n, found.difference.over) == (600, "tasks")
+    assert found.verdict == "distinguishable at 5 % (Holm), over tasks, one learner each"
+    assert table.notes == (
+        "a difference over tasks, one learner each, says nothing of another training run",
+    )
+
+
+def test_learners_are_one_holm_family_too_and_the_family_may_have_both_kinds():
+    third = _judged(MAML + TASKS.normal(0.002, 0.03, 600), algorithm="anil")
+    table = _compare([*LEARNERS, third], show=["t/accuracy"], baseline="judged@algorithm=maml")
+    raw = [stats.ttest_rel(other, MAML).pvalue for other in (RIDGE, third[1].each["t/accuracy"])]
+    assert [c.p for c in table.contrasts] == pytest.approx([2 * raw[0], max(2 * raw[0], raw[1])])
+
+
+def test_learners_that_were_not_judged_on_as_many_tasks_are_not_paired_on_them():
+    given = [LEARNERS[0], _judged(RIDGE[:200], algorithm="ridge")]
+    (found,) = _compare(given, show=["t/accuracy"], baseline="judged@algorithm=ridge").contrasts
+    assert (found.difference.n, found.difference.over) == (1, "seeds")
+    assert found.p is None
+    assert found.verdict == "one pair: no interval"
+
+
+def test_one_learner_against_several_seeds_is_the_same_number_for_each():
+    given = [
+        *[_judged(MAML + shift / 50, seed=str(shift)) for shift in range(5)],
+        _judged(RIDGE, stage="base"),
+    ]
+    (found,) = _compare(given, show=["t/accuracy"], baseline="base").contrasts
+    assert (found.difference.n, found.difference.over) == (5, "seeds")
+    assert "over tasks" not in found.verdict
+
+
+def test_equal_learners_have_no_p_over_tasks():
+    given = [_judged(MAML), _judged(MAML, stage="same")]
+    (found,) = _compare(given, show=["t/accuracy"], baseline="same").contrasts
+    assert found.p is None
+    assert found.verdict.startswith("the same difference in every pair: nothing to test, over")
+
+
+def test_tasks_with_so_many_classes_have_a_metric_of_their_own_and_its_curve_has_points():
+    name = "t/accuracy@ways=10"
+    source, scores = _judged(MAML, metric=name)
+    scores = Scores(
+        scores.metrics,
+        each=scores.each | {f"{name}@step=5": (0.1, 0.3)},
+        curves={name: ((5, 0.2),)},
+    )
+    table = _compare([(source, scores)], show=[name, f"{name}@step=5", "t/accuracy"])
+    values = table.rows[0].values
+    assert values.keys() == {name, f"{name}@step=5"}
+    assert values[name].n == 600
+    assert (values[f"{name}@step=5"].mean, values[f"{name}@step=5"].n) == (pytest.approx(0.2), 2)
+    assert Measure.parse("t/loss@ways=10@best").falls
+    assert not Measure.parse("loss/accuracy@ways=10").falls
+
+
+@pytest.mark.parametrize("x", ["adaptation_step", "tasks"])
+def test_the_steps_of_a_curve_may_count_something_else(x, look):
+    fields = {"plot": {"kind": "line", "x": x, "y": "t/accuracy"}}
+    plot = _compare(LEARNERS, **fields).plot
+    assert plot["x"] == x
+    assert plot["series"][0]["points"] == [[0, 0.2], [5, 0.9]]
+    facts = Facts(metrics={"t/accuracy": (0, 5)})
+    row = Source("judged", {"algorithm": "maml"})
+    assert not look(compare, fields, sources={"scores": (row,)}, scores=(facts,))[1]
+
+
+def test_an_axis_comes_before_the_steps_of_a_curve(look):
+    given = [_judged(MAML, tasks="100"), _judged(RIDGE, tasks="20")]
+    fields = {"plot": {"kind": "line", "x": "tasks", "y": "t/accuracy"}}
+    (series,) = _compare(given, **fields).plot["series"]
+    # One learner each: the band would be over seeds, and there is none.
+    assert series["points"] == [
+        [20, pytest.approx(RIDGE.mean())],
+        [100, pytest.approx(MAML.mean())],
+    ]
+    row = Source("judged", {"tasks": "many"})
+    _, faults = look(compare, fields, sources={"scores": (row,)}, scores=(Facts(),))
+    assert faults[0][1] == "plot.x"
+
+
+def test_a_task_on_which_all_diverged_is_in_the_matrix_and_one_that_is_not_judged_is_not():
+    gone = (Source("gone", {}), Scores({}, status="diverged"))
+    bare = (Source("bare", {}), Scores({"b/accuracy": 0.5}))
+    plot = _compare([*EVERY, gone, bare], plot={"kind": "accuracy_matrix"}).plot
+    assert plot["columns"] == ["a", "b"]
+    assert plot["series"][3]["points"] == [[0, None], [1, None]]
+    assert plot["series"][4]["points"] == [[1, 0.5]]
+
+
+def test_scores_and_tables_over_tasks_come_back_from_their_files(tmp_path):
+    scores = LEARNERS[0][1]
+    scores.write(tmp_path)
+    assert Scores.read({"scores.json": tmp_path / "scores.json"}) == scores
+    table = _compare(LEARNERS, show=["t/accuracy"], baseline="judged@algorithm=ridge")
+    table.write(tmp_path)
+    assert Table.read({"table.json": tmp_path / "table.json"}) == table
+
+
+def test_scores_without_values_by_task_are_the_file_that_they_always_were(tmp_path):
+    Scores({"a/b": 0.5}).write(tmp_path)
+    assert (tmp_path / "scores.json").read_text() == (
+        '{"chosen":{},"curves":{},"metrics":{"a/b":0.5},"notes":[],"status":"ok"}'
+    )
+    assert Scores.read({"scores.json": tmp_path / "scores.json"}) == Scores({"a/b": 0.5})
+
+
 FACTS = Facts(metrics={"a/accuracy": (0, 10), "b/forgetting": ()})
 ROWS = (Source("tuned", {"head": "zero", "seed": "0"}), Source("probe", {"seed": "0"}))
 
@@ -237,7 +428,9 @@ ROWS = (Source("tuned", {"head": "zero", "seed": "0"}), Source("probe", {"seed":
         ({"show": ["a/accurazy"]}, "show.0", "did you mean `a/accuracy`"),
         ({"show": ["a/accuracy", "a/accuracy@step=7"]}, "show.1", "steps: 0, 10"),
         ({"show": ["b/forgetting@best"]}, "show.0", "say `b/forgetting`"),
-        ({"show": ["a/accuracy@ways=3"]}, "show.0", "@step=10"),
+        ({"show": ["a/accuracy@stop=3"]}, "show.0", "@step=10"),
+        ({"show": ["a/accuracy@step=3@ways=3"]}, "show.0", "@ways=10"),
+        ({"show": ["a/accuracy@ways=3"]}, "show.0", "did you mean `a/accuracy`"),
         ({"baseline": "prob"}, "baseline", "did you mean `probe`"),
         ({"contrasts": [["probe", "tuned@head=zer"]]}, "contrasts.0.1", "tuned@head=zero"),
         ({"plot": {"kind": "line", "y": "a/x"}}, "plot.y", "a/accuracy"),

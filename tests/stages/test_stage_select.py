@@ -105,3 +105,31 @@ def test_choosing_by_test_scores_is_an_error(look):
     _, faults = look(select, {"over": "lr", "by": "a/val_los"}, candidates=(facts,))
     assert "a/val_loss" in faults[0][3]
     assert not look(select, {"over": "lr", "by": "a/val_loss"}, candidates=(facts,))[1]
+
+
+def test_what_was_measured_on_tasks_given_for_validation_may_choose(look):
+    metrics = {"val/accuracy": (), "test/accuracy": ()}
+    facts = Facts(metrics=metrics, validation=frozenset({"val/accuracy"}))
+    fields = {"over": "lr", "by": "val/accuracy", "goal": "max"}
+    assert not look(select, fields, candidates=(facts, facts))[1]
+    _, faults = look(select, {**fields, "by": "test/accuracy"}, candidates=(facts, facts))
+    ((severity, place, _, hint),) = faults
+    assert (severity, place) == ("error", "by")
+    assert "val/accuracy" in hint
+
+
+def test_a_metric_that_one_candidate_measures_on_test_tasks_may_not_choose(look):
+    facts = Facts(metrics={"val/accuracy": ()}, validation=frozenset({"val/accuracy"}))
+    fields = {"over": "lr", "by": "val/accuracy", "goal": "max"}
+    _, faults = look(select, fields, candidates=(facts, Facts(metrics={"val/accuracy": ()})))
+    assert [place for _, place, *_ in faults] == ["by"]
+    _, faults = look(select, fields, candidates=(Facts(),))
+    assert [place for _, place, *_ in faults] == ["by"]
+
+
+def test_values_by_task_go_on_with_the_choice():
+    candidates = [
+        (source, Scores(scores.metrics, each={"a/accuracy": (0.1, 0.2)}))
+        for source, scores in _candidates()
+    ]
+    assert _select(candidates).scores.each == {"a/accuracy": (0.1, 0.2)}
