@@ -59,8 +59,8 @@ class Training(Params):
     """Rule that turns gradients into updates."""
     warmup: Share = 0.0
     """Share of the steps in which the learning rate rises from 0."""
-    schedule: Literal["constant", "cosine"] = "constant"
-    """What the learning rate does after the warm-up: stay, or fall to 0 along a cosine."""
+    schedule: Literal["constant", "cosine", "linear"] = "constant"
+    """What the learning rate does after the warm-up: stay, or fall to 0 by a cosine or a line."""
     clip: PositiveFloat | None = None
     """Longest gradient: a longer one is scaled down to this norm."""
 

@@ -137,7 +137,8 @@ def resolve(
 ) -> str | None:
     """The output that a reference means, or None after reporting that there is none, or several.
 
-    It is the one named; else the only one of exactly the type; else the only subtype.
+    It is the one named; else the only one of exactly the type, else the only subtype; of several
+    the one with the port's name.
     """
     has = _has(outputs)
     place = f"`{owner}.{port.name}` takes {_wants(port)}"
@@ -155,8 +156,8 @@ def resolve(
         return None
     exact = [output for output, given in outputs.items() if given in port.types]
     fitting = exact or [output for output, given in outputs.items() if port.accepts(given)]
-    if len(fitting) == 1:
-        return fitting[0]
+    if port.name in fitting or len(fitting) == 1:
+        return port.name if port.name in fitting else fitting[0]
     if not fitting:
         report.error(reference.path, f"{place}, but `{reference.stage}` gives {has}")
         return None

@@ -1,6 +1,8 @@
 """Artifacts: what flows along the edges of a pipeline. Typed files, no torch at import."""
 
 from engine.artifacts.dataset import Dataset, Part
+from engine.artifacts.gallery import Gallery, Picture
+from engine.artifacts.learner import Learner
 from engine.artifacts.model import Head, Model
 from engine.artifacts.scores import Choice, Scores
 from engine.artifacts.table import Contrast, Interval, Row, Table
@@ -10,10 +12,13 @@ __all__ = [
     "Choice",
     "Contrast",
     "Dataset",
+    "Gallery",
     "Head",
     "Interval",
+    "Learner",
     "Model",
     "Part",
+    "Picture",
     "Row",
     "Scores",
     "Table",

@@ -35,8 +35,8 @@ class Model(Artifact):
 
     net: Mapping[str, Any]
     """The backbone's own parameters: {"kind": "conv4", "width": 32, "norm": "group"}."""
-    shape: tuple[int, int, int] | None
-    """(channels, height, width) of its images."""
+    shape: tuple[int, ...] | None
+    """(channels, height, width) of its images, or (inputs,)."""
     heads: Mapping[str, Head]
     """Task -> head; its weights are `heads.<task>.weight` and `.bias`."""
     weights: Mapping[str, "Tensor"] = field(repr=False)

@@ -30,7 +30,7 @@ class Old:
     head: str
 
 
-class _Stream:
+class Stream:
     """Training images of one task in a random order of its own, randomly rotated."""
 
     def __init__(self, task: Task, head: str, *, order: int, augment: int) -> None:
@@ -53,9 +53,11 @@ class _Stream:
         return x, self._train.y[index]
 
     def state_dict(self) -> dict[str, Any]:
+        """Where the stream is."""
         return {"batches": self._batches.state_dict(), "turns": self._turns.get_state()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go back there."""
         self._batches.load_state_dict(state["batches"])
         self._turns.set_state(state["turns"])
 
@@ -70,9 +72,9 @@ class Mixture:
     def __init__(
         self, new: Task, old: Sequence[Old], *, batch: int, replayed: int, seeds: Seeds
     ) -> None:
-        self._new = _Stream(new, new.name, order=seeds.order, augment=seeds.augment)
+        self._new = Stream(new, new.name, order=seeds.order, augment=seeds.augment)
         self._old = [
-            _Stream(item.task, item.head, order=seed, augment=seed + 1)
+            Stream(item.task, item.head, order=seed, augment=seed + 1)
             for item, seed in zip(old, count(seeds.replay, 2), strict=False)
         ]
         self._batch = batch

@@ -1,7 +1,7 @@
 """The one training loop: every supervised stage trains with it, and it resumes to the same bits."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,7 +31,7 @@ class Recipe:
         lr: the highest learning rate.
         optimizer: fields of a value in `engine.optimizers`.
         warmup: share of the steps in which the rate rises from 0.
-        schedule: `constant`, or `cosine` down to 0, after the warm-up.
+        schedule: `constant`, or `cosine` or `linear` down to 0, after the warm-up.
         clip: largest norm of the gradient, or None.
         anchor: weight of |theta - start|^2 / 2 over the backbone (L2-SP, arXiv 1802.01483).
         frozen_statistics: batch norm keeps its running statistics.
@@ -53,7 +53,10 @@ class Recipe:
             return self.lr * step / rising
         if self.schedule == "constant":
             return self.lr
-        return self.lr * 0.5 * (1 + math.cos(math.pi * (step - 1 - rising) / (self.steps - rising)))
+        done = (step - 1 - rising) / (self.steps - rising)
+        if self.schedule == "linear":
+            return self.lr * (1 - done)
+        return self.lr * 0.5 * (1 + math.cos(math.pi * done))
 
 
 class Trainer:
@@ -75,7 +78,7 @@ class Trainer:
         self._mixture = mixture
         self._report = report
         self._trained = [item for item in net.parameters() if item.requires_grad]
-        self._optimizer = _optimizer(self._trained, recipe)
+        self._optimizer = optimizer(self._trained, recipe)
         self._start = [item.detach().clone() for item in net.backbone.parameters()]
         self._losses: list[Tensor] = []
 
@@ -169,8 +172,9 @@ def fit(
     trainer.finish()
 
 
-def _optimizer(trained: list[nn.Parameter], recipe: Recipe) -> torch.optim.Optimizer:
+def optimizer(trained: Sequence[Tensor], recipe: Recipe) -> torch.optim.Optimizer:
+    """The rule that a recipe names, for leaves that require gradients."""
     fields = {name: value for name, value in recipe.optimizer.items() if name != "kind"}
     make: Any = OPTIMIZERS[recipe.optimizer["kind"]]
-    optimizer: torch.optim.Optimizer = make(trained, lr=recipe.lr, fused=True, **fields)
-    return optimizer
+    made: torch.optim.Optimizer = make(trained, lr=recipe.lr, fused=True, **fields)
+    return made

@@ -3,14 +3,19 @@
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from torch import Tensor
 
-from engine.learning.nets import Network
-
 Report = Callable[..., None]
 Measure = Callable[[], dict[str, float]]
+
+
+class Kept(Protocol):
+    """What trains: a net, or the weights that meta-training moves. Its state is tensors by name."""
+
+    def state_dict(self) -> dict[str, Any]: ...
+    def load_state_dict(self, state_dict: Any) -> Any: ...
 
 
 def unheard(step: int, **values: float) -> None:
@@ -66,7 +71,7 @@ class Watch:
             self._patience is not None and step % self._patience.every == 0
         )
 
-    def look(self, step: int, net: Network) -> None:
+    def look(self, step: int, net: Kept) -> None:
         """Measure now, if this step is one to look at."""
         if step in self._marks:
             values = {k: v for k, v in self._measure().items() if math.isfinite(v)}
@@ -76,7 +81,7 @@ class Watch:
         if self._patience and step % self._patience.every == 0:
             self._judge(self._patience, step, net)
 
-    def _judge(self, rule: Patience, step: int, net: Network) -> None:
+    def _judge(self, rule: Patience, step: int, net: Kept) -> None:
         value = rule.sign * rule.measure()
         if value < self._best:
             self._best, self._without, self.best_step = value, 0, step
@@ -86,7 +91,7 @@ class Watch:
             self._without += 1
             self.stopped = self._without >= rule.patience
 
-    def restore(self, net: Network) -> None:
+    def restore(self, net: Kept) -> None:
         """Give a net the best weights seen, where that was asked for."""
         if self._kept:
             net.load_state_dict(self._kept)

@@ -77,6 +77,8 @@ class FewShot(Params):
 
     idle: ClassVar[Mapping[str, str]] = {}
     """Fields that mean nothing on small tasks -> what to do instead."""
+    stepwise: ClassVar[bool] = True
+    """It adapts step by step, so that its scores have a curve."""
     classes_only: ClassVar[bool] = False
     """Tasks of regression cannot be answered."""
 

@@ -79,9 +79,9 @@ def adapt(
     net = network(model, data, run.device)
     # A head of the new task's name is replaced, so it answers no old task afterwards.
     heads = {name: head.classes for name, head in model.heads.items() if name != data.task}
-    olds = [_old(run, net, heads, item) for item in retain]
+    olds = [remembered(run, net, heads, item) for item in retain]
     task = learning.data.load(data, run.files, run.device)
-    sources = [_old(run, net, heads, replay, judge=False)] if replay else olds
+    sources = [remembered(run, net, heads, replay, judge=False)] if replay else olds
     lesson = Lesson(
         task=task,
         replay=tuple(learning.mixture.Old(old.task, old.head) for old in sources if old.head),
@@ -93,13 +93,13 @@ def adapt(
         f"{data.task}/{k}": v for k, v in learning.metrics.judged(net, task, task.name).items()
     }
     for old in olds:
-        metrics |= _afterwards(net, old)
+        metrics |= afterwards(net, old)
     (digest,) = run.digests.get("data", ("",))
     made = Head(data.classes, digest, method.kind)
     return Adapted(_model(model, data, net, made), learned.scores(metrics))
 
 
-def _old(
+def remembered(
     run: Run,
     net: "learning.nets.Network",
     heads: Mapping[str, tuple[int, ...]],
@@ -107,6 +107,15 @@ def _old(
     *,
     judge: bool = True,
 ) -> Old:
+    """A retained task as a net stands on it now.
+
+    Args:
+        run: of the stage.
+        net: before it is adapted.
+        heads: its heads that are kept: task -> classes.
+        data: the task.
+        judge: measure it, for `afterwards`.
+    """
     task = learning.data.load(data, run.files, run.device)
     head = answering(heads, data.task, data.classes)
     return Old(task, head, standing(net, task, head) if judge else {})
@@ -131,7 +140,8 @@ def _moment(
     return found
 
 
-def _afterwards(net: "learning.nets.Network", old: Old) -> dict[str, float]:
+def afterwards(net: "learning.nets.Network", old: Old) -> dict[str, float]:
+    """What became of a retained task, by names of metrics."""
     after = standing(net, old.task, old.head)
     found = dict(learning.metrics.forgotten(old.before, after))
     if "accuracy" in after:

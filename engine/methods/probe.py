@@ -22,6 +22,7 @@ class Probe(Method, FewShot):
     On tasks of a few examples it is a ridge head, in closed form.
     """
 
+    stepwise: ClassVar[bool] = False
     idle: ClassVar[Mapping[str, str]] = {"max_iter": "it is a ridge head there, in closed form"}
 
     kind: Literal["probe"] = "probe"

@@ -9,6 +9,7 @@ from engine.methods.base import FewShot
 class Prototype(FewShot):
     """Answer with the class whose mean of support features is the nearest."""
 
+    stepwise: ClassVar[bool] = False
     classes_only: ClassVar[bool] = True
 
     kind: Literal["prototype"] = "prototype"

@@ -88,6 +88,12 @@ def _facts(look: Look) -> Mapping[str, Facts]:
         metrics={f"{label}/{name}": () for name in names},
         ways=span(params.episode.ways),
         shots=span(params.episode.shots),
+        examples=data.examples,
+        protocol={
+            "labels": params.labels,
+            "queries": span(params.queries),
+            "count": params.count,
+        },
     )
     return {"tasks": facts}
 

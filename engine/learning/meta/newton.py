@@ -27,8 +27,6 @@ from engine.learning.meta.closed import (
     scaled,
 )
 
-LARGEST = 2000
-"""Unknowns of one task's system, at most: its cost grows with their cube."""
 HALVINGS = 10
 
 
@@ -41,12 +39,14 @@ class Newton(Closed):
         damping: share of each step that is taken at most.
         l2: start of the learned penalty.
         scale: start of the learned factor of the logits.
+        largest: unknowns of one task's system, at most: its cost grows with their cube.
     """
 
     steps: int = 3
     damping: float = 1.0
     l2: float = 0.1
     scale: float = 1.0
+    largest: int = 2000
 
     def start(self, theta: Weights, seed: int) -> Weights:
         """See `Algorithm`."""
@@ -61,10 +61,10 @@ class Newton(Closed):
         """
         classes_only("newton", batch)
         unknowns = batch.outputs * z.shape[1]
-        if unknowns > LARGEST:
+        if unknowns > self.largest:
             raise ValueError(
                 f"newton would solve for {batch.outputs} ways x {z.shape[1]} examples = {unknowns} "
-                f"unknowns a task, and its limit is {LARGEST}; use ridge"
+                f"unknowns a task, and its limit is {self.largest}; use ridge"
             )
         row = scaled(z, batch)
         y = targets(batch.support, batch.outputs)

@@ -46,6 +46,7 @@ class Sinusoids:
         loss: of the support set.
         test_loss: of the query set.
         dtype: of x and y.
+        device: of x and y; the numbers are the same on every one.
     """
 
     seed: int
@@ -58,6 +59,7 @@ class Sinusoids:
     loss: Loss = field(default_factory=SquaredError)
     test_loss: Loss = field(default_factory=SquaredError)
     dtype: torch.dtype = torch.float32
+    device: str = "cpu"
 
     def batch(self, numbers: Sequence[int]) -> TaskBatch:
         """See `Family`; x and y are (T, n, 1)."""
@@ -81,6 +83,7 @@ class LinearFunctions:
         loss: of the support set.
         test_loss: of the query set.
         dtype: of x and y.
+        device: of x and y; the numbers are the same on every one.
     """
 
     seed: int
@@ -91,6 +94,7 @@ class LinearFunctions:
     loss: Loss = field(default_factory=SquaredError)
     test_loss: Loss = field(default_factory=SquaredError)
     dtype: torch.dtype = torch.float32
+    device: str = "cpu"
 
     def batch(self, numbers: Sequence[int]) -> TaskBatch:
         """See `Family`; x is (T, n, inputs), y is (T, n, 1)."""
@@ -125,6 +129,7 @@ def _split(
     family: Sinusoids | LinearFunctions, x: Tensor, y: Tensor, numbers: Sequence[int]
 ) -> TaskBatch:
     shots = family.shots
+    x, y = x.to(family.device), y.to(family.device)
     return TaskBatch(
         Examples(x[:, :shots], y[:, :shots]), Examples(x[:, shots:], y[:, shots:]), y.shape[2],
         family.loss, family.test_loss, None, tuple(numbers),

@@ -1,0 +1,40 @@
+"""What a meta-learning algorithm is: a value in YAML that is also the code."""
+
+from abc import abstractmethod
+from typing import Literal
+
+from engine import learning
+from pipelines.stage import Params
+
+HeadStart = Literal["learned", "shared", "zero"]
+
+
+class Algorithm(Params):
+    """A way to learn from many tasks how to learn the next one."""
+
+    kind: str
+    """Name of the algorithm."""
+
+    @property
+    def heads(self) -> HeadStart | None:
+        """Where a task's head starts; None where it is fitted in closed form."""
+        return None
+
+    @property
+    def trained_steps(self) -> int | None:
+        """Inner steps in training; None where it has none."""
+        return None
+
+    @property
+    def adapters(self) -> bool:
+        """Whether it has adapters (LoRA) that the outer loop can move."""
+        return False
+
+    @property
+    def pooled_shots(self) -> int | None:
+        """Examples of each class that training takes instead of the tasks' own; None for those."""
+        return None
+
+    @abstractmethod
+    def build(self, seed: int) -> "learning.meta.algorithm.Algorithm":
+        """The code, drawing what it draws from `seed`."""

@@ -1,0 +1,128 @@
+"""Judging on many tasks: a curve by adaptation steps for each, in chunks, resumable."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from engine.learning.meta.algorithm import Algorithm, curve
+from engine.learning.meta.batches import Weights
+from engine.learning.meta.stacked import Net
+from engine.learning.meta.streams import Family
+
+EXAMPLES = 1000
+"""Examples of one chunk of tasks: enough for speed, little enough for memory."""
+TASKS = 50
+"""Tasks of one chunk, at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Learner:
+    """All that adapts to a task.
+
+    Attributes:
+        algorithm: how.
+        net: backbone.
+        theta: where from.
+        state: what the algorithm carries from training.
+    """
+
+    algorithm: Algorithm
+    net: Net
+    theta: Weights
+    state: Weights
+
+
+def chunk(examples: int) -> int:
+    """Tasks at a time, of so many examples each. The same on every machine: it changes rounding."""
+    return max(1, min(TASKS, EXAMPLES // examples))
+
+
+class Judging:
+    """Scores of tasks 0 .. count - 1; see `engine.run.Trainer` for how it is saved and restored."""
+
+    stopped = False
+
+    def __init__(
+        self, learner: Learner, family: Family, count: int, size: int, marks: Sequence[int]
+    ) -> None:
+        """Judge nothing yet.
+
+        Args:
+            learner: who is judged.
+            family: the tasks.
+            count: how many.
+            size: tasks at a time.
+            marks: adaptation steps after which they are judged.
+        """
+        self.steps = -(-count // size)
+        """Chunks in all."""
+        self._learner = learner
+        self._family = family
+        self._count = count
+        self._size = size
+        self._marks = tuple(sorted(set(marks)))
+        self._scores: dict[str, list[Tensor]] = {}
+
+    def step(self, step: int) -> None:
+        """Judge one chunk, counted from 1."""
+        first = (step - 1) * self._size
+        batch = self._family.batch(range(first, min(first + self._size, self._count)))
+        who = self._learner
+        found = curve(who.algorithm, who.net, who.theta, batch, self._marks, who.state)
+        for mark, judged in found.items():
+            self._add(f"loss {mark}", judged.losses)
+            if judged.accuracies is not None:
+                self._add(f"accuracy {mark}", judged.accuracies)
+        if batch.classified:
+            ways = torch.full((len(batch),), batch.outputs)
+            self._add("ways", ways if batch.ways is None else batch.ways.sum(1))
+
+    def _add(self, name: str, values: Tensor) -> None:
+        self._scores.setdefault(name, []).append(values.detach().cpu())
+
+    def marks(self, metric: str) -> list[int]:
+        """Steps at which a metric was judged: fewer than asked for where there are no steps."""
+        names = (name.split() for name in self._scores)
+        return sorted(int(name[1]) for name in names if name[0] == metric and len(name) > 1)
+
+    def values(self, metric: str, mark: int) -> list[float]:
+        """A metric of each task, in order, after so many steps."""
+        return _joined(self._scores[f"{metric} {mark}"])
+
+    @property
+    def ways(self) -> list[int]:
+        """Classes of each task, in order; empty for regression."""
+        return [int(value) for value in _joined(self._scores.get("ways", []))]
+
+    def state_dict(self) -> dict[str, Any]:
+        """What was found so far."""
+        return {name: list(values) for name, values in self._scores.items()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go back there."""
+        self._scores = {name: list(values) for name, values in state.items()}
+
+
+def judged(learner: Learner, family: Family, count: int, size: int, mark: int) -> dict[str, float]:
+    """Mean loss, and accuracy for classes, of tasks 0 .. count - 1 after so many steps."""
+    judging = Judging(learner, family, count, size, (mark,))
+    for step in range(1, judging.steps + 1):
+        judging.step(step)
+    return {
+        metric: _mean(judging.values(metric, judging.marks(metric)[-1]))
+        for metric in ("accuracy", "loss")
+        if judging.marks(metric)
+    }
+
+
+def _joined(parts: Sequence[Tensor]) -> list[float]:
+    found: list[float] = torch.cat(list(parts)).double().tolist() if parts else []
+    return found
+
+
+def _mean(values: Iterable[float]) -> float:
+    found = list(values)
+    return sum(found) / len(found)

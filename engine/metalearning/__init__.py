@@ -1,0 +1,1 @@
+"""The parts of `meta_train` and `meta_evaluate`."""

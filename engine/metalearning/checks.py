@@ -1,0 +1,140 @@
+"""What can be wrong with meta-training and its judging before anything runs. Torch-free."""
+
+from typing import Any
+
+from engine.algorithms import Algorithm
+from engine.algorithms.closed import LARGEST
+from engine.methods.targets import answering
+from pipelines.stage import Facts, Look
+
+
+def algorithm(look: Look, found: Algorithm, tasks: Facts) -> None:
+    """Report an algorithm that does not fit the tasks."""
+    if tasks.ways is None or tasks.shots is None:
+        return
+    most = tasks.ways[1]
+    if not most and found.kind in {"newton", "protonet"}:
+        hint = "take `kind: ridge`, whose closed form answers numbers too"
+        look.error(
+            "algorithm.kind", f"{found.kind} answers classes, and {tasks.task} has none", hint
+        )
+        return
+    varies = tasks.ways[0] != most and tasks.protocol.get("labels") != "global"
+    if varies and found.heads == "learned":
+        look.error(
+            "algorithm.head",
+            f"a learned head has a row for each class, and {tasks.task} has {tasks.ways[0]} to "
+            f"{most} of them",
+            "say `head: shared` or `head: zero`",
+        )
+    if found.kind == "newton":
+        unknowns = most * most * tasks.shots[1]
+        if unknowns > LARGEST:
+            look.error(
+                "algorithm.kind",
+                f"newton would solve for {most} ways x {most * tasks.shots[1]} examples = "
+                f"{unknowns} unknowns a task, and its limit is {LARGEST}",
+                "take `kind: ridge`, or fewer ways or shots",
+            )
+    shots = found.pooled_shots
+    if shots is not None and shots < 2:  # noqa: PLR2004 (one to learn from, one to look at)
+        look.error("algorithm.shots", "support and query need at least 2 examples of a class")
+
+
+def learned(look: Look, found: Algorithm, learn: str) -> None:
+    """Report a choice of what the outer loop moves that the algorithm does not have."""
+    if learn == "adapter" and not found.adapters:
+        look.error("learn", f"{found.kind} has no adapter here", "say `inner: {kind: lora}`")
+    if learn == "head" and found.heads in (None, "zero"):
+        look.error("learn", f"{found.kind} has no learned head here", "say `head: learned`")
+
+
+def start(look: Look, model: Facts | None) -> None:
+    """Report two starts, or none."""
+    if look.params.net is None and model is None:
+        hint = "say `net: {kind: conv4}`, or connect a pretrained net as `model`"
+        look.error("net", "there is no net to train", hint)
+    elif look.params.net is not None and model is not None:
+        look.error("net", "`model` brings its own net", "leave one of them out")
+
+
+def kept(look: Look, model: Facts | None) -> None:
+    """Report old tasks that cannot be retained or replayed."""
+    retained, replay = look.inputs.get("retain", ()), look.params.replay
+    if retained and model is None:
+        hint = "connect the pretrained net as `model`, or leave `retain` out"
+        look.error("from.retain", "a net that starts from nothing has nothing to forget", hint)
+    if replay and not retained:
+        look.error("replay", "nothing to replay", "connect the old task: `retain: STAGE`")
+    heads = model.heads if model else {}
+    for old in retained if replay and heads else ():
+        if answering(heads, old.task, old.classes) is None:
+            look.error(
+                "replay",
+                f"the model has no head for {old.task}, classes {list(old.classes)}",
+                "replay what it was trained on",
+            )
+
+
+def alike(look: Look, port: str, one: Facts, other: Facts) -> None:
+    """Report tasks of another kind than those of `tasks`."""
+    if one.ways and other.ways and bool(one.ways[1]) != bool(other.ways[1]):
+        kinds = [
+            "of classes" if facts.ways and facts.ways[1] else "of regression"
+            for facts in (one, other)
+        ]
+        look.error(f"from.{port}", f"`tasks` are {kinds[0]}, `{port}` {kinds[1]}")
+
+
+def as_tested(look: Look, learner: Facts, tasks: Facts, curve: tuple[int, ...]) -> None:
+    """Advise where a learner is judged otherwise than it was trained.
+
+    Not where the papers do so too: a curve that goes on after the trained steps, training on more
+    ways or, by Reptile, on more shots than are judged.
+    """
+    how: Any = learner.protocol
+    if not how or not tasks.ways or not learner.ways or not learner.shots or not tasks.shots:
+        return
+    steps = how.get("steps")
+    if steps and steps not in curve:
+        look.warn(
+            "curve",
+            f"the learner was trained for {steps} steps, and the curve has no point there",
+            f"add {steps} to `curve`",
+        )
+    head = how.get("head")
+    if tasks.ways[1] > learner.ways[1] and head != "learned":
+        look.warn(
+            "from.tasks",
+            f"tasks of up to {tasks.ways[1]} classes, and the learner was trained on at most "
+            f"{learner.ways[1]}",
+        )
+    if how.get("pooled"):
+        return
+    if tasks.shots[0] < learner.shots[0] or tasks.shots[1] > learner.shots[1]:
+        look.warn(
+            "from.tasks",
+            f"tasks with {_span(tasks.shots)} shots, and the learner was trained with "
+            f"{_span(learner.shots)}",
+            "train as it is tested, or read the figure as one of transfer",
+        )
+
+
+def outputs(look: Look, learner: Facts, tasks: Facts) -> None:
+    """Report a learned head that does not fit the tasks."""
+    how: Any = learner.protocol
+    if how.get("head") != "learned" or not tasks.ways or not learner.ways:
+        return
+    if "global" in {how.get("labels"), tasks.protocol.get("labels")}:
+        return
+    if tasks.ways != learner.ways:
+        look.error(
+            "from.tasks",
+            f"the learner's head answers {_span(learner.ways)} classes, and these tasks have "
+            f"{_span(tasks.ways)}",
+            "train it with `head: shared` or `head: zero`, or judge it on as many ways",
+        )
+
+
+def _span(found: tuple[int, int]) -> str:
+    return str(found[0]) if found[0] == found[1] else f"{found[0]} to {found[1]}"

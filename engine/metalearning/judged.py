@@ -1,0 +1,118 @@
+"""From the scores of many tasks to figures: the headline, what is said beside it, by ways."""
+
+from collections.abc import Mapping
+from math import isfinite
+from typing import TYPE_CHECKING
+
+from engine.artifacts import Learner, Model, Scores, TaskFamily
+from engine.metalearning.ready import algorithm_of
+from engine.methods.base import FewShot
+from pipelines.stage import Facts
+
+if TYPE_CHECKING:
+    from engine.learning.meta.judging import Judging
+    from engine.learning.meta.stacked import Net
+
+TRANSDUCTIVE = {"query", "joint"}
+FEWEST = 2
+"""Tasks with as many classes from which a mean of their own is told."""
+
+
+def by_ways(tasks: Facts) -> list[str]:
+    """Names of the metrics of tasks with one number of classes, where it varies."""
+    if not tasks.ways or tasks.ways[0] == tasks.ways[1]:
+        return []
+    ways = range(tasks.ways[0], tasks.ways[1] + 1)
+    return [f"{name}@ways={count}" for name in tasks.metrics for count in ways]
+
+
+def headline(
+    wanted: int | str | None,
+    source: Learner | Model,
+    method: FewShot | None,
+    found: Mapping[str, "Judging"],
+) -> tuple[int, list[str]]:
+    """The step that gives the figure, and how it came to be that one."""
+    marks = found["test"].marks("loss")
+    if len(marks) == 1:
+        return marks[0], []
+    if wanted == "chosen_on_validate":
+        tasks = found["validate"]
+        metric = "accuracy" if tasks.marks("accuracy") else "loss"
+        sign = -1 if metric == "accuracy" else 1
+        # Of equals the fewest steps.
+        mark = min(marks, key=lambda step: (sign * _mean(tasks.values(metric, step)), step))
+        return mark, [f"headline at step {mark}, chosen on validation tasks"]
+    if isinstance(wanted, int):
+        return wanted, [f"headline at step {wanted}"]
+    steps = None
+    if method is None and isinstance(source, Learner):
+        steps = algorithm_of(source.algorithm).trained_steps
+    if steps in marks:
+        return steps, [f"headline at step {steps}, as trained"]
+    return marks[-1], [f"headline at step {marks[-1]}"]
+
+
+def notes(net: "Net", family: TaskFamily, bn_stats: str, judging: "Judging") -> list[str]:
+    """What a reader of the figures must know of how they came about."""
+    del judging
+    if not net.batch_normed:
+        return ["not transductive"]
+    if bn_stats not in TRANSDUCTIVE:
+        return [f"not transductive: batch norm by {bn_stats} statistics"]
+    low, high = family.queries
+    each = "a class" if family.ways[1] else "a task"
+    count = str(low) if low == high else f"{low} to {high}"
+    return [f"transductive: batch norm by {bn_stats} statistics, {count} queries {each}"]
+
+
+def scores(
+    tasks: TaskFamily,
+    validate: TaskFamily | None,
+    found: Mapping[str, "Judging"],
+    mark: int,
+    told: list[str],
+) -> Scores:
+    """The figures of the headline, the value of each task, and the curves."""
+    metrics: dict[str, float] = {}
+    each: dict[str, tuple[float, ...]] = {}
+    curves: dict[str, tuple[tuple[int, float], ...]] = {}
+    for name, family in {"validate": validate, "test": tasks}.items():
+        if family is None:
+            continue
+        judging = found[name]
+        for metric in ("accuracy", "loss"):
+            marks = judging.marks(metric)
+            if not marks:
+                continue
+            label = f"{family.task}/{metric}"
+            each |= _split(label, judging.values(metric, mark), judging.ways, family)
+            if len(marks) > 1:
+                curves[label] = tuple((m, _mean(judging.values(metric, m))) for m in marks)
+    each = {name: values for name, values in each.items() if all(map(isfinite, values))}
+    metrics = {name: _mean(values) for name, values in each.items()}
+    lost = not any(name.startswith(f"{tasks.task}/") for name in metrics)
+    curves = {n: tuple(point for point in c if isfinite(point[1])) for n, c in curves.items()}
+    return Scores(
+        metrics=metrics,
+        curves=curves,
+        status="diverged" if lost else "ok",
+        notes=tuple(told),
+        each=each,
+    )
+
+
+def _split(
+    label: str, values: list[float], ways: list[int], family: TaskFamily
+) -> dict[str, tuple[float, ...]]:
+    found = {label: tuple(values)}
+    low, high = family.ways
+    for count in range(low, high + 1) if low < high else ():
+        own = tuple(v for v, way in zip(values, ways, strict=True) if way == count)
+        if len(own) >= FEWEST:
+            found[f"{label}@ways={count}"] = own
+    return found
+
+
+def _mean(values: tuple[float, ...] | list[float]) -> float:
+    return sum(values) / len(values)

@@ -1,0 +1,179 @@
+"""Meta-training of one stage: where theta starts, what moves, what is kept beside it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from engine import learning
+from engine.algorithms import Algorithm
+from engine.artifacts import Dataset, Head, Learner, Model, TaskFamily
+from engine.metalearning.ready import backbone, packed
+from engine.methods.ladder import Old, afterwards, remembered
+from engine.run import Run
+from pipelines.errors import StageError
+
+LEARN: Mapping[str, tuple[str, ...]] = {
+    "all": ("backbone.", "head.", "lora.", "rates.", "fit.", "heads."),
+    "base": ("backbone.", "rates.", "fit.", "heads."),
+    "adapter": ("lora.", "rates.", "fit."),
+    "head": ("head.", "rates.", "fit."),
+}
+"""What the outer loop moves -> beginnings of names in theta. Rates and what a closed form fits by
+belong to the algorithm, so they are always learned; old heads where the backbone is."""
+CALIBRATION = 10
+"""Batches of tasks that the running statistics of batch norm are taken from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """What meta-training begins with.
+
+    Attributes:
+        network: backbone and old heads, whose weights are the start.
+        net: the same for many tasks at once.
+        theta: what moves, and what does not.
+        outputs: of a task's head.
+        olds: retained tasks.
+    """
+
+    network: "learning.nets.Network"
+    net: "learning.meta.stacked.StackedNet"
+    theta: "learning.meta.trainer.Theta"
+    outputs: int
+    olds: tuple[Old, ...]
+
+
+def begin(
+    run: Run,
+    params: Any,
+    algorithm: "learning.meta.algorithm.Algorithm",
+    first: "learning.meta.batches.TaskBatch",
+    model: Model | None,
+    retain: tuple[Dataset, ...],
+) -> Begun:
+    """The net, from a model or at random, and theta.
+
+    Raises:
+        StageError: the net does not fit the tasks, or the targets of an adapter no layer.
+    """
+    shape = tuple(first.support.x.shape[2:])
+    if model is None:
+        network = learning.nets.build(params.net.model_dump(), shape, run.seed("init"))
+        network = network.to(run.device)
+    else:
+        network = backbone(model, shape, run.device)
+    olds = tuple(_retained(run, network, model, item) for item in retain) if model else ()
+    value: Algorithm = params.algorithm
+    weights = learning.meta.stacked.theta_of(network)
+    if value.heads is not None:
+        drawn = learning.meta.heads.theta_of(
+            value.heads, network.width, first.outputs, run.seed("head")
+        )
+        weights |= {name: item.to(run.device) for name, item in drawn.items()}
+    try:
+        weights |= algorithm.start(weights, run.seed("head"))
+        net = learning.meta.stacked.StackedNet.of(network, bn=params.bn_stats)
+    except ValueError as error:
+        raise StageError(str(error)) from error
+    if params.replay:
+        held = network.state_dict()
+        weights |= {n: item.clone() for n, item in held.items() if n.startswith("heads.")}
+    theta = learning.meta.trainer.Theta(
+        learning.meta.algorithm.tracked(weights, LEARN[params.learn])
+    )
+    return Begun(network, net, theta, first.outputs, olds)
+
+
+def _retained(run: Run, network: "learning.nets.Network", model: Model, data: Dataset) -> Old:
+    if model.shape is not None and tuple(model.shape) != data.shape:
+        raise StageError(f"the model takes images of {model.shape}, {data.task} has {data.shape}")
+    return remembered(run, network, {name: h.classes for name, h in model.heads.items()}, data)
+
+
+def rehearsal(run: Run, params: Any, begun: Begun) -> "learning.meta.rehearsal.Rehearsal | None":
+    """Replay of the retained tasks, where it was asked for and the backbone moves."""
+    if not params.replay:
+        return None
+    if params.learn in {"adapter", "head"}:
+        run.note(f"`replay` does nothing: `learn: {params.learn}` leaves the backbone as it is")
+        return None
+    old = [learning.mixture.Old(item.task, item.head) for item in begun.olds if item.head]
+    if not old:
+        raise StageError("`replay` has nothing to draw from: no old task with a kept head")
+    return learning.meta.rehearsal.Rehearsal(
+        begun.network,
+        old,
+        share=params.replay,
+        order=run.seed("replay"),
+        replay=run.seed("augment"),
+    )
+
+
+def learner_of(
+    params: Any,
+    begun: Begun,
+    family: "learning.meta.streams.Family",
+    tasks: TaskFamily,
+    net: Mapping[str, Any],
+    trainer: "learning.meta.trainer.MetaTrainer",
+) -> Learner:
+    """What was learned, with the running statistics of its final weights."""
+    theta, state = begun.theta.weights, begun.theta.state
+    size = trainer.plan.meta_batch
+    batches = [range(first * size, (first + 1) * size) for first in range(CALIBRATION)]
+    found = learning.meta.trainer.calibrated(begun.net, theta, family, batches)
+    own = {name: item for name, item in theta.items() if not name.startswith("heads.")}
+    carried = {f"state.{name}": item for name, item in state.items()}
+    value: Algorithm = params.algorithm
+    return Learner(
+        algorithm=value.model_dump(mode="json"),
+        net=net,
+        shape=tuple(family.batch([0]).support.x.shape[2:]),
+        outputs=begun.outputs,
+        trained={
+            "ways": list(tasks.ways),
+            "shots": list(tasks.shots),
+            "queries": list(tasks.queries),
+            "labels": tasks.labels,
+            "bn_stats": params.bn_stats,
+            "tasks": params.budget.tasks,
+            "examples": trainer.examples,
+            "compute": trainer.implementation,
+        },
+        weights=learning.weights.portable(own | packed(found) | carried),
+    )
+
+
+def model_of(
+    learner: Learner, begun: Begun, start: Model | None, tasks: TaskFamily, digest: str
+) -> Model:
+    """The backbone as an ordinary model, with its old heads.
+
+    It also has the head of tasks whose outputs mean one class always.
+    """
+    network = begun.network
+    heads = dict(start.heads) if start else {}
+    held = network.state_dict()
+    for name, item in begun.theta.weights.items():
+        if name in held:
+            held[name] = item.detach()
+    for name, item in learner.weights.items():
+        # Batch norm's running moments, by the names that a module has for them.
+        if name.startswith("running."):
+            layer, _, kind = name.removeprefix("running.").rpartition(".")
+            held[f"{layer}.running_{'mean' if kind == 'mean' else 'var'}"] = item
+    network.load_state_dict(held)
+    weights = learning.weights.portable(network.state_dict())
+    if tasks.labels == "global" and tasks.data and "head.weight" in learner.weights:
+        heads[tasks.task] = Head(tasks.data.classes, digest, "meta_train")
+        for side in ("weight", "bias"):
+            weights[f"heads.{tasks.task}.{side}"] = learner.weights[f"head.{side}"]
+    return Model(learner.net, learner.shape, heads, weights)
+
+
+def forgotten(begun: Begun) -> dict[str, float]:
+    """What became of the retained tasks; the network has the new weights."""
+    found: dict[str, float] = {}
+    for old in begun.olds:
+        found |= afterwards(begun.network, old)
+    return found

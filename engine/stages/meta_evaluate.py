@@ -1,0 +1,134 @@
+"""Judge on held-out tasks: a learner, or a plain model with a method to adapt it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import Field, NonNegativeInt, PositiveFloat
+
+from engine import learning
+from engine.artifacts import Learner, Model, Scores, TaskFamily
+from engine.metalearning import checks, judged
+from engine.metalearning.ready import ready, stream
+from engine.methods import AnyFewShot
+from engine.methods.base import Start
+from engine.run import Run
+from pipelines.stage import Facts, Look, Params, stage
+
+TASKS = 600
+"""Tasks where their stream is endless."""
+
+
+class MetaEvaluate(Params):
+    method: AnyFewShot | None = None
+    """How to adapt: needed for a model; instead of its own way for a learner."""
+    lr: PositiveFloat | None = None
+    """Learning rate of the method, where that gives none."""
+    head: Start | None = None
+    """Start of a task's head, where the method gives none."""
+    bn_stats: Literal["query", "support", "joint", "running"] | None = None
+    """Batch norm's statistics: the queries' own or those of support and queries together (both
+    transductive), of the support set, or the running averages of training. By default those that
+    a learner was trained with, and `support` for a model."""
+    curve: Annotated[tuple[NonNegativeInt, ...], Field(min_length=1)] = (0, 1, 5, 10, 50)
+    """Adaptation steps after which the queries are judged."""
+    headline: NonNegativeInt | Literal["chosen_on_validate"] | None = None
+    """The step of the curve that gives the figure: a number, or the best on the validation tasks.
+    By default as many steps as a learner was trained with, else the last."""
+
+
+@dataclass(frozen=True, slots=True)
+class MetaJudged:
+    """The output of `meta_evaluate`."""
+
+    scores: Scores
+
+
+def _facts(look: Look) -> Mapping[str, Facts]:
+    params: MetaEvaluate = look.params
+    learner, tasks = look.one("learner") or Facts(), look.one("tasks") or Facts()
+    validate = look.one("validate")
+    _method(look, params, learner, tasks)
+    if validate is not None:
+        checks.alike(look, "validate", tasks, validate)
+        if validate.task and validate.task == tasks.task:
+            look.error(
+                "from.validate",
+                f"both families are labelled {tasks.task!r}, so their metrics would be mixed up",
+                "give one of them another label: `task: NAME`",
+            )
+    if params.headline == "chosen_on_validate" and validate is None:
+        hint = "connect validation tasks: `validate: STAGE`"
+        look.error("headline", "there are no tasks to choose the step on", hint)
+    elif isinstance(params.headline, int) and params.headline not in params.curve:
+        look.error("headline", f"the curve has no step {params.headline}", "add it to `curve`")
+    if params.method is None and learner.protocol:
+        checks.outputs(look, learner, tasks)
+        checks.as_tested(look, learner, tasks, params.curve)
+    marks = tuple(sorted(set(params.curve))) if _steps(params, learner) else ()
+    metrics = dict.fromkeys((*tasks.metrics, *judged.by_ways(tasks)), marks)
+    chosen = dict.fromkeys(validate.metrics, marks) if validate else {}
+    scores = Facts(
+        metrics={**metrics, **chosen}, sources=learner.sources, validation=frozenset(chosen)
+    )
+    return {"scores": scores}
+
+
+def _method(look: Look, params: MetaEvaluate, learner: Facts, tasks: Facts) -> None:
+    if params.method is None:
+        if not learner.protocol:
+            hint = "say `method: {kind: probe}`, `finetune`, `lora` or `prototype`"
+            look.error("method", "a model has no way of its own to adapt to a task", hint)
+        for name in ("lr", "head"):
+            if getattr(params, name) is not None:
+                look.error(name, f"`{name}` is of a method, and there is none", "leave it out")
+        return
+    classified = bool(tasks.ways[1]) if tasks.ways else None
+    faults = params.method.few_shot_faults(lr=params.lr, head=params.head, classified=classified)
+    for name, message, hint in faults:
+        look.error(f"method.{name}", message, hint)
+
+
+def _steps(params: MetaEvaluate, learner: Facts) -> bool:
+    """Whether it adapts step by step."""
+    if params.method is not None:
+        return params.method.stepwise
+    return learner.protocol.get("steps") is not None
+
+
+@stage(facts=_facts)
+def meta_evaluate(
+    run: Run,
+    params: MetaEvaluate,
+    *,
+    learner: Learner | Model,
+    tasks: TaskFamily,
+    validate: TaskFamily | None = None,
+) -> MetaJudged:
+    """Adapt to each of some held-out tasks and score its queries.
+
+    Everyone who is judged on a family sees the same tasks, so differences are paired. The interval
+    of one learner spans the tasks.
+    """
+    method = params.method and params.method.with_defaults(params.lr, params.head)
+    own = learner.trained["bn_stats"] if isinstance(learner, Learner) else "support"
+    bn_stats = params.bn_stats or own
+    found: dict[str, learning.meta.judging.Judging] = {}
+    notes: list[str] = []
+    for name, family in {"validate": validate, "test": tasks}.items():
+        if family is None:
+            continue
+        source = stream(run, family)
+        first = source.batch([0])
+        who = ready(run, learner, method, first, bn_stats)
+        size = learning.meta.judging.chunk(first.support.y.shape[1] + first.query.y.shape[1])
+        count = family.count or TASKS
+        judging = learning.meta.judging.Judging(who, source, count, size, params.curve)
+        for step in run.steps(name, judging.steps, judging):
+            judging.step(step)
+        found[name] = judging
+        if name == "test":
+            notes = judged.notes(who.net, family, bn_stats, judging)
+    notes += method.few_shot_notes(tasks.shots[0]) if method else []
+    mark, told = judged.headline(params.headline, learner, method, found)
+    return MetaJudged(judged.scores(tasks, validate, found, mark, [*told, *notes]))

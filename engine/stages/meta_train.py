@@ -1,0 +1,249 @@
+"""Learn from many tasks how to learn the next one."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import isfinite, nan
+from typing import Literal
+
+from pydantic import PositiveInt
+
+from engine import learning
+from engine.algorithms import AnyAlgorithm
+from engine.artifacts import Dataset, Learner, Model, Scores, TaskFamily
+from engine.metalearning import checks
+from engine.metalearning.outer import Budget, Outer, Patience, usual
+from engine.metalearning.ready import stream
+from engine.metalearning.training import Begun, begin, forgotten, learner_of, model_of, rehearsal
+from engine.methods.targets import answering
+from engine.nets import Net
+from engine.optimizers import Share
+from engine.run import Run
+from pipelines.errors import StageError
+from pipelines.stage import Facts, Look, Params, stage
+
+LOOKS = 5
+"""How often it is validated on the way."""
+VALIDATED = 100
+"""Validation tasks where their stream is endless."""
+
+
+class MetaTrain(Params):
+    algorithm: AnyAlgorithm
+    """How it learns to learn: maml, anil, reptile, ridge, newton, protonet; or joint, one net for
+    all tasks without an inner loop, as the pretrained model to compare with."""
+    net: Net | None = None
+    """The backbone, drawn at random; or connect a pretrained `model`."""
+    budget: Budget
+    """How many tasks to learn from."""
+    meta_batch: PositiveInt = 4
+    """Tasks of one outer step, averaged."""
+    outer: Outer | None = None
+    """The outer optimiser; by default Adam at 0.001 falling by a cosine, and for Reptile a share
+    of the way that falls from 1 by a line."""
+    learn: Literal["all", "base", "adapter", "head"] = "all"
+    """What the outer loop moves: everything, the backbone, the adapters that the inner loop
+    trains, or the head. Learned rates and penalties move always."""
+    bn_stats: Literal["query", "support", "joint"] = "query"
+    """Batch norm's statistics: each pass by its own examples (transductive), those of the support
+    set, or of both together (transductive)."""
+    replay: Share = 0.0
+    """Share of each step's examples, and of its loss, that come from what is retained."""
+    stop: Patience | None = None
+    """Early stopping by the validation tasks."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """`bfloat16` on CUDA only: on a CPU it spoilt the gradient by a third."""
+    compute: Literal["stacked", "looped", "fastest"] = "stacked"
+    """All tasks of a step at once, one after another, or what is faster when it starts; then the
+    last bits depend on the machine's mood."""
+
+
+@dataclass(frozen=True, slots=True)
+class MetaTrained:
+    """The outputs of `meta_train`."""
+
+    learner: Learner
+    model: Model
+    scores: Scores
+
+
+def _facts(look: Look) -> Mapping[str, Facts]:
+    params: MetaTrain = look.params
+    tasks, model = look.one("tasks") or Facts(), look.one("model")
+    validate = look.one("validate")
+    checks.algorithm(look, params.algorithm, tasks)
+    checks.learned(look, params.algorithm, params.learn)
+    checks.start(look, model)
+    checks.kept(look, model)
+    if validate is not None:
+        checks.alike(look, "validate", tasks, validate)
+    if params.stop and validate is None:
+        look.error("stop", "nothing to stop by", "connect validation tasks: `validate: STAGE`")
+    sources = tasks.learned | (model.sources if model else frozenset())
+    marks = tuple(_marks(params))
+    metrics = dict.fromkeys(validate.metrics, marks) if validate else {}
+    for old in look.inputs.get("retain", ()):
+        metrics |= _retained(model, old)
+    learner = Facts(
+        sources=sources,
+        ways=tasks.ways,
+        shots=tasks.shots,
+        protocol={
+            "algorithm": params.algorithm.kind,
+            "steps": params.algorithm.trained_steps,
+            "head": params.algorithm.heads,
+            "bn_stats": params.bn_stats,
+            "labels": tasks.protocol.get("labels"),
+            "pooled": params.algorithm.pooled_shots is not None,
+        },
+    )
+    validation = frozenset(validate.metrics) if validate else frozenset()
+    return {
+        "learner": learner,
+        "model": Facts(heads=model.heads if model else {}, sources=sources),
+        "scores": Facts(metrics=metrics, sources=sources, validation=validation),
+    }
+
+
+def _retained(model: Facts | None, old: Facts) -> dict[str, tuple[int, ...]]:
+    found: dict[str, tuple[int, ...]] = {f"{old.task}/representation_forgetting": ()}
+    if model and (not model.heads or answering(model.heads, old.task, old.classes)):
+        found |= {
+            f"{old.task}/{name}": () for name in ("accuracy", "forgetting", "head_forgetting")
+        }
+    return found
+
+
+@stage(draws=True, facts=_facts)
+def meta_train(
+    run: Run,
+    params: MetaTrain,
+    *,
+    tasks: TaskFamily,
+    model: Model | None = None,
+    validate: TaskFamily | None = None,
+    retain: tuple[Dataset, ...] = (),
+) -> MetaTrained:
+    """Meta-train a net on a stream of tasks.
+
+    `model` starts from pretrained weights, which is the central case; what that forgets of
+    `retain` is measured. `validate` gives tasks for curves, early stopping and choices.
+    """
+    if params.precision == "bfloat16" and not run.device.startswith("cuda"):
+        raise StageError("`precision: bfloat16` is for CUDA; on a CPU say float32")
+    algorithm = params.algorithm.build(run.seed("order"))
+    shots = params.algorithm.pooled_shots
+    family = stream(run, tasks, learner=run.seed("tasks"), shots=shots)
+    begun = begin(run, params, algorithm, family.batch([0]), model, retain)
+    trainer = _trainer(run, params, algorithm, begun, family, validate)
+    for step in run.steps("meta_train", trainer.plan.recipe.steps, trainer):
+        trainer.step(step)
+    trainer.finish()
+    net = params.net.model_dump() if params.net else dict(model.net) if model else {}
+    learner = learner_of(params, begun, family, tasks, net, trainer)
+    (digest,) = run.digests.get("tasks", ("",))
+    made = model_of(learner, begun, model, tasks, digest)
+    return MetaTrained(learner, made, _scores(run, trainer, begun))
+
+
+def _trainer(
+    run: Run,
+    params: MetaTrain,
+    algorithm: "learning.meta.algorithm.Algorithm",
+    begun: Begun,
+    family: "learning.meta.streams.Family",
+    validate: TaskFamily | None,
+) -> "learning.meta.trainer.MetaTrainer":
+    outer = params.outer or usual(params.algorithm)
+    plan = learning.meta.trainer.Plan(
+        tasks=params.budget.tasks,
+        meta_batch=params.meta_batch,
+        recipe=outer.recipe(_steps(params)),
+        compute=params.compute,
+        bfloat16=params.precision == "bfloat16",
+    )
+    return learning.meta.trainer.MetaTrainer(
+        algorithm,
+        begun.net,
+        begun.theta,
+        family,
+        plan,
+        _watch(run, params, algorithm, begun, validate),
+        rehearsal(run, params, begun),
+        run.report,
+    )
+
+
+def _watch(
+    run: Run,
+    params: MetaTrain,
+    algorithm: "learning.meta.algorithm.Algorithm",
+    begun: Begun,
+    validate: TaskFamily | None,
+) -> "learning.watch.Watch":
+    """Validation on the way, all on the same tasks."""
+    if validate is None:
+        return learning.watch.Watch(dict, (), report=run.report)
+    tasks = stream(run, validate)
+    count = validate.count or VALIDATED
+    first = tasks.batch([0])
+    size = learning.meta.judging.chunk(first.support.y.shape[1] + first.query.y.shape[1])
+
+    def measure() -> dict[str, float]:
+        theta = learning.meta.batches.detached(begun.theta.weights)
+        who = learning.meta.judging.Learner(algorithm, begun.net, theta, begun.theta.state)
+        mark = params.algorithm.trained_steps or 0
+        return learning.meta.judging.judged(who, tasks, count, size, mark)
+
+    patience = None
+    if params.stop:
+        by = params.stop.by
+        patience = learning.watch.Patience(
+            measure=lambda: measure()[by],
+            sign=1 if by == "loss" else -1,
+            every=-(-params.stop.every // params.meta_batch),
+            patience=params.stop.patience,
+            restore=params.stop.restore == "best",
+        )
+    steps = [-(-mark // params.meta_batch) for mark in _marks(params)]
+    return learning.watch.Watch(
+        lambda: {f"{validate.task}/{name}": value for name, value in measure().items()},
+        steps,
+        patience=patience,
+        report=run.report,
+    )
+
+
+def _steps(params: MetaTrain) -> int:
+    return -(-params.budget.tasks // params.meta_batch)
+
+
+def _marks(params: MetaTrain) -> list[int]:
+    """Tasks after which it is validated: whole meta-batches."""
+    steps = _steps(params)
+    marks = {round(steps * look / LOOKS) for look in range(1, LOOKS + 1)} - {0}
+    return sorted(min(mark * params.meta_batch, params.budget.tasks) for mark in marks)
+
+
+def _scores(run: Run, trainer: "learning.meta.trainer.MetaTrainer", begun: Begun) -> Scores:
+    plan, watch = trainer.plan, trainer.watch
+    curves = {
+        name: tuple((min(step * plan.meta_batch, plan.tasks), value) for step, value in curve)
+        for name, curve in watch.curves.items()
+    }
+    final = {name: _kept(curve, plan.meta_batch, watch.best_step) for name, curve in curves.items()}
+    metrics = {n: v for n, v in {**final, **forgotten(begun)}.items() if isfinite(v)}
+    notes = [f"stopped early; best after {watch.best_step} steps"] if watch.stopped else []
+    run.note(f"learned from {trainer.examples} labelled examples")
+    return Scores(
+        metrics=metrics,
+        curves=curves,
+        status="diverged" if trainer.diverged else "ok",
+        notes=tuple(notes),
+    )
+
+
+def _kept(curve: tuple[tuple[int, float], ...], meta_batch: int, best_step: int | None) -> float:
+    """The point of a curve that the kept weights gave; not a number where it was not looked at."""
+    if best_step is None:
+        return curve[-1][1]
+    return dict(curve).get(best_step * meta_batch, nan)
