@@ -19,6 +19,8 @@ from engine.learning.meta.stacked import PREFIX, Net, both_features, query_featu
 from engine.learning.meta.stacked import support_features as support_pass
 
 ADAPTER = "lora"
+LINEAR = 2
+"""Dimensions of the weight of a linear layer: (outputs, inputs)."""
 SUPPORT, QUERY = "features.support", "features.query"
 
 
@@ -99,12 +101,13 @@ class Lora:
     Attributes:
         rank: of the change.
         alpha: its scale.
-        targets: patterns of layers as theta names them, without `backbone.`; `*` for every one.
+        targets: patterns of layers as theta names them, without `backbone.`; or `all-conv`,
+            `all-linear`, `all`.
     """
 
     rank: int = 4
     alpha: float = 8.0
-    targets: tuple[str, ...] = ("*",)
+    targets: tuple[str, ...] = ("all",)
 
     def layers(self, theta: Weights) -> list[str]:
         """Layers that are changed.
@@ -112,18 +115,21 @@ class Lora:
         Raises:
             ValueError: none is; lists those that there are.
         """
-        there = [
-            name.removesuffix(".weight")
+        there = {
+            name.removesuffix(".weight"): item.ndim
             for name, item in backbone(theta).items()
             if name.endswith(".weight") and item.ndim > 1
-        ]
+        }
         found = [
             name
-            for name in there
-            if any(fnmatchcase(name.removeprefix(f"{PREFIX}."), to) for to in self.targets)
+            for name, dimensions in there.items()
+            if any(_targeted(name, dimensions, target) for target in self.targets)
         ]
         if not found:
-            names = ", ".join(name.removeprefix(f"{PREFIX}.") for name in there)
+            names = ", ".join(
+                f"{name.removeprefix(f'{PREFIX}.')} ({_kind(dimensions)})"
+                for name, dimensions in there.items()
+            )
             raise ValueError(f"no layer is among {list(self.targets)}; there are {names}")
         return found
 
@@ -173,6 +179,18 @@ class Lora:
             return found
 
         return merge
+
+
+def _kind(dimensions: int) -> str:
+    """Of a layer, by the dimensions of its weight."""
+    return "linear" if dimensions == LINEAR else "conv"
+
+
+def _targeted(name: str, dimensions: int, target: str) -> bool:
+    """Whether a layer is meant by a target."""
+    if target in {"all", f"all-{_kind(dimensions)}"}:
+        return True
+    return fnmatchcase(name.removeprefix(f"{PREFIX}."), target)
 
 
 def backbone(theta: Weights) -> Weights:
