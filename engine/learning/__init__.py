@@ -11,16 +11,20 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # what lies behind the door, for type checkers
     from engine.learning import alphabets as alphabets
+    from engine.learning import charts as charts
     from engine.learning import checkpoint as checkpoint
     from engine.learning import data as data
     from engine.learning import features as features
     from engine.learning import files as files
+    from engine.learning import folders as folders
     from engine.learning import heads as heads
     from engine.learning import kernels as kernels
     from engine.learning import meta as meta
     from engine.learning import metrics as metrics
     from engine.learning import mixture as mixture
     from engine.learning import nets as nets
+    from engine.learning import photos as photos
+    from engine.learning import pictures as pictures
     from engine.learning import seeds as seeds
     from engine.learning import selection as selection
     from engine.learning import statistics as statistics
