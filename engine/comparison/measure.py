@@ -75,9 +75,9 @@ def measures(texts: Iterable[str]) -> list[Measure]:
 
 
 def headlines(every: Iterable[Scores]) -> list[str]:
-    """Names of the metrics that are shown where none are named."""
+    """Names of the metrics that are shown where none are named: all, where none is a headline."""
     names = dict.fromkeys(name for scores in every for name in scores.metrics)
-    return [name for name in names if name.rpartition("/")[2] in _HEADLINES]
+    return [name for name in names if name.rpartition("/")[2] in _HEADLINES] or list(names)
 
 
 def check(look: Look, place: str, text: str, inputs: Sequence[Facts]) -> None:

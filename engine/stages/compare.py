@@ -18,7 +18,8 @@ class Compare(Params):
     show: tuple[str, ...] = ()
     """Metrics, `task/metric`, or points of their curves, `task/metric@step=10`, `@best`, `@last`.
     `task/metric@ways=10` is a metric of its own: of the tasks with so many classes.
-    By default those of the plot, or accuracies and forgetting."""
+    By default those of the plot, or accuracies and forgetting, or all where
+    there are none of these."""
     baseline: str | None = None
     """Row that every other is compared with, `stage@axis=value`."""
     contrasts: tuple[tuple[str, str], ...] = ()

@@ -11,12 +11,14 @@ from pipelines.text import safe_text
 
 _ROWS = 14
 _LABEL = 8
+_SPOKEN = {"adaptation_step": "adaptation steps"}
 _MARKS = "ox+*#%@&"
 
 
 def scatter(plot: Mapping[str, Any], columns: int, signs: Signs = UNICODE) -> list[Line]:
     """The plot of a table, with the names of its axes and a legend of one line a series."""
-    title = f"{safe_text(str(plot.get('y', '')))} over {safe_text(str(plot.get('x', '')))}"
+    x_name = safe_text(str(plot.get("x", "")))
+    title = f"{safe_text(str(plot.get('y', '')))} over {_SPOKEN.get(x_name, x_name)}"
     series = [_series(item) for item in plot.get("series", ())]
     series = [curve for curve in series if len(curve.x)]
     if not series:

@@ -19,6 +19,8 @@ class Signs:
     rail: str
     opened: str
     closed: str
+    shades: str
+    """From the least to the most."""
     braille: bool
 
 
@@ -27,14 +29,16 @@ UNICODE = Signs(
         State.DONE: "✓", State.CACHED: "≡", State.RUNNING: "▶", State.WAITING: "·",
         State.FAILED: "✗", State.SKIPPED: "⊘", State.STOPPED: "‖",
     },
-    full="█", empty="░", point="●", bar="━", rail="·", opened="▾", closed="▸", braille=True,
+    full="█", empty="░", point="●", bar="━", rail="·", opened="▾", closed="▸",
+    shades=" ░▒▓█", braille=True,
 )  # fmt: skip
 ASCII = Signs(
     states={
         State.DONE: "+", State.CACHED: "=", State.RUNNING: ">", State.WAITING: ".",
         State.FAILED: "x", State.SKIPPED: "/", State.STOPPED: "|",
     },
-    full="#", empty="-", point="o", bar="=", rail=".", opened="v", closed=">", braille=False,
+    full="#", empty="-", point="o", bar="=", rail=".", opened="v", closed=">",
+    shades=" .:*#", braille=False,
 )  # fmt: skip
 
 STYLES: Mapping[State, Style] = {

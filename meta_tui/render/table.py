@@ -1,14 +1,17 @@
 """A comparison as text: means with half-widths and n, bars, contrasts with verdicts, notes.
 
 What is not known is said: `n/a` where a metric does not apply, a dash where all runs of a row were
-lost, `(n=1)` and "n=1, no interval" where there is nothing to span.
+lost, `(n=1)` and "n=1, no interval" where there is nothing to span. What an interval spans, seeds
+or the tasks of one learner, is told under the table, and beside a value where it is another.
 """
 
 from collections.abc import Sequence
 
 from engine.artifacts import Interval, Row, Table
 from meta_tui.render.intervals import interval_bar, ruler, scale
+from meta_tui.render.matrix import MATRIX, matrix
 from meta_tui.render.numbers import ABSENT, metric
+from meta_tui.render.remarks import column, common, counted, remarks
 from meta_tui.render.rowlabels import rowlabels
 from meta_tui.render.scatter import scatter
 from meta_tui.render.signs import UNICODE, Signs
@@ -27,11 +30,13 @@ def table(shown: Table, columns: int, signs: Signs = UNICODE) -> list[Line]:
     if shown.contrasts:
         lines += [(), *contrasts(shown.contrasts, columns)]
     if shown.plot:
-        lines += [(), *scatter(shown.plot, columns, signs)]
-    remarks = _remarks(shown)
-    if remarks:
+        of_tasks = shown.plot.get("kind") == MATRIX
+        drawn = matrix(shown, columns, signs) if of_tasks else scatter(shown.plot, columns, signs)
+        lines += [(), *drawn]
+    told = remarks(shown)
+    if told:
         lines.append(())
-    for remark in remarks:
+    for remark in told:
         lines += [line(Span(part, "dim")) for part in wrap(safe_text(remark), columns)]
     return [crop(row, columns) for row in lines]
 
@@ -41,8 +46,8 @@ def text(shown: Table, columns: int, signs: Signs = UNICODE) -> str:
     return plain(table(shown, columns, signs))
 
 
-def cell_text(interval: Interval | None, common_n: int) -> str:
-    """`0.880 ± 0.021`, and `(n=4)` where n is not that of the rest of the table."""
+def cell_text(interval: Interval | None, usual: tuple[str, int]) -> str:
+    """`0.880 ± 0.021`, and `(n=4)` or `(600 tasks)` where the rest of the column has it else."""
     if interval is None:
         return "n/a"
     if interval.mean is None:
@@ -50,16 +55,16 @@ def cell_text(interval: Interval | None, common_n: int) -> str:
     shown = metric(interval.mean)
     if interval.low is not None and interval.high is not None:
         shown += f" ± {metric((interval.high - interval.low) / 2)}"
-    if interval.n != common_n:
-        shown += f" (n={interval.n})"
-    return shown
+    beside = counted(interval, usual)
+    return f"{shown} ({beside})" if beside else shown
 
 
 def _rows(shown: Table, columns: int, signs: Signs) -> list[Line]:
-    n = common_n(shown.rows)
+    usual = {name: common(column(shown.rows, name)) for name in shown.metrics}
     head, labels = rowlabels(shown)
     cells = {
-        name: [cell_text(row.values.get(name), n) for row in shown.rows] for name in shown.metrics
+        name: [cell_text(row.values.get(name), usual[name]) for row in shown.rows]
+        for name in shown.metrics
     }
     widths = _widths(cells, split=False)
     wanted = max(width(label) for label in (head, *labels))
@@ -72,7 +77,7 @@ def _rows(shown: Table, columns: int, signs: Signs) -> list[Line]:
     for group in groups:
         used = sum(widths[name] + _GAP for name in group)
         label_width = max(_LABEL_LEAST, min(wanted, columns - used))
-        bars = len(groups) == 1 and columns - used - label_width >= _BAR + _GAP
+        bars = bool(group) and len(groups) == 1 and columns - used - label_width >= _BAR + _GAP
         lines += [()] if lines else []
         lines += _heads(group, widths, fit(head, label_width), split=split)
         if bars:
@@ -141,28 +146,3 @@ def _groups(widths: dict[str, int], room: int) -> list[list[str]]:
         groups[-1].append(name)
         used += size + _GAP
     return groups
-
-
-def common_n(rows: Sequence[Row]) -> int:
-    """The n that most intervals have; it is told once, and beside a value only where it differs."""
-    counts: dict[int, int] = {}
-    for row in rows:
-        for interval in row.values.values():
-            counts[interval.n] = counts.get(interval.n, 0) + 1
-    return max(counts, key=lambda n: (counts[n], n), default=0)
-
-
-def _remarks(shown: Table) -> list[str]:
-    remarks = []
-    n = common_n(shown.rows)
-    intervals = [interval for row in shown.rows for interval in row.values.values()]
-    if shown.spans and n > 1:
-        remarks.append(shown.spans if "n=" in shown.spans else f"{shown.spans} (n={n})")
-    if any(interval.n == 1 for interval in intervals):
-        remarks.append("n=1, no interval")
-    for row in shown.rows:
-        dropped = max((interval.dropped for interval in row.values.values()), default=0)
-        if dropped:
-            remarks.append(f"{row.label}: {dropped} diverged or missing, not in the mean")
-        remarks += [f"{row.label}: {note}" for note in row.notes]
-    return list(dict.fromkeys([*remarks, *shown.notes]))

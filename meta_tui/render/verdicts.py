@@ -3,43 +3,67 @@
 from collections.abc import Sequence
 
 from engine.artifacts import Contrast
+from engine.artifacts.table import ONE_EACH
 from meta_tui.render.numbers import ABSENT, metric, signed
+from meta_tui.render.remarks import kinded
 from meta_tui.render.spans import Line, Span, Style, fit, line, right, wrap
 from pipelines.text import safe_text, width
 
-_TOLD = " (Holm)"
-"""End of a verdict that the head tells already."""
+_HOLM, _ONE_EACH = " (Holm)", f", {ONE_EACH}"
+"""Ends of a verdict that the head tells already."""
+_PAIRED = {"seeds": "paired by seed", "tasks": "paired by task, one learner each"}
 
 
 def contrasts(pairs: Sequence[Contrast], columns: int) -> list[Line]:
     """Lines for all contrasts: `metric  +0.100 ± 0.021  p=0.003  verdict`.
 
-    What holds for all is told once, in the head: n, and that p is corrected.
+    What holds for all is told once, in the head: by what they are paired, n, and that p is
+    corrected.
     """
     groups: dict[tuple[str, str], list[Contrast]] = {}
     for pair in pairs:
         groups.setdefault((pair.left, pair.right), []).append(pair)
     names = max(width(safe_text(pair.metric)) for pair in pairs)
     sizes = max(width(_difference(pair)) for pair in pairs)
-    common = {pair.difference.n for pair in pairs}
-    told = [f"n={common.pop()}" if len(common) == 1 else ""]
-    told += ["p by Holm's correction" if any(pair.p is not None for pair in pairs) else ""]
-    head = ", ".join(["differences, paired by seed", *filter(None, told)])
-    lines: list[Line] = [line(Span(head, "strong"))]
+    lines: list[Line] = [line(Span(part, "strong")) for part in wrap(_head(pairs), columns)]
     for (left, other), group in groups.items():
         title = f"{safe_text(left)} - {safe_text(other)}"
         lines += [line(part) for part in wrap(title, columns)]
         for pair in group:
             known = f"  {fit(safe_text(pair.metric), names)}  {right(_difference(pair), sizes)}"
-            known += f"  n={pair.difference.n}" if not told[0] else ""
-            known += f"  {fit(_p(pair), 7)}"
+            known += f"{_count(pair, pairs)}  {fit(_p(pair), 7)}"
             lines += _verdict(known, pair, columns)
     return lines
 
 
+def _kinds(pairs: Sequence[Contrast]) -> set[str]:
+    return {pair.difference.over for pair in pairs}
+
+
+def _head(pairs: Sequence[Contrast]) -> str:
+    kinds = _kinds(pairs)
+    told = ["differences", *(_PAIRED[kind] for kind in kinds)]
+    if len(kinds) > 1:
+        told[1:] = ["paired by seed, or by task (one learner each)"]
+    elif not _count(pairs[0], pairs):
+        told.append(f"n={pairs[0].difference.n}")
+    if any(pair.p is not None for pair in pairs):
+        told.append("p by Holm's correction")
+    return ", ".join(told)
+
+
+def _count(pair: Contrast, pairs: Sequence[Contrast]) -> str:
+    """How many pairs a difference is of, where that is not the same of all."""
+    if len(_kinds(pairs)) > 1:
+        size = max(width(kinded(other.difference)) for other in pairs)
+        return f"  {fit(kinded(pair.difference), size)}"
+    several = len({other.difference.n for other in pairs}) > 1
+    return f"  n={pair.difference.n}" if several else ""
+
+
 def _verdict(known: str, pair: Contrast, columns: int) -> list[Line]:
     style: Style = "accent" if pair.verdict.startswith("distinguishable") else "dim"
-    verdict = safe_text(pair.verdict).removesuffix(_TOLD)
+    verdict = safe_text(pair.verdict).removesuffix(_ONE_EACH).removesuffix(_HOLM)
     if pair.difference.dropped:
         verdict += f" ({pair.difference.dropped} pairs dropped)"
     if width(known) + 2 + width(verdict) <= columns:

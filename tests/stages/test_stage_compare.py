@@ -166,6 +166,12 @@ def test_what_is_not_measured_is_absent_and_not_0():
     assert not [c for c in table.contrasts if c.left == "bare" and c.metric == "b/forgetting"]
 
 
+def test_all_metrics_are_shown_where_none_is_a_headline():
+    waves = [(Source("waves", {}), Scores({"waves/error": 0.3, "waves/loss": 0.2}))]
+    assert _compare(waves).metrics == ("waves/error", "waves/loss")
+    assert _compare([*EVERY, *waves]).metrics == ("a/accuracy", "b/forgetting")
+
+
 def test_choices_and_notes_of_cells_are_told_once():
     given = [
         (source, Scores(scores.metrics, chosen={"lr": lr}, notes=("careful",)))

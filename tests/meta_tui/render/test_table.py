@@ -2,8 +2,9 @@ from dataclasses import replace
 
 import pytest
 
-from engine.artifacts import Interval, Row, Table
-from meta_tui.render.signs import ASCII
+from engine.artifacts import Contrast, Interval, Row, Table
+from meta_tui.render.numbers import ABSENT
+from meta_tui.render.signs import ASCII, UNICODE
 from meta_tui.render.spans import width
 from meta_tui.render.table import text
 
@@ -133,3 +134,182 @@ def test_a_line_plot_and_a_frontier_are_drawn_with_their_legends(ladder_table):
 
 def test_ascii_signs_are_used_for_the_bars(ladder_table):
     assert "●" not in text(ladder_table, 120, ASCII)
+
+
+def over_tasks(mean: float, half: float = 0.004, n: int = 600) -> Interval:
+    return Interval(mean, mean - half, mean + half, n, over="tasks")
+
+
+def judged(label: str, *notes: str, **values: Interval) -> Row:
+    return Row(label, label, {}, {f"t/{name}": found for name, found in values.items()}, {}, notes)
+
+
+def table_of(*rows: Row, spans: str = "± tasks (n=600, one learner)", **fields) -> Table:
+    metrics = tuple(dict.fromkeys(name for row in rows for name in row.values))
+    return Table(metrics, rows, spans=spans, **fields)
+
+
+def test_intervals_over_tasks_say_so_under_the_table_and_nothing_beside_each_value():
+    rows = (judged("maml", accuracy=over_tasks(0.93)), judged("ridge", accuracy=over_tasks(0.95)))
+    shown = text(table_of(*rows), 80)
+    assert "0.930 ± 0.004" in shown
+    assert "0.930 ± 0.004 (" not in shown
+    assert shown.endswith("\n± tasks (n=600, one learner)")
+
+
+def test_a_value_that_spans_something_else_than_its_column_says_it_beside():
+    seeds = Interval(0.91, 0.90, 0.92, 5)
+    several = [judged(name, accuracy=seeds) for name in ("maml", "anil")]
+    both = "± seeds (n=5); ± tasks (n=600, one learner)"
+    shown = text(table_of(*several, judged("base", accuracy=over_tasks(0.7)), spans=both), 80)
+    assert "0.700 ± 0.004 (600 tasks)" in shown
+    assert "0.910 ± 0.010 (" not in shown
+    assert both in shown
+    few = [judged("maml", accuracy=seeds), judged("lone", accuracy=Interval(0.5, None, None, 1))]
+    tasks = [judged(name, accuracy=over_tasks(0.7)) for name in "abc"]
+    shown = text(table_of(*few, *tasks), 80)
+    assert "0.910 ± 0.010 (5 seeds)" in shown
+    assert "0.500 (1 seed)" in shown
+    assert "0.700 ± 0.004 (" not in shown
+
+
+def test_a_column_that_spans_something_else_than_most_says_it_once_under_the_table():
+    ten = {"accuracy@ways=10": over_tasks(0.8, n=73), "loss": Interval(0.3, None, None, 1)}
+    rows = [judged(name, accuracy=over_tasks(0.9), **ten) for name in "ab"]
+    rows.append(judged("c", accuracy=over_tasks(0.9)))
+    told = text(table_of(*rows), 120)
+    assert "t/accuracy@ways=10: ± tasks (n=73, one learner)\nt/loss: n=1, no interval" in told
+    assert "(n=73)" not in told
+    assert "(1 seed)" not in told
+
+
+def test_that_numbers_are_transductive_stands_beside_each_of_them():
+    note = "transductive: query statistics, 15 queries a class"
+    rows = (
+        judged("maml", note, accuracy=over_tasks(0.93)),
+        judged("ridge", note, accuracy=over_tasks(0.95)),
+    )
+    lines = text(table_of(*rows), 80).split("\n")
+    assert all("[transductive]" in line for line in lines[1:3])
+    assert lines.count(note) == 1
+    other = judged("support", "not transductive: support statistics", accuracy=over_tasks(0.9))
+    lines = text(table_of(*rows, other), 80).split("\n")
+    assert ["[transductive] (a)" in line for line in lines[1:4]] == [True, True, False]
+    assert f"(a) {note}" in lines
+    assert "support: not transductive: support statistics" in lines
+
+
+def test_notes_of_several_rows_have_letters_that_stand_behind_the_rows():
+    first, second = "headline at step 3, chosen on val", "headline at step 5, chosen on val"
+    rows = (
+        judged("a", first, "all", accuracy=over_tasks(0.9)),
+        judged("b", second, first, "all", accuracy=over_tasks(0.9)),
+        judged("c", second, "all", "alone", accuracy=over_tasks(0.9)),
+        judged("d", "all", accuracy=over_tasks(0.9)),
+    )
+    lines = text(table_of(*rows), 60).split("\n")
+    behind = [line[: line.index("0.9")].split() for line in lines[1:5]]
+    assert behind == [["a", "(a)"], ["b", "(a,b)"], ["c", "(b)"], ["d"]]
+    assert lines[-4:] == [f"(a) {first}", "all", f"(b) {second}", "c: alone"]
+
+
+def contrast(metric: str, difference: Interval, p: float | None, verdict: str) -> Contrast:
+    return Contrast(metric, "maml", "ridge", difference, p, verdict)
+
+
+def test_differences_of_two_learners_say_in_the_head_what_they_are_about():
+    verdict = "distinguishable at 5 % (Holm), over tasks, one learner each"
+    pair = contrast("t/accuracy", over_tasks(0.02), 0.003, verdict)
+    shown = text(table_of(contrasts=(pair,)), 80)
+    assert (
+        "differences, paired by task, one learner each, n=600, p by Holm's correction\n"
+        "maml - ridge\n"
+        "  t/accuracy  +0.020 ± 0.004  p=0.003  distinguishable at 5 %"
+    ) in shown
+
+
+def test_differences_by_task_and_by_seed_in_one_table_are_told_apart():
+    by_task = contrast(
+        "t/accuracy", over_tasks(0.02), 0.003, "within ±0.1, over tasks, one learner each"
+    )
+    by_seed = contrast("t/loss", Interval(0.1, 0.0, 0.2, 5), None, "within ±0.2")
+    shown = text(table_of(contrasts=(by_task, by_seed)), 60)
+    assert shown.split("\n")[2:] == [
+        "differences, paired by seed, or by task (one learner each),",
+        "  p by Holm's correction",
+        "maml - ridge",
+        "  t/accuracy  +0.020 ± 0.004  600 tasks  p=0.003",
+        "      within ±0.1",
+        "  t/loss      +0.100 ± 0.100  5 seeds",
+        "      within ±0.2",
+    ]
+
+
+def sequence(columns: int, signs=UNICODE, tasks: int = 3) -> list[str]:
+    names = [f"task_{place}" for place in range(tasks)]
+    rows = [Row(f"seq@after={at}", "seq", {"after": str(at)}, {}) for at in range(2)]
+    rows.append(Row("lost", "lost", {}, {}))
+    series = [
+        {"label": "seq@after=0", "points": [[0, 1.0]]},
+        {"label": "seq@after=1", "points": [[0, 0.25], [1, 0.0]]},
+        {"label": "lost", "points": [[0, None], [1, None]]},
+    ]
+    plot = {"kind": "accuracy_matrix", "y": "accuracy", "columns": names, "series": series}
+    lines = text(Table((), tuple(rows), plot=plot), columns, signs).split("\n")
+    return lines[lines.index("accuracy by task") :]
+
+
+def test_a_matrix_is_rows_by_tasks_with_numbers_and_shades():
+    assert sequence(60) == [
+        "accuracy by task",
+        "                task_0    task_1    task_2",
+        "seq     0     1.000 ██    n/a       n/a",
+        "seq     1     0.250 ░░  0.000       n/a",
+        f"lost              {ABSENT}         {ABSENT}       n/a",
+        "  0.000   ░░▒▒▓▓██ 1.000",
+    ]
+
+
+def test_a_matrix_is_drawn_in_ascii_too():
+    shown = sequence(60, ASCII)
+    assert shown[2:4] == [
+        "seq     0     1.000 ##    n/a       n/a",
+        "seq     1     0.250 ..  0.000       n/a",
+    ]
+    assert shown[-1] == "  0.000   ..::**## 1.000"
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80])
+def test_tasks_of_a_matrix_that_do_not_fit_follow_below(columns):
+    shown = sequence(columns, tasks=9)
+    heads = [line for line in shown if "task_" in line]
+    assert " ".join(heads).split() == [f"task_{place}" for place in range(9)]
+    assert len(heads) == {40: 5, 60: 3, 80: 2}[columns]
+    assert sum(line.startswith("seq     0") for line in shown) == len(heads)
+    assert max(width(line) for line in shown) <= columns
+
+
+def test_a_matrix_without_values_or_with_one_is_drawn():
+    plot = {"kind": "accuracy_matrix", "y": "accuracy", "columns": [], "series": []}
+    assert text(Table((), (), plot=plot), 80).endswith("accuracy by task\n  no values")
+    row = Row("a", "a", {}, {})
+    one = {**plot, "columns": ["t"], "series": [{"label": "a", "points": [[0, 0.5]]}]}
+    assert "0.500 ██" in text(Table((), (row,), plot=one), 80)
+
+
+def test_a_matrix_from_outside_is_made_safe():
+    evil = "\x1b[31m\x9d"
+    series = [{"label": evil, "points": [[0, 0.5]]}]
+    plot = {"kind": "accuracy_matrix", "y": evil, "columns": [evil], "series": series}
+    shown = text(Table((), (), plot=plot), 80)
+    assert all(letter.isprintable() or letter == "\n" for letter in shown)
+
+
+def test_an_axis_named_method_does_not_share_its_head_with_the_stages():
+    row = Row("base@method=ridge", "base", {"method": "ridge"}, {"t/a": over_tasks(0.5)})
+    assert text(table_of(row), 80).split()[:2] == ["stage", "method"]
+
+
+def test_the_steps_of_a_curve_are_named_as_people_say_them(ladder_table):
+    plot = {**ladder_table.plot, "kind": "line", "x": "adaptation_step"}
+    assert "high/accuracy over adaptation steps" in text(replace(ladder_table, plot=plot), 80)
