@@ -9,6 +9,12 @@ from pathlib import Path
 from pipelines.errors import MissingFiles
 
 PARTS = ("train", "val", "test")
+JUDGED: Mapping[str, tuple[str, ...]] = {
+    "train": (),
+    "val": ("val_accuracy", "val_loss"),
+    "test": ("accuracy", "loss"),
+}
+"""Part -> metrics that are measured on it."""
 SHAPES: Mapping[str, tuple[int, int, int]] = {
     "digits": (1, 8, 8),
     "mnist": (1, 28, 28),
@@ -92,6 +98,8 @@ def source(name: str, part: str) -> tuple[str, str]:
     """Logical names of the files that hold a part's images and labels."""
     if name == "digits":
         return DIGITS, DIGITS
+    if name != "mnist":
+        return name, name
     return MNIST_FILES["test" if part == "test" else "train"]
 
 

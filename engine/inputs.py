@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from engine import learning
 from engine.memo import Memo
 from engine.store import fs
 from pipelines.errors import MissingFiles
@@ -23,19 +24,33 @@ class Inputs:
     def digest(self, path: Path) -> str:
         """sha256 of a file's content, of what it holds when it is gzip.
 
-        The same images compressed by another program have the same digest.
+        The same images compressed by another program have the same digest. A folder of classes has
+        one of the names and contents of all its images.
 
         Raises:
             MissingFiles: the file is not there, cannot be read, or is broken gzip.
         """
+        place = path.resolve()
         try:
-            digest = self._memo.value(path.resolve(), _digest)
-        except (OSError, EOFError, zlib.error) as error:
+            if place.is_dir():
+                digest = self._memo.value(place, _folder, learning.folders.stamp)
+            else:
+                digest = self._memo.value(place, _digest)
+        except (OSError, EOFError, ValueError, zlib.error) as error:
             shown = safe_text(str(path))
             hint = "give the path of a readable file; a download may have been cut short"
             raise MissingFiles(f"cannot read {shown}: {_reason(error)}", hint) from error
         self._memo.save()
         return str(digest)
+
+
+def _folder(path: Path) -> str:
+    listed = learning.folders.listing(path)
+    return learning.folders.digest(path, listed, _bytes)
+
+
+def _bytes(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _digest(path: Path) -> str:

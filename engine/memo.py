@@ -35,25 +35,32 @@ class Memo:
         self._entries = self._load()
         self._changed = False
 
-    def value(self, path: Path, compute: Callable[[Path], Any]) -> Any:
+    def value(
+        self,
+        path: Path,
+        compute: Callable[[Path], Any],
+        stamp: Callable[[Path], list[Any]] | None = None,
+    ) -> Any:
         """What `compute` makes of a file: a JSON value.
 
         Args:
-            path: the file.
+            path: the file, or a folder that has a stamp of its own.
             compute: a function of the file's content alone.
+            stamp: five values that change when the file does, the last two the newest mtime and
+                ctime; by default those of a file.
 
         Raises:
             OSError: the file cannot be read.
             EnvironmentFault: it does not stay the same while it is read.
         """
-        name = os.fspath(path)
+        name, stamp = os.fspath(path), stamp or _stamp
         for _ in range(_TRIES):
-            before = _stamp(name)
+            before = stamp(path)
             held = self._entries.get(name)
             if held is not None and held[0] == before:
                 return held[1]
             value = compute(path)
-            if _stamp(name) == before:
+            if stamp(path) == before:
                 if _settled(before):
                     self._entries[name] = [before, value]
                     self._changed = True
@@ -85,10 +92,11 @@ class Memo:
         return dict(data["entries"]) if data.get("version") == self._version else {}
 
 
-def _stamp(path: str) -> list[int]:
+def _stamp(path: Path) -> list[Any]:
     stat = os.stat(path)  # noqa: PTH116 (a hundred of them a run, without making paths)
     return [stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns]
 
 
-def _settled(stamp: list[int]) -> bool:
-    return time.time_ns() - max(stamp[3], stamp[4]) > SETTLED_NANOSECONDS
+def _settled(stamp: list[Any]) -> bool:
+    newest: int = max(stamp[3], stamp[4])
+    return time.time_ns() - newest > SETTLED_NANOSECONDS

@@ -95,10 +95,14 @@ class EnvironmentFault(MetaError):  # noqa: N818  (named for what it is: the mac
 
 
 class MissingFiles(MetaError):  # noqa: N818  (named for what it is)
-    """Outside files are not where the parameters say. `hint` tells how to get them."""
+    """Outside files are not where the parameters say. `hint` tells how to get them.
+
+    `place` is the parameter that says where they are (`root`), or that asks for them.
+    """
 
     exit_code: ClassVar[int] = 2
 
-    def __init__(self, message: str, hint: str = "") -> None:
+    def __init__(self, message: str, hint: str = "", place: str = "") -> None:
         super().__init__(message)
         self.hint = hint
+        self.place = place

@@ -89,8 +89,9 @@ class Meaning:
         steps = steps[1:] if steps[:1] == ["with"] else steps
         return values.filled.place(tuple(steps)) if steps else draft.path
 
-    def files(self, draft: Draft, params: Params) -> None:
+    def files(self, draft: Draft, values: Values) -> None:
         """Report outside files that are not where a stage's parameters say; asked once for each."""
+        params: Params = values.params
         if type(params).files is Params.files:
             return
         key = (draft.kind.name, params.model_dump_json())
@@ -100,7 +101,10 @@ class Meaning:
         try:
             params.files(self.folder)
         except MissingFiles as error:
-            has_with = draft.block.with_ is not None
-            path: Path = (*draft.path, "with") if has_with else draft.path
             self.doubtful.add(draft.name)
+            if error.place:
+                path = self._path(draft, values, error.place)
+                self.report.error(path, str(error), error.hint)
+                return
+            path = (*draft.path, "with") if draft.block.with_ is not None else draft.path
             self.report.error(path, str(error), error.hint, key=True)

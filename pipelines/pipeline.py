@@ -193,7 +193,7 @@ class Checker:
         for row, values in zip(rows, valued, strict=True):
             if values is None:
                 continue
-            self.meaning.files(draft, values.params)
+            self.meaning.files(draft, values)
             facts = self.meaning.facts(draft, values, row, self.done, outputs)
             cell = Cell(
                 ordinal=len(self.done),

@@ -102,6 +102,8 @@ class Facts:
     """Scores: metrics measured on validation tasks, besides those named `task/val_*`."""
     examples: Mapping[str, int] = field(default_factory=dict)
     """A dataset's parts -> how many examples its smallest class has there; absent if unknown."""
+    turned: bool = False
+    """A dataset: training images are turned by quarters at random."""
     ways: tuple[int, int] | None = None
     """A family of tasks: fewest and most classes of a task, (0, 0) for regression."""
     shots: tuple[int, int] | None = None

@@ -33,7 +33,7 @@ class Dataset(Artifact):
     """Labelled images: a selection from outside files, named by digest, never copied."""
 
     name: str
-    """Collection: `digits`, `mnist`, `omniglot`."""
+    """Collection: `digits`, `mnist`, `omniglot`, or `folder`."""
     task: str
     """Label under which its metrics appear: `high` in `high/accuracy`."""
     shape: tuple[int, int, int]
@@ -43,12 +43,14 @@ class Dataset(Artifact):
     parts: Mapping[str, Part]
     """`train`, `val` and `test`."""
     files: Mapping[str, str]
-    """Logical file name -> sha256 of its uncompressed content."""
+    """Logical file name -> sha256 of its uncompressed content; of a folder, of all in it."""
     augment: Mapping[str, Any] = field(default_factory=dict)
     """Random changes of training images: {"rotate": degrees} for -degrees .. +degrees, and
     {"quarters": true} for turns by quarters of a circle."""
     shifted: Mapping[str, Any] = field(default_factory=dict)
     """Fixed change that makes the shifted test set: {"rotate": [low, high]} degrees."""
+    names: tuple[str, ...] = ()
+    """Of a folder: names of the classes, whose labels are numbers made of them."""
 
     def write(self, folder: Path) -> None:
         """Write `dataset.json`."""
@@ -63,4 +65,5 @@ class Dataset(Artifact):
             for name, part in data.pop("parts").items()
         }
         shape, classes = tuple(data.pop("shape")), tuple(data.pop("classes"))
-        return cls(shape=shape, classes=classes, parts=parts, **data)
+        names = tuple(data.pop("names", ()))
+        return cls(shape=shape, classes=classes, parts=parts, names=names, **data)

@@ -33,7 +33,10 @@ SCALINGS: Mapping[str, Scaling] = {
     "digits": Scaling(top=16, mean=0.3053, std=0.3760),
     "mnist": Scaling(top=255, mean=0.1307, std=0.3081),
     "omniglot": Scaling(top=225, mean=0.0805, std=0.2340),
+    "folder": Scaling(top=255, mean=0.5, std=0.5),
 }
+"""By collection. Nobody knows what a folder holds before it is read, and a net may go from one
+folder to another: so all are scaled alike."""
 
 
 class DescribedPart(Protocol):
@@ -54,6 +57,8 @@ class DescribedData(Protocol):
     def name(self) -> str: ...
     @property
     def task(self) -> str: ...
+    @property
+    def shape(self) -> tuple[int, int, int]: ...
     @property
     def classes(self) -> tuple[int, ...]: ...
     @property
@@ -146,12 +151,12 @@ def _examples(
     data: DescribedData, part: DescribedPart, paths: Mapping[str, Path], device: str
 ) -> Examples:
     index = np.array(part.indices, dtype=np.int64)
-    x = files.chosen(paths, data.files, part.images, index)
-    labels = files.labels(paths, data.files, part.labels)[index]
-    position = np.full(1 + max(*data.classes, int(labels.max())), -1, dtype=np.int64)
-    position[list(data.classes)] = np.arange(len(data.classes))
-    y = position[labels]
-    if (y < 0).any():
+    x = files.chosen(paths, data.files, part.images, index, data.shape)
+    labels = files.labels(paths, data.files, part.labels)[index].astype(np.int64)
+    classes = np.array(data.classes, dtype=np.int64)
+    order = np.argsort(classes)
+    y = order[np.searchsorted(classes[order], labels).clip(max=len(order) - 1)]
+    if (classes[y] != labels).any():
         raise ValueError(f"{data.name}: a selected example is of none of the classes")
     on = torch.from_numpy
     return Examples(on(x).to(device), on(y).to(device), SCALINGS[data.name])

@@ -4,14 +4,14 @@ import gzip
 import hashlib
 import io
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.learning import drawings
+from engine.learning import drawings, photos
 from engine.learning.alphabets import ARCHIVES
 
 Bytes = NDArray[np.uint8]
@@ -53,9 +53,23 @@ def images(paths: Mapping[str, Path], digests: Mapping[str, str], name: str) -> 
 
 
 def chosen(
-    paths: Mapping[str, Path], digests: Mapping[str, str], name: str, index: NDArray[np.int64]
+    paths: Mapping[str, Path],
+    digests: Mapping[str, str],
+    name: str,
+    index: NDArray[np.int64],
+    shape: Sequence[int],
 ) -> Bytes:
-    """Some images of one logical file: (len(index), channels, height, width), as stored."""
+    """Some images of one logical file: (len(index), channels, height, width), as stored.
+
+    Args:
+        paths: digest -> where the file lies.
+        digests: logical name -> digest.
+        name: of the file, or of a collection of several.
+        index: positions in it.
+        shape: that images of a folder are given.
+    """
+    if name == photos.NAME:
+        return photos.images(paths[digests[name]], digests[name], shape, index)
     if name != DRAWINGS:
         return images(paths, digests, name)[index]
     held = [digests[archive] for archive in ARCHIVES]
@@ -68,8 +82,10 @@ def chosen(
 
 def labels(
     paths: Mapping[str, Path], digests: Mapping[str, str], name: str
-) -> NDArray[np.uint8 | np.uint16]:
+) -> NDArray[np.uint8 | np.uint16 | np.int64]:
     """All labels of one logical file: (n,)."""
+    if name == photos.NAME:
+        return photos.labels(paths[digests[name]], digests[name])
     if name == DRAWINGS:
         return drawings.labels()
     data = content(paths[digests[name]], digests[name])

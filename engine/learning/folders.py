@@ -1,0 +1,122 @@
+"""A folder of images, one subfolder a class: what it holds, and what makes it another one.
+
+No numpy here: what a pipeline says is checked against the names of the files, and nothing but their
+first bytes is read for that.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from pathlib import Path
+
+Listing = Mapping[str, tuple[str, ...]]
+"""Class -> names of its files; both in the order of their letters' code points."""
+
+MADE_BY_SYSTEMS = frozenset({"Thumbs.db", "desktop.ini", "__MACOSX"})
+"""What systems leave in folders by themselves; so do names that begin with a dot."""
+IMAGE_SUFFIXES = frozenset(
+    ".png .jpg .jpeg .bmp .gif .webp .tif .tiff .pgm .ppm".split()  # noqa: SIM905 (shorter so)
+)
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
+_BEGINNINGS = (
+    b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM", b"GIF87a", b"GIF89a", b"II*\x00", b"MM\x00*",
+    *(b"P%d" % kind for kind in range(1, 7)),
+)  # fmt: skip
+_LONGEST = 12
+
+
+def listing(folder: Path) -> Listing:
+    """The classes of a folder and their files.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it has no subfolders, or one has no image or another folder in it, or an image
+            lies beside the subfolders.
+    """
+    inside, beside = _entries(folder)
+    if not inside:
+        raise ValueError(
+            f"{folder} has no subfolders: the images of each class belong into one of their own"
+        )
+    stray = next((name for name in beside if Path(name).suffix.lower() in IMAGE_SUFFIXES), None)
+    if stray is not None:
+        raise ValueError(f"{folder / stray} is of no class: it lies beside their subfolders")
+    found = {}
+    for name in inside:
+        deeper, images = _entries(folder / name)
+        if deeper:
+            raise ValueError(
+                f"{folder / name / deeper[0]} is a folder: the images of a class lie directly in "
+                "the subfolder of the class"
+            )
+        if not images:
+            raise ValueError(f"{folder / name} has no image")
+        found[name] = tuple(images)
+    return found
+
+
+def paths(folder: Path, listed: Listing) -> list[Path]:
+    """All files in the order in which examples are counted."""
+    return [folder / name / file for name, files in listed.items() for file in files]
+
+
+def digest(folder: Path, listed: Listing, of: Callable[[Path], str]) -> str:
+    """Identity of a folder: the names of its classes and files, and what the files hold.
+
+    Args:
+        folder: where it lies, which does not count.
+        listed: its listing.
+        of: digest of a file.
+    """
+    names = [[name, file] for name, files in listed.items() for file in files]
+    held = [of(path) for path in paths(folder, listed)]
+    return hashlib.sha256(json.dumps([names, held]).encode()).hexdigest()
+
+
+def stamp(folder: Path) -> list[int | str]:
+    """What changes when a file of a folder does: device, inode, files, newest mtime and ctime."""
+    own, digested, newest = folder.stat(), hashlib.sha256(), [0, 0]
+    for path in paths(folder, listing(folder)):
+        state = path.stat()
+        fields = state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns
+        digested.update(f"{path.parent.name!r}/{path.name!r}{fields}".encode())
+        newest = [max(newest[0], state.st_mtime_ns), max(newest[1], state.st_ctime_ns)]
+    return [own.st_dev, own.st_ino, digested.hexdigest(), *newest]
+
+
+def no_image(folder: Path) -> Path | None:
+    """A file of a folder that does not begin as an image does, if there is one."""
+    return _no_image(folder, tuple(stamp(folder)))
+
+
+@lru_cache(maxsize=16)
+def _no_image(folder: Path, _stamp: tuple[int | str, ...]) -> Path | None:
+    return next((path for path in paths(folder, listing(folder)) if not _begins(path)), None)
+
+
+def _begins(path: Path) -> bool:
+    with path.open("rb") as stream:
+        start = stream.read(_LONGEST)
+    return start.startswith(_BEGINNINGS) or (start[:4] == b"RIFF" and start[8:] == b"WEBP")
+
+
+def number(name: str) -> int:
+    """Number of a class by its name alone, so that a head of `cat` and `dog` is one of no others.
+
+    Of 48 bits: two of a million names share one by chance in 500 collections.
+    """
+    return int.from_bytes(hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest()[:6])
+
+
+def _entries(folder: Path) -> tuple[list[str], list[str]]:
+    """Names of the folders and of the files in a folder, in order."""
+    inside: list[str] = []
+    files: list[str] = []
+    with os.scandir(folder) as found:
+        for entry in found:
+            if entry.name.startswith(".") or entry.name in MADE_BY_SYSTEMS:
+                continue
+            (inside if entry.is_dir() else files).append(entry.name)
+    return sorted(inside), sorted(files)
