@@ -15,6 +15,7 @@ from engine.learning.meta import (
     closed,
     episodes,
     families,
+    fitting,
     fixed,
     heads,
     inner,
@@ -38,7 +39,7 @@ from engine.learning.meta import (
 )
 
 __all__ = [
-    "algorithm", "batches", "closed", "episodes", "families", "fixed", "heads", "inner", "judging",
-    "layers", "maml", "newton", "plain", "probed", "protonet", "prototypes", "rehearsal", "reptile",
-    "ridge", "stacked", "streams", "trainer", "tuned", "unroll", "updates",
+    "algorithm", "batches", "closed", "episodes", "families", "fitting", "fixed", "heads", "inner",
+    "judging", "layers", "maml", "newton", "plain", "probed", "protonet", "prototypes", "rehearsal",
+    "reptile", "ridge", "stacked", "streams", "trainer", "tuned", "unroll", "updates",
 ]  # fmt: skip

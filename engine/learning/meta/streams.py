@@ -25,6 +25,14 @@ class Family(Protocol):
         ...
 
 
+class Known(Family, Protocol):
+    """A family of functions that can be asked anywhere, not only where its tasks have points."""
+
+    def truth(self, numbers: Sequence[int], x: Tensor) -> Tensor:
+        """What they say (T, n, 1) to inputs x (T, n, inputs) or (1, n, inputs)."""
+        ...
+
+
 def generator(seed: int, purpose: str, number: int) -> torch.Generator:
     """Random numbers that belong to one task and one purpose."""
     digest = hashlib.sha256(f"{seed} {purpose} {number}".encode()).digest()
@@ -63,11 +71,20 @@ class Sinusoids:
 
     def batch(self, numbers: Sequence[int]) -> TaskBatch:
         """See `Family`; x and y are (T, n, 1)."""
+        a, b, x = self._drawn(numbers)
+        return _split(self, x[..., None], (a * torch.sin(x - b))[..., None], numbers)
+
+    def truth(self, numbers: Sequence[int], x: Tensor) -> Tensor:
+        """What the functions of these tasks say (T, n, 1) to x (T, n, 1) or (1, n, 1)."""
+        a, b, _ = (item.to(x.device)[..., None] for item in self._drawn(numbers))
+        return a * torch.sin(x - b)
+
+    def _drawn(self, numbers: Sequence[int]) -> tuple[Tensor, Tensor, Tensor]:
+        """Amplitudes (T, 1), phases (T, 1) and inputs (T, n)."""
         size = 2 + self.shots + self.queries
         u = _draws(self.seed, "sinusoids", numbers, size, self.dtype)  # (T, size)
         a, b = _between(u[:, :1], *self.amplitude), _between(u[:, 1:2], *self.phase)
-        x = _between(u[:, 2:], self.low, self.high)
-        return _split(self, x[..., None], (a * torch.sin(x - b))[..., None], numbers)
+        return a, b, _between(u[:, 2:], self.low, self.high)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +115,21 @@ class LinearFunctions:
 
     def batch(self, numbers: Sequence[int]) -> TaskBatch:
         """See `Family`; x is (T, n, inputs), y is (T, n, 1)."""
+        w, x, noise = self._drawn(numbers)
+        y = torch.bmm(x, w[..., None]) + self.noise * noise[..., None]
+        return _split(self, x, y, numbers)
+
+    def truth(self, numbers: Sequence[int], x: Tensor) -> Tensor:
+        """What the functions of these tasks say (T, n, 1) to x (T, n, inputs), without noise."""
+        w, _, _ = self._drawn(numbers)
+        return x @ w.to(x.device)[..., None]
+
+    def _drawn(self, numbers: Sequence[int]) -> tuple[Tensor, Tensor, Tensor]:
+        """Slopes (T, inputs), inputs (T, n, inputs) and standard noise (T, n)."""
         n, d = self.shots + self.queries, self.inputs
         z = _draws(self.seed, "linear", numbers, d + n * d + n, self.dtype, normal=True)
         w, x, noise = z.split([d, n * d, n], 1)
-        x = x.unflatten(1, (n, d))
-        y = torch.bmm(x, w[..., None]) + self.noise * noise[..., None]
-        return _split(self, x, y, numbers)
+        return w, x.unflatten(1, (n, d)), noise
 
 
 def _draws(

@@ -66,6 +66,31 @@ def test_sinusoids_are_those_of_the_paper():
     assert math.pi - 0.1 < b.max() <= math.pi
 
 
+@pytest.mark.parametrize(
+    "family",
+    [
+        streams.Sinusoids(seed=3, shots=5, queries=6, amplitude=(1, 2)),
+        streams.LinearFunctions(seed=3, inputs=1, shots=5, queries=6),
+        streams.LinearFunctions(seed=3, inputs=2, shots=5, queries=6),
+    ],
+)
+def test_the_true_functions_go_through_the_points_of_their_tasks(family):
+    numbers = [4, 9, 11]
+    batch = family.batch(numbers)
+    torch.testing.assert_close(family.truth(numbers, batch.query.x), batch.query.y)
+    wide = family.truth(numbers, batch.query.x[:1])
+    assert wide.shape == (3, 6, 1)
+    torch.testing.assert_close(wide[0], batch.query.y[0])
+    assert not torch.allclose(wide[1], batch.query.y[1])
+
+
+def test_the_truth_has_no_noise():
+    family = streams.LinearFunctions(seed=3, inputs=1, shots=50, queries=1, noise=0.5)
+    x = torch.tensor([[[0.0], [1.0], [2.0]]])
+    y = family.truth([7], x)[0, :, 0]
+    torch.testing.assert_close(y, y[1] * torch.tensor([0.0, 1.0, 2.0]))
+
+
 def test_linear_functions_are_linear_up_to_their_noise():
     family = streams.LinearFunctions(seed=0, inputs=3, shots=500, queries=2, noise=0.5,
                                      dtype=torch.float64)  # fmt: skip
