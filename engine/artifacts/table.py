@@ -42,6 +42,11 @@ class Interval:
         return cls(mean, mean - half, mean + half, n, values or {}, over="tasks")
 
     @property
+    def half(self) -> float | None:
+        """Half the interval's width; None where there is none."""
+        return None if self.low is None or self.high is None else (self.high - self.low) / 2
+
+    @property
     def spans(self) -> str:
         """`± seeds (n=5)` or `± tasks (n=600, one learner)`; empty where there is no interval."""
         if self.low is None:

@@ -15,12 +15,11 @@ from meta_tui.cli.output import columns, say, say_json, say_lines, signs
 from meta_tui.cli.runs import whole
 from meta_tui.naming import cells_named
 from meta_tui.render.charts import charts
-from meta_tui.render.numbers import metric
+from meta_tui.render.scores import numbers
 from meta_tui.render.spans import plain
 from meta_tui.render.table import text
 from meta_tui.results import Missing, artifact, curves, tables
 from meta_tui.view import CellView, RunView
-from pipelines.text import safe_text
 
 _CURVES_OF = 6
 """Curves are drawn when at most so many cells were asked for."""
@@ -64,17 +63,6 @@ def _show_cell(cell: CellView, kept: Store, *, as_json: bool, drawn: bool) -> No
     elif isinstance(found, Table):
         say(text(found, columns(), signs()))
     elif isinstance(found, Scores):
-        say_lines(_scores(found))
+        say_lines(numbers(found))
     if drawn and cell.key:
         say_lines([plain(charts(curves(cell, kept), columns(), braille=signs().braille))])
-
-
-def _scores(scores: Scores) -> list[str]:
-    size = max((len(name) for name in scores.metrics), default=0)
-    told = [
-        f"  {safe_text(name):<{size}}  {metric(value)}" for name, value in scores.metrics.items()
-    ]
-    if scores.status != "ok":
-        told.append(f"  {scores.status}: no statistic uses these numbers")
-    told += [f"  chosen {axis}={label}" for axis, label in scores.chosen.items()]
-    return [*told, *(f"  {safe_text(note)}" for note in scores.notes)]

@@ -53,8 +53,8 @@ def cell_text(interval: Interval | None, usual: tuple[str, int]) -> str:
     if interval.mean is None:
         return ABSENT
     shown = metric(interval.mean)
-    if interval.low is not None and interval.high is not None:
-        shown += f" ± {metric((interval.high - interval.low) / 2)}"
+    if interval.half is not None:
+        shown += f" ± {metric(interval.half)}"
     beside = counted(interval, usual)
     return f"{shown} ({beside})" if beside else shown
 

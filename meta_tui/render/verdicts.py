@@ -76,9 +76,9 @@ def _difference(pair: Contrast) -> str:
     found = pair.difference
     if found.mean is None:
         return ABSENT
-    if found.low is None or found.high is None:
+    if found.half is None:
         return signed(found.mean)
-    return f"{signed(found.mean)} ± {metric((found.high - found.low) / 2)}"
+    return f"{signed(found.mean)} ± {metric(found.half)}"
 
 
 def _p(pair: Contrast) -> str:

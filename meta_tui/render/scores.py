@@ -1,0 +1,29 @@
+"""The scores of one cell as lines: numbers, what they span, choices and notes."""
+
+from engine.artifacts import Interval, Scores
+from meta_tui.render.numbers import metric
+from pipelines.text import safe_text
+
+
+def numbers(scores: Scores) -> list[str]:
+    """A line for each metric, then whether the cell diverged, what was chosen, and its notes."""
+    names = {name: safe_text(name) for name in scores.metrics}
+    size = max(map(len, names.values()), default=0)
+    told = [
+        f"  {names[name]:<{size}}  {metric(value)}{_spans(scores, name)}"
+        for name, value in scores.metrics.items()
+    ]
+    if scores.status != "ok":
+        told.append(f"  {scores.status}: no statistic uses these numbers")
+    chosen = (f"{axis}={label}" for axis, label in scores.chosen.items())
+    told += [f"  chosen {safe_text(choice)}" for choice in chosen]
+    return [*told, *(f"  {safe_text(note)}" for note in scores.notes)]
+
+
+def _spans(scores: Scores, name: str) -> str:
+    """` ± 0.004 tasks (n=600, one learner)` where the value on each task was kept."""
+    each = scores.each.get(name, ())
+    if len(each) < 2 or scores.status != "ok":  # noqa: PLR2004 (a spread needs two)
+        return ""
+    found = Interval.of_tasks(each)
+    return "" if found.half is None else f" ± {metric(found.half)}{found.spans.removeprefix('±')}"
