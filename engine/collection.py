@@ -78,7 +78,7 @@ class Dataset(Params):
     def _of_its_split(cls, value: Any, info: ValidationInfo) -> Any:
         place, name = info.field_name or "", info.data.get("name")
         split = info.data.get("split") or "examples"
-        if value in (None, Take()):
+        if value in (None, Take()) or "split" not in info.data:
             return value
         if name == omniglot.NAME and place != "part":
             raise ValueError(

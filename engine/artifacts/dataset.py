@@ -53,8 +53,11 @@ class Dataset(Artifact):
     """Of a folder: names of the classes, whose labels are numbers made of them."""
 
     def write(self, folder: Path) -> None:
-        """Write `dataset.json`."""
-        storage.dump(folder, "dataset.json", asdict(self))
+        """Write `dataset.json`; a dataset without names is the file that it always was."""
+        data = asdict(self)
+        if not self.names:
+            del data["names"]
+        storage.dump(folder, "dataset.json", data)
 
     @classmethod
     def read(cls, files: Mapping[str, Path]) -> Self:

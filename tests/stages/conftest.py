@@ -1,7 +1,5 @@
 """A bench: stage types called directly, on digits, with the real `Run` and nothing else."""
 
-import gzip
-import hashlib
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +10,7 @@ import twin
 
 from engine.artifacts import Dataset, Model
 from engine.channel import Silent
+from engine.inputs import Inputs
 from engine.run import Interrupted, Run
 from engine.stages.dataset import dataset
 from engine.stages.finetune import finetune
@@ -70,9 +69,7 @@ class Bench:
         params = self.params(dataset, **{"name": "digits", **fields})
         inputs = {}
         for name, path in params.files(Path()).items():
-            raw = path.read_bytes()
-            content = gzip.decompress(raw) if path.suffix == ".gz" else raw
-            inputs[name] = hashlib.sha256(content).hexdigest()
+            inputs[name] = Inputs(None).digest(path)
             self.files[inputs[name]] = path
         return dataset(self.run(inputs=inputs), params).data
 
