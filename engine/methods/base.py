@@ -28,12 +28,14 @@ class Lesson:
         replay: old tasks to draw from, with the heads that answer them.
         measure: the metrics of the net as it is now, for curves.
         others: heads that the net has already.
+        kept: the one of all its heads that has the task's targets, if there is one.
     """
 
     task: "learning.data.Task"
     replay: tuple["learning.mixture.Old", ...]
     measure: Callable[[], dict[str, float]]
     others: tuple[str, ...]
+    kept: str | None = None
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 
 from engine import learning
-from engine.methods.base import FewShot, Learned, Lesson, Method
+from engine.methods.base import FewShot, Learned, Lesson, Method, Start
 from engine.methods.probe import Probe
 from engine.optimizers import Optimizer, Sgd, Share, Training
 from engine.run import Run
@@ -59,8 +59,9 @@ class Finetune(Training, Method, FewShot):
     }
 
     kind: Literal["finetune"] = "finetune"
-    head: Literal["random", "zero", "probe"] = "random"
-    """How the new head starts: at random, at 0, or as fitted on the frozen features."""
+    head: Start = "random"
+    """How the new head starts: at random, at 0, as fitted on the frozen features, or as the head
+    that the model has with the same targets."""
     replay: Share = 0.0
     """Share of each batch that is drawn from old tasks."""
     keep_heads: Literal["train", "frozen", "drop"] = "train"
@@ -132,18 +133,27 @@ class Finetune(Training, Method, FewShot):
 
     def _open_heads(self, run: Run, net: "learning.nets.Network", lesson: Lesson) -> None:
         """Drop or freeze the old heads and start the new one."""
+        device = lesson.task.parts["train"].x.device
+        head = self._head(run, net, lesson).module().to(device)
         for name in lesson.others:
             if self.keeping == "drop":
                 del net.heads[name]
             elif self.keeping == "frozen":
                 net.heads[name].requires_grad_(False)
-        device = lesson.task.parts["train"].x.device
-        net.heads[lesson.task.name] = self._head(run, net, lesson).module().to(device)
+        net.heads[lesson.task.name] = head
 
     def _head(
         self, run: Run, net: "learning.nets.Network", lesson: Lesson
     ) -> "learning.heads.Linear":
         outputs = len(lesson.task.classes)
+        if self.head == "kept":
+            if lesson.kept is None:
+                raise StageError(
+                    f"`head: kept`: no head of the model has the classes of {lesson.task.name}; "
+                    "say `random`, `zero` or `probe`"
+                )
+            old = net.heads[lesson.kept]
+            return learning.heads.Linear(old.weight.detach(), old.bias.detach())
         if self.head == "random":
             return learning.heads.drawn(net.width, outputs, run.seed("head"))
         if self.head == "zero":

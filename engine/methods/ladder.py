@@ -78,7 +78,8 @@ def adapt(
     """
     net = network(model, data, run.device)
     # A head of the new task's name is replaced, so it answers no old task afterwards.
-    heads = {name: head.classes for name, head in model.heads.items() if name != data.task}
+    classes = {name: head.classes for name, head in model.heads.items()}
+    heads = {name: found for name, found in classes.items() if name != data.task}
     olds = [remembered(run, net, heads, item) for item in retain]
     task = learning.data.load(data, run.files, run.device)
     sources = [remembered(run, net, heads, replay, judge=False)] if replay else olds
@@ -87,11 +88,11 @@ def adapt(
         replay=tuple(learning.mixture.Old(old.task, old.head) for old in sources if old.head),
         measure=lambda: _moment(net, task, olds),
         others=tuple(heads),
+        kept=answering(classes, data.task, data.classes),
     )
     learned = method.adapt(run, net, lesson)
-    metrics = {
-        f"{data.task}/{k}": v for k, v in learning.metrics.judged(net, task, task.name).items()
-    }
+    judged = learning.metrics.judged(net, task, task.name)
+    metrics = {f"{data.task}/{name}": value for name, value in judged.items()}
     for old in olds:
         metrics |= afterwards(net, old)
     (digest,) = run.digests.get("data", ("",))

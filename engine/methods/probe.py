@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, NonNegativeFloat, PositiveInt
 
 from engine import learning
-from engine.methods.base import FewShot, Learned, Lesson, Method
+from engine.methods.base import Fault, FewShot, Learned, Lesson, Method
 from engine.run import Run
 from pipelines.errors import StageError
 
@@ -51,6 +51,16 @@ class Probe(Method, FewShot):
         """See `FewShot`."""
         del seed
         return learning.meta.probed.Probed(None if isinstance(self.l2, str) else self.l2)
+
+    def few_shot_faults(
+        self, *, lr: float | None = None, head: str | None = None, classified: bool | None = None
+    ) -> list[Fault]:
+        """See `FewShot`."""
+        found = super().few_shot_faults(lr=lr, head=head, classified=classified)
+        if self.l2 == 0:
+            hint = "take a small number, `loo` or `auto`"
+            found.append(("l2", "without a penalty a few examples do not determine a head", hint))
+        return found
 
     def few_shot_notes(self, fewest: int) -> list[str]:
         """See `FewShot`."""

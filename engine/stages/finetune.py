@@ -23,7 +23,21 @@ def _facts(look: Look) -> Mapping[str, Facts]:
     data = look.one("data")
     if params.stop and data and data.task and f"{data.task}/val_loss" not in data.metrics:
         look.error("stop", f"{data.task} has no validation images to stop by", "keep some")
+    _check_kept(look, params)
     return adaptation(look, params.marks, keeps=params.keep_heads != "drop")
+
+
+def _check_kept(look: Look, params: Finetune) -> None:
+    data, model = look.one("data"), look.one("model")
+    # A model of which nothing is known may have the head.
+    if params.head != "kept" or not data or not model or not model.heads:
+        return
+    if answering(model.heads, data.task, data.classes) is None:
+        look.error(
+            "head",
+            f"no head of the model has the classes of {data.task}, {list(data.classes)}",
+            "say `random`, `zero` or `probe`",
+        )
 
 
 def _check_replay(look: Look, params: Finetune) -> None:

@@ -2,6 +2,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
+from engine.stages.evaluate import evaluate
 from engine.stages.finetune import finetune
 from engine.stages.linear_probe import linear_probe
 from engine.stages.subset import subset
@@ -197,3 +198,33 @@ def test_a_new_head_of_an_old_name_replaces_it_and_answers_no_old_task(bench, le
     assert "old/forgetting" not in facts["scores"].metrics
     with pytest.raises(StageError, match="nothing to draw from"):
         bench.stage(finetune, {"steps": 2, "replay": 0.5}, **inputs)
+
+
+@pytest.mark.parametrize("keep_heads", ["frozen", "drop"])
+def test_a_kept_head_answers_at_step_0_as_the_model_did_and_goes_on_from_there(
+    bench, lesson, keep_heads
+):
+    again = bench.dataset(task="again", classes=[0, 1, 2, 3, 4])
+    fields = {"head": "kept", "keep_heads": keep_heads, "steps": 2, "curve": [0]}
+    found = bench.stage(finetune, fields, model=lesson.model, data=again)
+    judged = bench.stage(evaluate, model=lesson.model, data=(lesson.low,)).scores.metrics
+    assert dict(found.scores.curves["again/accuracy"])[0] == judged["low/accuracy"] > 0.9
+    assert not torch.equal(
+        found.model.weights["heads.again.weight"], lesson.model.weights["heads.low.weight"]
+    )
+    if keep_heads == "frozen":
+        assert torch.equal(
+            found.model.weights["heads.low.weight"], lesson.model.weights["heads.low.weight"]
+        )
+
+
+def test_a_kept_head_without_one_of_these_classes_is_an_error_before_and_while_it_runs(
+    bench, lesson, look, known
+):
+    low, high, model = known
+    _, faults = look(finetune, {"head": "kept"}, model=model, data=high)
+    assert [(severity, place) for severity, place, *_ in faults] == [("error", "head")]
+    assert not look(finetune, {"head": "kept"}, model=model, data=low)[1]
+    assert not look(finetune, {"head": "kept"}, model=Facts(), data=high)[1]
+    with pytest.raises(StageError, match="no head of the model has the classes of high"):
+        bench.tune(lesson, head="kept")

@@ -1,9 +1,13 @@
 """A ridge head on fixed features for T tasks at once, its penalty chosen without held-back labels.
 
 The same as `engine.learning.heads.ridge` and `ridge_by_leaving_one_out` on each task. With Z the
-centred features, one decomposition of the smaller of Z Z^T and Z^T Z = V diag(s) V^T serves all
-penalties: the hat matrix is A diag(1 / (s + n l2)) A^T for some A (n, r), and an example's error
-without it is its residual / (1 - H_ii).
+centred features and Z Z^T = U diag(s) U^T on the n - 1 directions that are no constant, one
+decomposition serves all penalties. An example's error without it is its residual / (1 - H_ii),
+H the hat matrix, and of both sides n l2 cancels:
+
+    (U diag(q) U^T Y)_i / (U diag(q) U^T)_ii,        q = 1 / (s + n l2).
+
+So nothing is lost where the head passes through all examples and both sides go to 0.
 """
 
 from dataclasses import dataclass
@@ -16,6 +20,7 @@ from engine.learning.meta import heads
 from engine.learning.meta.batches import TaskBatch, Weights, targets
 from engine.learning.meta.closed import Closed
 from engine.learning.meta.fixed import Fixed, refuse_adapters
+from engine.learning.meta.ridge import solved
 
 MIDDLE = GRID[len(GRID) // 2]
 """Penalty where leaving one out tells nothing: the middle of the grid."""
@@ -45,7 +50,8 @@ class Probed(Fixed, Closed):
         l2 = z.new_full((len(z),), MIDDLE if self.l2 is None else self.l2, dtype=torch.float64)
         if self.l2 is None:
             l2 = torch.where(_measurable(batch), system.best(), l2)
-        weight = system.solved(l2)  # (T, C, width)
+        # (T, C, width); beside the mean means n l2 beside the sum.
+        weight = solved(system.z, system.y, (system.count * l2[:, None])[..., None])
         bias = system.y_mean - (weight @ system.z_mean[..., None]).squeeze(2)
         return {heads.WEIGHT: weight.to(z), heads.BIAS: bias.to(z)}
 
@@ -60,8 +66,6 @@ class _System:
         z_mean: (T, width).
         y_mean: (T, C).
         kept: (T, n, 1) 1.0 for examples that are real, 0.0 for padding.
-        spread: (T, r) eigenvalues s of the Gram matrix.
-        basis: (T, r, r) its eigenvectors.
     """
 
     z: Tensor
@@ -69,8 +73,6 @@ class _System:
     z_mean: Tensor
     y_mean: Tensor
     kept: Tensor
-    spread: Tensor
-    basis: Tensor
 
     @classmethod
     def of(cls, z: Tensor, batch: TaskBatch) -> "_System":
@@ -80,9 +82,7 @@ class _System:
         y, count = targets(batch.support, batch.outputs).to(z), kept.sum(1)
         z_mean, y_mean = (z * kept).sum(1) / count, y.sum(1) / count
         z, y = (z - z_mean[:, None]) * kept, (y - y_mean[:, None]) * kept
-        gram = z.mT @ z if _primal(z) else z @ z.mT
-        spread, basis = torch.linalg.eigh(gram)
-        return cls(z, y, z_mean, y_mean, kept, spread.clamp_min(0), basis)
+        return cls(z, y, z_mean, y_mean, kept)
 
     @property
     def count(self) -> Tensor:
@@ -91,28 +91,30 @@ class _System:
 
     def best(self) -> Tensor:
         """The penalty (T,) of the grid with the least leave-one-out error; of equals the least."""
-        root = self.z @ self.basis if _primal(self.z) else self.basis * self.spread.sqrt()[:, None]
-        pulled = root.mT @ self.y  # (T, r, C)
+        spread, basis = self._directions()
+        pulled, squares = basis.mT @ self.y, basis.square()
         errors = []
         for l2 in GRID:
-            shrink = 1 / (self.spread + self.count * l2)  # (T, r)
-            residual = self.y - root @ (shrink[..., None] * pulled)
-            leverage = 1 / self.count[..., None] + (root.square() @ shrink[..., None])  # (T, n, 1)
-            left_out = residual / (1 - leverage).clamp_min(1e-9) * self.kept
+            q = (1 / (spread + self.count * l2))[..., None]  # (T, n - 1, 1)
+            share = (squares @ q).clamp_min(torch.finfo(q.dtype).tiny)  # (T, n, 1)
+            left_out = basis @ (q * pulled) / share * self.kept
             errors.append(left_out.square().sum((1, 2)))
         return self.z.new_tensor(GRID)[torch.stack(errors).argmin(0)]
 
-    def solved(self, l2: Tensor) -> Tensor:
-        """Weights (T, C, width) with penalties l2 (T,)."""
-        shrink = (1 / (self.spread + self.count * l2[:, None]))[..., None]  # (T, r, 1)
-        if _primal(self.z):
-            right = self.basis.mT @ (self.z.mT @ self.y)
-            return (self.basis @ (shrink * right)).mT
-        return (self.z.mT @ (self.basis @ (shrink * (self.basis.mT @ self.y)))).mT
+    def _directions(self) -> tuple[Tensor, Tensor]:
+        """Eigenvalues (T, n - 1) and eigenvectors (T, n, n - 1) of Z Z^T but for the constant.
 
-
-def _primal(z: Tensor) -> bool:
-    return z.shape[2] < z.shape[1]
+        Each row of padding is a direction of its own, with the eigenvalue 0.
+        """
+        gram = self.z @ self.z.mT
+        # With the largest eigenvalue the constant is the last, and can be left out.
+        largest = 1 + 2 * gram.diagonal(dim1=1, dim2=2).sum(1)
+        constant = self.kept @ self.kept.mT / self.count[..., None]
+        spread, basis = torch.linalg.eigh(gram + largest[:, None, None] * constant)
+        # What is 0 but for rounding must not pass for features beside a small penalty.
+        rounding = gram.shape[1] * torch.finfo(gram.dtype).eps * spread[:, -1:]
+        spread = torch.where(spread < rounding, 0, spread)
+        return spread[:, :-1], basis[..., :-1]
 
 
 def _measurable(batch: TaskBatch) -> Tensor:

@@ -61,7 +61,7 @@ def solved(z: Tensor, y: Tensor, l2: Tensor) -> Tensor:
     Args:
         z: (T, n, d) features.
         y: (T, n, C) targets.
-        l2: () above 0.
+        l2: () above 0, or (T, 1, 1).
 
     Returns:
         (T, C, d).

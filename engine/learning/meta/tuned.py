@@ -42,6 +42,10 @@ class Tuned(Fixed):
     seed: int = 0
     steps: int = 10
 
+    def start(self, theta: Weights, seed: int) -> Weights:
+        """Adapters, where some are trained; see `Algorithm`."""
+        return self.inner.start(theta, seed) if isinstance(self.inner, Lora) else {}
+
     def adapt(self, net: Net, theta: Weights, batch: TaskBatch) -> Weights:
         """See `Algorithm`; without a gradient in theta."""
         *_, last = self.walk(net, theta, batch, self.steps, {})
@@ -57,8 +61,9 @@ class Tuned(Fixed):
             ValueError: theta has no head to keep, or adapters that this would leave out.
         """
         del state
-        refuse_adapters(theta)
-        theta = detached(theta)
+        if not isinstance(self.inner, Lora):
+            refuse_adapters(theta)
+        theta = detached(self.start(theta, self.seed) | theta)
         problem = self._problem(net, theta, batch)
         update, fast, own = rule(self.optimizer, self.lr), problem.fast, Weights()
         yield problem.weights(fast, problem.slow)
@@ -87,8 +92,6 @@ class Tuned(Fixed):
         return update.step(weights, grads, own, step)
 
     def _problem(self, net: Net, theta: Weights, batch: TaskBatch) -> Problem:
-        if isinstance(self.inner, Lora):
-            theta = theta | self.inner.start(theta, self.seed)
         if self.head == "kept":
             return self.inner.problem(net, theta, batch, _kept(theta, batch.outputs))
         problem = self.inner.problem(net, theta, batch, "zero")
@@ -99,8 +102,8 @@ class Tuned(Fixed):
         if self.head == "zero":
             return {}
         if self.head == "probe":
-            z = support_features(net, once(backbone(theta)), batch)
-            return Probed().fit(theta, z, batch)
+            shared = backbone(theta)
+            return Probed().fit(shared, support_features(net, once(shared), batch), batch)
         return drawn(theta, batch, net.width, self.seed)
 
 
