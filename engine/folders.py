@@ -155,10 +155,14 @@ class Choice:
         return []
 
     def _borders(self, count: int) -> dict[str, tuple[int, int]]:
-        """Part -> first and last place (not included) of its share of so many."""
-        train, val, _ = self.shares or SHARES
-        first, second = round(train * count), round((train + val) * count)
-        return dict(zip(PARTS, ((0, first), (first, second), (second, count)), strict=True))
+        return borders(count, self.shares or SHARES)
+
+
+def borders(count: int, shares: tuple[float, float, float]) -> dict[str, tuple[int, int]]:
+    """Part -> first and last place (not included) of its share of so many."""
+    train, val, _ = shares
+    first, second = round(train * count), round((train + val) * count)
+    return dict(zip(PARTS, ((0, first), (first, second), (second, count)), strict=True))
 
 
 def _place(name: str, file: str) -> bytes:

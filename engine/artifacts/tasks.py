@@ -22,7 +22,8 @@ class TaskFamily(Artifact):
     """
 
     kind: str
-    """`classified`: episodes from the classes of `data`; `sinusoid` or `linear`: regression."""
+    """`classified`: episodes from the classes of `data`; `sinusoid`, `linear` or `table`:
+    regression."""
     task: str
     """Label under which its metrics appear: `test` in `test/accuracy`."""
     ways: Span
@@ -45,12 +46,22 @@ class TaskFamily(Artifact):
     """Episodes draw from the examples of all its parts; None for regression."""
     draws: Mapping[str, Any] = field(default_factory=dict)
     """Regression: what its numbers are drawn from. Sinusoid: `amplitude`, `phase` and `x`, each
-    [least, greatest]. Linear: `inputs`, and `noise`, a standard deviation."""
+    [least, greatest]. Linear: `inputs`, and `noise`, a standard deviation. Table: `inputs` and
+    `targets`, names of columns, `tasks`, names of those to draw, and, where columns are
+    standardised, their `mean` and `std`, inputs first."""
+    files: Mapping[str, str] = field(default_factory=dict)
+    """Of a table: logical name of its file -> sha256."""
 
     def write(self, folder: Path) -> None:
-        """Write `tasks.json`, and `dataset.json` where it has data."""
+        """Write `tasks.json`, and `dataset.json` where it has data.
+
+        Tasks without files are the file that they always were.
+        """
+        left_out = {"data"} if self.files else {"data", "files"}
         described = {
-            item.name: getattr(self, item.name) for item in fields(self) if item.name != "data"
+            item.name: getattr(self, item.name)
+            for item in fields(self)
+            if item.name not in left_out
         }
         storage.dump(folder, "tasks.json", described)
         if self.data is not None:

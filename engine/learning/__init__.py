@@ -27,6 +27,7 @@ if TYPE_CHECKING:  # what lies behind the door, for type checkers
     from engine.learning import pictures as pictures
     from engine.learning import seeds as seeds
     from engine.learning import selection as selection
+    from engine.learning import sheets as sheets
     from engine.learning import statistics as statistics
     from engine.learning import train as train
     from engine.learning import watch as watch

@@ -3,63 +3,26 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt
-
-from engine import learning
+from engine import learning, tables
 from engine.artifacts import Dataset, TaskFamily
 from engine.families import (
+    OWNERS,
     REGRESSION,
     CrossEntropy,
-    Episode,
     Interval,
-    Loss,
     Span,
     SquaredError,
+    Tasks,
     span,
 )
 from engine.run import Run
 from pipelines.errors import StageError
-from pipelines.stage import Facts, Look, Params, stage
+from pipelines.stage import Facts, Look, stage
+from pipelines.text import safe_text
 
-
-class Tasks(Params):
-    kind: Literal["classified", "sinusoid", "linear"] = "classified"
-    """`classified`: each task has some classes of the data; `sinusoid`: y = a sin(x - b);
-    `linear`: y = w · x, with w and x standard normal."""
-    task: Annotated[str, Field(pattern=r"^[A-Za-z0-9_+-]{1,40}$")] | None = None
-    """Label under which its metrics appear, as `test` in `test/accuracy`; by default that of the
-    data, or the kind."""
-    episode: Episode
-    """How many classes a task has, and how many examples to learn from."""
-    queries: PositiveInt | Span = 15
-    """Examples to judge what was learned, of each class where there are classes; or a range."""
-    count: PositiveInt | None = None
-    """How many tasks there are, always the same ones; an endless stream by default."""
-    labels: Literal["shuffled", "global"] = "shuffled"
-    """`shuffled`: each task numbers its classes anew; `global`: an output means one class of the
-    data in all tasks, and those that a task lacks are masked."""
-    loss: Loss | None = None
-    """What is minimised on the examples to learn from: cross-entropy for classes, else squared
-    error by default."""
-    test_loss: Loss | None = None
-    """What is counted on the queries; `loss` by default."""
-    part: Literal["all", "train", "val", "test"] = "all"
-    """Examples of the data to draw from. Few-shot learning holds out classes, not examples, so all
-    by default."""
-    stream: NonNegativeInt = 0
-    """Another number gives other tasks of the same family."""
-    amplitude: Interval | None = None
-    """Of a sinusoid; 0.1 to 5 by default."""
-    phase: Interval | None = None
-    """Of a sinusoid; 0 to π by default."""
-    x: Interval | None = None
-    """Inputs of a sinusoid; -5 to 5 by default."""
-    inputs: PositiveInt | None = None
-    """Dimensions of the inputs of a linear function; 3 by default."""
-    noise: NonNegativeFloat | None = None
-    """Standard deviation of what is added to a linear function; 0 by default."""
+TURNED = "`rotations: augment` of {} is for training by batches; for tasks say `rotations: classes`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,28 +34,32 @@ class Drawn:
 
 def _facts(look: Look) -> Mapping[str, Facts]:
     params: Tasks = look.params
-    data = look.one("data")
+    data, known = look.one("data"), Facts()
     _of_its_kind(look, params)
     if params.kind == "classified":
         _classified(look, params, data)
+        known = data or known
     else:
         _regression(look, params, data)
-    data = data or Facts()
-    label = params.task or data.task or params.kind
+    inputs = {"sinusoid": 1, "linear": params.inputs or REGRESSION["linear"]["inputs"]}
+    if params.kind == tables.NAME:
+        known, inputs[params.kind] = _table(look, params)
+    label = params.task or known.task or params.kind
     names = ("accuracy", "loss") if params.kind == "classified" else ("loss",)
-    sources = ((origin, part) for origin, part in data.sources if params.part in ("all", part))
+    sources = ((origin, part) for origin, part in known.sources if params.part in ("all", part))
     facts = Facts(
         task=label,
-        classes=data.classes,
+        classes=known.classes,
         sources=frozenset(sources),
         metrics={f"{label}/{name}": () for name in names},
         ways=span(params.episode.ways),
         shots=span(params.episode.shots),
-        examples=data.examples,
+        examples=known.examples,
         protocol={
             "labels": params.labels,
             "queries": span(params.queries),
             "count": params.count,
+            "inputs": inputs.get(params.kind),
         },
     )
     return {"tasks": facts}
@@ -100,15 +67,51 @@ def _facts(look: Look) -> Mapping[str, Facts]:
 
 def _of_its_kind(look: Look, params: Tasks) -> None:
     """Report parameters and losses of another kind."""
-    for kind, fields in REGRESSION.items():
-        for name in fields:
-            if kind != params.kind and getattr(params, name) is not None:
-                look.error(name, f"`{name}` is of `kind: {kind}`, not of {params.kind}")
+    for name, kinds in OWNERS.items():
+        if params.kind not in kinds and getattr(params, name) is not None:
+            owners = " and ".join(f"`kind: {kind}`" for kind in kinds)
+            look.error(name, f"`{name}` is of {owners}, not of {params.kind}")
+    wanted = tuple if params.kind == tables.NAME else int
+    if params.kind in OWNERS["inputs"] and not isinstance(params.inputs, wanted | None):
+        what = "names of columns" if wanted is tuple else "a number of dimensions"
+        look.error("inputs", f"`inputs` of {params.kind} tasks is {what}")
     right = "cross_entropy" if params.kind == "classified" else "squared_error"
     for name in ("loss", "test_loss"):
         found = getattr(params, name)
         if found and found.kind != right:
             look.error(name, f"{params.kind} tasks have no {found.kind}", f"`kind: {right}`")
+
+
+def _table(look: Look, params: Tasks) -> tuple[Facts, int | None]:
+    """What is known of a table, and how many inputs it has."""
+    if params.file is None:
+        look.error("", "there is no table to draw from", f"`file: FILE`: {tables.GET}")
+    if look.faults or params.file is None:
+        return Facts(), None
+    shown = safe_text(params.file)
+    try:
+        sheet = tables.known(look.folder / params.file, params.choice)
+    except learning.sheets.SheetError as error:
+        look.error(error.place, f"{shown}: {safe_text(str(error))}", safe_text(error.hint))
+        return Facts(), None
+    except OSError as error:
+        look.error("file", f"cannot read {shown}: {error.strerror}", tables.GET)
+        return Facts(), None
+    tasks = params.choice.tasks(sheet)
+    if not tasks:
+        told = f"the {params.part} part has none of the {len(sheet.rows)} tasks of {shown}"
+        look.error("part", told, "a column `part` divides them otherwise")
+        return Facts(), None
+    if lacking := tables.lacking(sheet, tasks, *_sizes(params)):
+        look.error("episode.shots", f"{shown}: {lacking}")
+    # Whoever learns from `part: all` has seen every task.
+    part = "train" if params.part == "all" else params.part
+    sources = frozenset((f"{safe_text(params.file)}/{safe_text(task)}", part) for task in tasks)
+    return Facts(sources=sources), len(sheet.inputs)
+
+
+def _sizes(params: Tasks) -> tuple[int, int]:
+    return span(params.episode.shots)[1], span(params.queries)[1]
 
 
 def _regression(look: Look, params: Tasks, data: Facts | None) -> None:
@@ -120,6 +123,8 @@ def _regression(look: Look, params: Tasks, data: Facts | None) -> None:
         if isinstance(value, Span):
             look.error(place, f"{params.kind} tasks have a fixed size", "give one number")
     for name, other in {"labels": "shuffled", "part": "all"}.items():
+        if name == "part" and params.kind == tables.NAME:
+            continue
         if getattr(params, name) != other:
             look.error(name, f"`{name}` is of classes, and {params.kind} tasks have none")
 
@@ -129,6 +134,8 @@ def _classified(look: Look, params: Tasks, data: Facts | None) -> None:
         hint = "connect a dataset as `data`, or choose `kind: sinusoid` or `kind: linear`"
         look.error("", "classified tasks are drawn from a dataset, and there is none", hint)
         return
+    if data.turned:
+        look.error("from.data", TURNED.format(data.task), "say `rotations: classes`")
     ways = params.episode.ways
     if ways is None or span(ways)[0] < 2:  # noqa: PLR2004 (a choice)
         look.error("episode", "a task needs at least two classes", "as `ways: 5`")
@@ -155,7 +162,8 @@ def _lacking(params: Tasks, there: int) -> str:
 def tasks(run: Run, params: Tasks, *, data: Dataset | None) -> Drawn:
     """Describe a stream of tasks, from which learners and judges draw by number.
 
-    With `count`, the tasks are the same for every learner and seed.
+    With `count`, the tasks are the same for every learner and seed. Those of a table are drawn in
+    passes, so that as many in turn as there are have each once, with other rows in every pass.
     """
     if data is not None:
         kept = {
@@ -168,6 +176,8 @@ def tasks(run: Run, params: Tasks, *, data: Dataset | None) -> Drawn:
         name: _plain(getattr(params, name), usual)
         for name, usual in REGRESSION.get(params.kind, {}).items()
     }
+    if params.kind == tables.NAME:
+        draws = _columns(run, params)
     usual = CrossEntropy() if params.kind == "classified" else SquaredError()
     loss = params.loss or usual
     family = TaskFamily(
@@ -183,8 +193,24 @@ def tasks(run: Run, params: Tasks, *, data: Dataset | None) -> Drawn:
         stream=params.stream,
         data=data,
         draws=draws,
+        files=dict(run.inputs),
     )
     return Drawn(family)
+
+
+def _columns(run: Run, params: Tasks) -> dict[str, Any]:
+    """What of a table is drawn from."""
+    digest = run.inputs[tables.NAME]
+    try:
+        sheet = params.choice.read(learning.files.content(run.files[digest], digest))
+    except ValueError as error:
+        raise StageError(safe_text(f"{params.file}: {error}")) from error
+    tasks = params.choice.tasks(sheet)
+    if not tasks or tables.lacking(sheet, tasks, *_sizes(params)):
+        raise StageError(f"the {params.part} part of {params.file} has too few tasks or rows")
+    scale = tables.standard(sheet) if params.scaling == "standard" else {}
+    columns = {"inputs": list(sheet.inputs), "targets": list(sheet.targets)}
+    return {**columns, "tasks": list(tasks), **scale}
 
 
 def _plain(value: Any, usual: Any) -> Any:
@@ -196,10 +222,7 @@ def _plain(value: Any, usual: Any) -> Any:
 def _enough(run: Run, params: Tasks, data: Dataset) -> None:
     """Refuse a dataset of which not everything was known before the run."""
     if data.augment.get("quarters"):
-        raise StageError(
-            f"`rotations: augment` of {data.task} is for training by batches; "
-            "for tasks say `rotations: classes`"
-        )
+        raise StageError(TURNED.format(data.task))
     if span(params.episode.ways)[1] > len(data.classes):
         raise StageError(f"`ways` is above the {len(data.classes)} classes of {data.task}")
     counts: Counter[int] = Counter()

@@ -118,7 +118,7 @@ REGRESSION = [
     ({"labels": "global"}, "labels", "of classes"),
     ({"part": "val"}, "part", "of classes"),
     ({"test_loss": {"kind": "cross_entropy"}}, "test_loss", "no cross_entropy"),
-    ({"inputs": 2}, "inputs", "`inputs` is of `kind: linear`, not of sinusoid"),
+    ({"inputs": 2}, "inputs", "`inputs` is of `kind: linear` and `kind: table`, not"),
 ]
 
 

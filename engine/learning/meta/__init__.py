@@ -32,6 +32,7 @@ from engine.learning.meta import (
     ridge,
     stacked,
     streams,
+    tables,
     trainer,
     tuned,
     unroll,
@@ -41,5 +42,5 @@ from engine.learning.meta import (
 __all__ = [
     "algorithm", "batches", "closed", "episodes", "families", "fitting", "fixed", "heads", "inner",
     "judging", "layers", "maml", "newton", "plain", "probed", "protonet", "prototypes", "rehearsal",
-    "reptile", "ridge", "stacked", "streams", "trainer", "tuned", "unroll", "updates",
+    "reptile", "ridge", "stacked", "streams", "tables", "trainer", "tuned", "unroll", "updates",
 ]  # fmt: skip

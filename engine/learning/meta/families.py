@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import torch
 
 from engine.learning import data
+from engine.learning.meta import tables
 from engine.learning.meta.batches import CrossEntropy, Loss, SquaredError
 from engine.learning.meta.episodes import Episodes, Pool, Range
 from engine.learning.meta.streams import Family, LinearFunctions, Sinusoids
@@ -40,6 +41,8 @@ class Described(Protocol):
     def data(self) -> Any: ...
     @property
     def draws(self) -> Mapping[str, Any]: ...
+    @property
+    def files(self) -> Mapping[str, str]: ...
 
 
 def stream_seed(stream: int, learner: int | None = None) -> int:
@@ -147,6 +150,14 @@ def _linear(
     )
 
 
+def _table(
+    family: Described, files: Mapping[str, Path], device: str, seed: int, shots: Span, queries: Span
+) -> Family:
+    x, y, members = tables.of(family.draws, family.files, files, device)
+    losses = loss(family.loss), loss(family.test_loss)
+    return tables.Tables(x, y, members, seed, shots[1], queries[1], *losses)
+
+
 def loss(described: Mapping[str, Any]) -> Loss:
     """A loss from its description."""
     if described["kind"] == "cross_entropy":
@@ -159,4 +170,5 @@ _KINDS: Mapping[str, Maker] = {
     "classified": _classified,
     "sinusoid": _sinusoid,
     "linear": _linear,
+    "table": _table,
 }

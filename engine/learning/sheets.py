@@ -1,0 +1,160 @@
+"""A table of regression tasks: rows of numbers, each of a named task. No numpy here.
+
+A CSV file with a header: a column `task`, columns of inputs and of targets, and where a file
+divides its tasks itself a column `part`.
+"""
+
+import csv
+import io
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+TASK, PART = "task", "part"
+PARTS = ("train", "val", "test")
+SHOWN = 40
+
+
+class SheetError(ValueError):
+    """A table that is not what it was said to be.
+
+    Attributes:
+        place: the parameter that says otherwise.
+        hint: the remedy.
+    """
+
+    def __init__(self, message: str, place: str, hint: str) -> None:
+        super().__init__(message)
+        self.place = place
+        self.hint = hint
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """What a table holds.
+
+    Attributes:
+        inputs: names of the columns.
+        targets: names of the columns.
+        rows: task -> its rows, each the inputs and then the targets; in the order of the file.
+        lines: task -> line of its first row.
+        parts: task -> its part, where the file has a column for it.
+    """
+
+    inputs: tuple[str, ...]
+    targets: tuple[str, ...]
+    rows: Mapping[str, Sequence[tuple[float, ...]]]
+    lines: Mapping[str, int]
+    parts: Mapping[str, str] = field(default_factory=dict)
+
+
+def read(content: bytes, inputs: Sequence[str] | None, targets: Sequence[str]) -> Sheet:
+    """The table in a CSV file.
+
+    Args:
+        content: of the file, UTF-8.
+        inputs: columns to learn from; by default all that are neither targets, nor `task` or
+            `part`.
+        targets: columns to learn.
+
+    Raises:
+        SheetError: says what is wrong, and in which line.
+    """
+    lines = _lines(content)
+    _, header = next(lines, (1, []))
+    columns = _columns(header)
+    found = _chosen(columns, inputs, targets)
+    names = [*found[0], *found[1]]
+    places = [(name, columns[name]) for name in names]
+    rows: dict[str, list[tuple[float, ...]]] = {}
+    first: dict[str, int] = {}
+    parts: dict[str, str] = {}
+    for line, cells in lines:
+        if len(cells) != len(header):
+            raise _fault(line, f"{len(cells)} cells, and the header has {len(header)}")
+        task = cells[columns[TASK]].strip()
+        if not task:
+            raise _fault(line, f"`{TASK}` is empty")
+        rows.setdefault(task, []).append(tuple(_number(line, n, cells[at]) for n, at in places))
+        first.setdefault(task, line)
+        if PART in columns:
+            _part(line, task, cells[columns[PART]].strip(), parts)
+    if not rows:
+        raise SheetError("has no rows", "file", "a header, and then a line for each example")
+    return Sheet(*found, rows, first, parts)
+
+
+def _lines(content: bytes) -> Iterator[tuple[int, list[str]]]:
+    """Number and cells of each line that has any."""
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise _fault(line, "not UTF-8 text", "export the table as CSV in UTF-8") from error
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        for cells in reader:
+            if cells:
+                yield reader.line_num, cells
+    except csv.Error as error:
+        raise _fault(reader.line_num, str(error)) from error
+
+
+def _columns(header: Sequence[str]) -> dict[str, int]:
+    names = [name.strip() for name in header]
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise _fault(1, f"two columns are named {_short(twice[0])}")
+    if TASK not in names:
+        has = ", ".join(_short(name) for name in names) or "nothing"
+        hint = "the first line names the columns, with commas between them; one is `task`"
+        raise _fault(1, f"no column `{TASK}`; it has {has}", hint)
+    return {name: place for place, name in enumerate(names)}
+
+
+def _chosen(
+    columns: Iterable[str], inputs: Sequence[str] | None, targets: Sequence[str]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The columns of inputs and of targets."""
+    every = [name for name in columns if name not in (TASK, PART)]
+    for place, names in {"inputs": inputs or (), "targets": targets}.items():
+        for name in names:
+            if name not in every:
+                has = ", ".join(_short(item) for item in every) or "no other column than `task`"
+                raise SheetError(f"has no column {_short(name)} to take", place, f"it has {has}")
+    both = sorted(set(inputs or ()) & set(targets))
+    if both:
+        message = f"the column {_short(both[0])} is input and target at once"
+        raise SheetError(message, "inputs", "an answer is not to be seen: leave it out of one")
+    chosen = tuple(inputs) if inputs else tuple(name for name in every if name not in targets)
+    if not chosen:
+        raise SheetError("has no column of inputs", "file", "beside `task` and the targets")
+    return chosen, tuple(targets)
+
+
+def _number(line: int, name: str, cell: str) -> float:
+    try:
+        value = float(cell)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value) or "_" in cell:
+        what = f"is {_short(cell)}, which is no finite number" if cell.strip() else "is empty"
+        hint = "mend the line, or name the columns to learn from: `inputs: [x]`"
+        raise _fault(line, f"`{name}` {what}", hint)
+    return value
+
+
+def _part(line: int, task: str, part: str, parts: dict[str, str]) -> None:
+    if part not in PARTS:
+        raise _fault(line, f"`{PART}` is {_short(part)}, and not train, val or test")
+    if parts.setdefault(task, part) != part:
+        message = f"task {_short(task)} is of part {part}, and was of part {parts[task]} before"
+        raise _fault(line, message, "tasks are divided, not their rows")
+
+
+def _fault(line: int, message: str, hint: str = "mend the line") -> SheetError:
+    return SheetError(f"line {line}: {message}", "file", hint)
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= SHOWN else text[: SHOWN - 1] + "…")
