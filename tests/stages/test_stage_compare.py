@@ -299,6 +299,14 @@ def test_the_only_seed_that_did_not_diverge_is_no_row_of_one_learner():
     assert (lone.n, lone.over, lone.low, lone.dropped) == (1, "seeds", None, 4)
 
 
+def test_one_task_has_no_spread():
+    given = [_judged([0.5]), _judged([0.7], stage="other")]
+    table = _compare(given, show=["t/accuracy"], baseline="other")
+    found = table.rows[0].values["t/accuracy"]
+    assert (found.mean, found.low, found.n, found.over) == (0.5, None, 1, "seeds")
+    assert table.contrasts[0].verdict == "one pair: no interval"
+
+
 def test_a_learner_that_diverged_has_no_interval_over_tasks():
     source, scores = _judged(MAML)
     table = _compare(

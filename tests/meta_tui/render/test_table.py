@@ -195,6 +195,7 @@ def test_that_numbers_are_transductive_stands_beside_each_of_them():
     other = judged("support", "not transductive: support statistics", accuracy=over_tasks(0.9))
     lines = text(table_of(*rows, other), 80).split("\n")
     assert ["[transductive] (a)" in line for line in lines[1:4]] == [True, True, False]
+    assert "[transductive]" not in lines[3]
     assert f"(a) {note}" in lines
     assert "support: not transductive: support statistics" in lines
 
