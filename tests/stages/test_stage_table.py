@@ -1,0 +1,326 @@
+"""Regression tasks from a table of one's own, as `tasks: {kind: table}` reads it."""
+
+import hashlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from pydantic import ValidationError
+
+from engine.artifacts import TaskFamily
+from engine.inputs import Inputs
+from engine.learning.meta import families
+from engine.stages.tasks import tasks
+from pipelines.advice import leaks
+from pipelines.errors import MissingFiles, StageError
+from pipelines.stage import Facts, Look, Source
+
+TASKS, ROWS = 10, 8
+VAL, TEST = ("t3", "t8"), ("t5", "t9")
+FIELDS = {"kind": "table", "episode": {"shots": 3}, "queries": 5}
+
+
+def _text(header="task,x,z,y", part=None):
+    """Row i of task t has x = t + i / 100, z = i, y = 10 t + i."""
+    lines = [header]
+    for i in range(ROWS):
+        for t in range(TASKS):
+            own = f",{part(t)}" if part else ""
+            lines.append(f"t{t},{t + i / 100},{i},{10 * t + i}{own}")
+    return "\n".join(lines) + "\n"
+
+
+@pytest.fixture
+def family(bench, look, tmp_path):
+    """What the stage makes of a table in which the check finds nothing wrong."""
+
+    def make(text=None, **fields):
+        path = tmp_path / "t.csv"
+        path.write_text(text or _text(), encoding="utf-8")
+        given = {**FIELDS, "file": str(path), **fields}
+        assert look(tasks, given)[1] == []
+        params = bench.params(tasks, **given)
+        digests = {name: Inputs(None).digest(at) for name, at in params.files(Path()).items()}
+        bench.files.update(dict.fromkeys(digests.values(), path))
+        return tasks(bench.run(inputs=digests), params, data=None).tasks
+
+    return make
+
+
+def _stream(bench, family, seed=0):
+    return families.sampler(family, bench.files, "cpu", seed)
+
+
+def _whose(batch):
+    """The task of each row, support and query together: (T, n)."""
+    return batch.pooled.x[..., 0].floor().int()
+
+
+def test_a_task_has_rows_of_one_task_none_of_them_twice(bench, family):
+    batch = _stream(bench, family()).batch(range(40))
+    assert batch.support.x.shape == (40, 3, 2)
+    assert batch.query.x.shape == (40, 5, 2)
+    assert batch.support.y.shape == (40, 3, 1)
+    whose, both = _whose(batch), batch.pooled
+    assert (whose == whose[:, :1]).all()
+    assert both.x[..., 1].sort(1).values.tolist() == [[*range(ROWS)]] * 40
+    torch.testing.assert_close(both.y[..., 0], 10.0 * whose + both.x[..., 1])
+
+
+def test_every_pass_has_each_task_once_in_another_order_with_other_rows(bench, family):
+    stream = _stream(bench, family())
+    passes = [_whose(stream.batch(range(n * TASKS, (n + 1) * TASKS)))[:, 0] for n in range(3)]
+    assert all(sorted(found.tolist()) == [*range(TASKS)] for found in passes)
+    assert passes[0].tolist() != passes[1].tolist()
+    rows = {
+        tuple(x[:, 1].tolist())
+        for number in range(5 * TASKS)
+        for x in stream.batch([number]).support.x
+        if x[0, 0] < 1
+    }
+    assert len(rows) > 1
+
+
+def test_a_task_is_a_function_of_its_number_and_the_seed_alone(bench, family):
+    found = family()
+    whole = _stream(bench, found).batch(range(25))
+    some = _stream(bench, found).batch([24, 7])
+    assert torch.equal(some.support.x, whole.support.x[[24, 7]])
+    assert torch.equal(some.query.y, whole.query.y[[24, 7]])
+    other = _stream(bench, found, seed=1).batch(range(25))
+    assert not torch.equal(other.support.x, whole.support.x)
+
+
+def test_the_family_comes_back_and_holds_no_numbers_of_the_table(family, tmp_path):
+    found = family(task="mine", part="val", inputs=["z"], targets=["y", "x"])
+    (tmp_path / "kept").mkdir()
+    found.write(tmp_path / "kept")
+    files = {path.name: path for path in (tmp_path / "kept").iterdir()}
+    assert TaskFamily.read(files) == found
+    assert found.draws == {"inputs": ["z"], "targets": ["y", "x"], "tasks": list(VAL)}
+    assert found.files == {"table": hashlib.sha256(_text().encode()).hexdigest()}
+    assert (found.task, found.ways) == ("mine", (0, 0))
+
+
+def test_columns_may_be_chosen_and_are_in_the_order_asked_for(bench, family):
+    batch = _stream(bench, family(inputs=["z", "y"], targets=["x"])).batch([0])
+    both = batch.pooled
+    assert both.x.shape[2:] == (2,)
+    t = both.y[..., 0].floor()
+    torch.testing.assert_close(both.x[..., 1], 10 * t + both.x[..., 0])
+
+
+def test_tasks_are_divided_and_always_alike(family):
+    parts = {part: family(part=part).draws["tasks"] for part in ("train", "val", "test")}
+    assert (tuple(parts["val"]), tuple(parts["test"])) == (VAL, TEST)
+    assert sorted(task for found in parts.values() for task in found) == [
+        f"t{t}" for t in range(TASKS)
+    ]
+    assert family().draws["tasks"] == [f"t{t}" for t in range(TASKS)]
+
+
+def test_a_column_divides_tasks_where_there_is_one(bench, family):
+    text = _text("task,x,z,y,part", part=lambda t: "test" if t == 7 else "train")
+    found = family(text, part="test")
+    assert found.draws["tasks"] == ["t7"]
+    assert found.draws["inputs"] == ["x", "z"]
+    assert set(_whose(_stream(bench, found).batch(range(9))).flatten().tolist()) == {7}
+
+
+def test_standardised_columns_are_so_over_the_training_tasks_of_every_part(bench, family):
+    scaled = {part: family(part=part, scaling="standard") for part in ("train", "test")}
+    assert scaled["train"].draws["mean"] == scaled["test"].draws["mean"]
+    batch = _stream(bench, scaled["train"]).batch(range(6))  # every training task, all its rows
+    values = torch.cat([batch.pooled.x, batch.pooled.y], 2).flatten(0, 1)
+    torch.testing.assert_close(values.mean(0), torch.zeros(3), atol=1e-5, rtol=0)
+    torch.testing.assert_close(values.std(0, correction=0), torch.ones(3))
+    raw = _stream(bench, family(part="test")).batch([0]).pooled.y
+    mean, std = scaled["test"].draws["mean"][2], scaled["test"].draws["std"][2]
+    found = _stream(bench, scaled["test"]).batch([0]).pooled.y
+    torch.testing.assert_close(found, (raw - mean) / std)
+
+
+def test_a_constant_column_is_no_division_by_nought(bench, family):
+    text = "task,x,y\n" + "".join(f"t{t},1,{i}\n" for t in range(5) for i in range(ROWS))
+    batch = _stream(bench, family(text, scaling="standard")).batch([0])
+    assert (batch.support.x == 0).all()
+
+
+def test_a_table_that_changed_since_the_plan_is_refused_at_the_run(bench, family, tmp_path):
+    found = family()
+    changed = tmp_path / "changed.csv"
+    changed.write_text(_text().replace("t0,0.0,0,0", "t0,0.0,0,1"))
+    bench.files[found.files["table"]] = changed
+    with pytest.raises(ValueError, match="has changed"):
+        _stream(bench, found)
+
+
+def test_what_the_check_could_not_see_is_refused_at_the_run(bench, tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("task,x,y\na,1,\x1b[2J\n")
+    digest = Inputs(None).digest(path)
+    bench.files[digest] = path
+    params = bench.params(tasks, **FIELDS, file=str(path))
+    with pytest.raises(StageError, match="line 2: `y`") as caught:
+        tasks(bench.run(inputs={"table": digest}), params, data=None)
+    assert "\x1b" not in str(caught.value)
+    path.write_text("task,x,y\na,1,2\n")
+    digest = Inputs(None).digest(path)
+    bench.files[digest] = path
+    with pytest.raises(StageError, match="too few tasks or rows"):
+        tasks(bench.run(inputs={"table": digest}), params, data=None)
+
+
+def test_quotes_blank_lines_and_the_marks_of_spreadsheets_are_read(bench, family):
+    rows = "".join(f'"a, b", {i}.5 ,"{i}e0"\r\n\r\n' for i in range(ROWS))
+    found = family("\ufefftask,x,y\r\n" + rows)
+    assert found.draws["tasks"] == ["a, b"]
+    batch = _stream(bench, found).batch([0])
+    torch.testing.assert_close(batch.pooled.x - 0.5, batch.pooled.y)
+
+
+def _fault(look, tmp_path, text, **fields):
+    path = tmp_path / "t.csv"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    _, faults = look(tasks, {**FIELDS, "file": str(path), **fields})
+    assert len(faults) == 1
+    severity, place, message, hint = faults[0]
+    assert severity == "error"
+    assert "\x1b" not in message + hint
+    return place, message.removeprefix(f"{path}: "), hint
+
+
+GOOD = "task,x,y\na,1,2\na,3,4\n"
+FAULTS = [
+    ("task,x,y\na,1,2\na,x\x1b,4\n", "line 3: `x` is 'x\\x1b', which is no finite number"),
+    ("task,x,y\na,1,2\n\n\na,3,\n", "line 5: `y` is empty"),
+    ("task,x,y\na,1,nan\n", "line 2: `y` is 'nan', which is no finite number"),
+    ("task,x,y\na,-inf,1\n", "line 2: `x` is '-inf', which is no finite number"),
+    ("task,x,y\na,1_0,1\n", "line 2: `x` is '1_0', which is no finite number"),
+    ("task,x,y\na,1,2\na,3\n", "line 3: 2 cells, and the header has 3"),
+    ("task,x,y\n ,1,2\n", "line 2: `task` is empty"),
+    ("name;x;y\na;1;2\n", "line 1: no column `task`; it has 'name;x;y'"),
+    ("", "line 1: no column `task`; it has nothing"),
+    ("task,x,y,x\na,1,2,3\n", "line 1: two columns are named 'x'"),
+    ("task,x,y\n", "has no rows"),
+    ("task,y\na,1\n", "has no column of inputs"),
+    ("task,x,y,part\na,1,2,dev\n", "line 2: `part` is 'dev', and not train, val or test"),
+    (
+        "task,x,y,part\na,1,2,val\nb,1,2,test\na,1,2,test\n",
+        "line 4: task 'a' is of part test, and was of part val before",
+    ),
+    (b"task,x,y\na,1,2\na,\xff,2\n", "line 3: not UTF-8 text"),
+    ('task,x,y\na,1,"2\n', "line 2: unexpected end of data"),
+]
+
+
+@pytest.mark.parametrize(("text", "message"), FAULTS)
+def test_what_is_no_table_of_tasks_is_an_error_at_its_line(look, tmp_path, text, message):
+    place, found, hint = _fault(look, tmp_path, text)
+    assert (place, found) == ("file", message)
+    assert hint
+
+
+MISFITS = [
+    ({"targets": ["z"]}, "targets", "has no column 'z' to take", "it has 'x', 'y'"),
+    ({"inputs": ["task"]}, "inputs", "has no column 'task' to take", "it has 'x', 'y'"),
+    ({"inputs": ["x", "y"]}, "inputs", "the column 'y' is input and target at once", "leave"),
+    (
+        {"episode": {"shots": 1}, "queries": 2},
+        "episode.shots",
+        "1 shots and 2 queries need 3 rows of each task, and `a` (line 2) has 2",
+        "",
+    ),
+    ({"part": "val"}, "part", "the val part has none of the 1 tasks of", "column `part`"),
+    ({"inputs": 2}, "inputs", "`inputs` of table tasks is names of columns", ""),
+    ({"noise": 0.5}, "noise", "`noise` is of `kind: linear`, not of table", ""),
+    ({"labels": "global"}, "labels", "of classes", ""),
+    ({"episode": {"shots": 1, "ways": 2}, "queries": 1}, "episode.ways", "have no classes", ""),
+    ({"file": None}, "", "there is no table to draw from", "`file: FILE`"),
+]
+
+
+@pytest.mark.parametrize(("fields", "place", "message", "hint"), MISFITS)
+def test_what_a_table_cannot_give_is_an_error_at_its_place(
+    look, tmp_path, fields, place, message, hint
+):
+    fields = {"episode": {"shots": 1}, "queries": 1, **fields}
+    at, found, told = _fault(look, tmp_path, GOOD, **fields)
+    assert at == place
+    assert message in found
+    assert hint in told
+
+
+def test_names_of_columns_are_of_a_table_alone(look):
+    given = {"kind": "linear", "episode": {"shots": 5}, "inputs": ["x"]}
+    ((_, place, message, _),) = look(tasks, given)[1]
+    assert (place, message) == ("inputs", "`inputs` of linear tasks is a number of dimensions")
+    for name, value in {"file": "t.csv", "targets": ["y"], "scaling": "none"}.items():
+        ((_, place, message, _),) = look(tasks, given | {"inputs": 2, name: value})[1]
+        assert (place, message) == (name, f"`{name}` is of `kind: table`, not of linear")
+
+
+def test_a_file_that_is_not_there_or_too_large_is_refused(bench, tmp_path, monkeypatch):
+    params = bench.params(tasks, **FIELDS, file="t.csv")
+    with pytest.raises(MissingFiles, match=r"t\.csv is not there") as caught:
+        params.files(tmp_path)
+    assert caught.value.place == "file"
+    (tmp_path / "t.csv").mkdir()
+    with pytest.raises(MissingFiles, match=r"t\.csv is not a file"):
+        params.files(tmp_path)
+    (tmp_path / "t.csv").rmdir()
+    (tmp_path / "t.csv").write_text(GOOD)
+    monkeypatch.setattr("engine.tables.LARGEST", 3)
+    with pytest.raises(MissingFiles, match="more than"):
+        params.files(tmp_path)
+
+
+@pytest.mark.parametrize("fields", [{"inputs": []}, {"targets": []}, {"inputs": [1]}, {"file": 3}])
+def test_parameters_that_make_no_sense_are_refused(bench, fields):
+    with pytest.raises(ValidationError):
+        bench.params(tasks, **FIELDS, **fields)
+
+
+def test_an_edited_table_is_checked_anew(look, tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text(_text())
+    fields = {**FIELDS, "file": str(path)}
+    assert look(tasks, fields)[1] == []
+    path.write_text(_text() + "t0,1,2,three\n")
+    ((_, place, message, _),) = look(tasks, fields)[1]
+    assert (place, message.partition(": ")[2]) == (
+        "file",
+        "line 82: `y` is 'three', which is no finite number",
+    )
+
+
+def test_test_tasks_that_a_learner_saw_are_told(look, tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text(_text())
+
+    def known(**fields):
+        return look(tasks, {**FIELDS, "file": str(path), **fields})[0]["tasks"]
+
+    test = known(part="test")
+    assert test.protocol["inputs"] == 2
+    assert test.sources == {(f"{path}/{task}", "test") for task in TEST}
+    sources = {"tasks": (Source("held_out", {}),), "learner": (Source("learned", {}),)}
+    for part, told in {"train": False, "val": False, "all": True}.items():
+        learner = Facts(sources=known(part=part).learned)
+        found = leaks(Look(None, {"tasks": (test,), "learner": (learner,)}, sources))
+        assert bool(found) == told
+
+
+def test_describing_a_table_imports_neither_numpy_nor_torch(tmp_path):
+    (tmp_path / "t.csv").write_text(_text())
+    code = (
+        "import sys; from pathlib import Path; from engine.stages.tasks import Tasks, tasks; "
+        "from pipelines.stage import Look; "
+        "params = Tasks(kind='table', file='t.csv', episode={'shots': 2}, queries=2); "
+        f"look = Look(params, {{}}, {{}}, folder=Path({str(tmp_path)!r})); "
+        "found = tasks.facts(look); assert found['tasks'].sources and not look.faults; "
+        "assert not {'numpy', 'torch'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
