@@ -110,7 +110,7 @@ class Facts:
     """A family of tasks: fewest and most support examples of a class."""
     protocol: Mapping[str, Any] = field(default_factory=dict)
     """A learner: how it was trained, `algorithm`, `steps`, `head`, `bn_stats`. A family of tasks:
-    `labels`, `queries`, `count`. Empty where it is unknown."""
+    `labels`, `queries`, `count`, and `inputs` of regression. Empty where it is unknown."""
 
     @property
     def learned(self) -> frozenset[tuple[str, str]]:

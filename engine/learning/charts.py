@@ -75,7 +75,7 @@ def draw(chart: Chart) -> Image.Image:
     pairs = [[*zip(*both, strict=True)] for both in zip(chart.rows, axes, strict=True)]
     lefts = [max(panels.left_of(p, a, down) for p, a in col) for col in zip(*pairs, strict=True)]
     bottoms = [max(panels.below(panel, its) for panel, its in row) for row in pairs]
-    tops = [max(panels.above(panel) for panel in row) for row in chart.rows]
+    tops = [max(panels.above(panel, across) for panel in row) for row in chart.rows]
     width = sum(lefts) + len(lefts) * across + _GAP * (len(lefts) - 1)
     heads = _Heads(chart, width)
     height = heads.height + sum(tops) + sum(bottoms) + len(tops) * down + _GAP * (len(tops) - 1)

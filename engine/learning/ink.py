@@ -135,6 +135,16 @@ def wrapped(text: str, size: float, width: float) -> list[str]:
     return lines
 
 
+def cut(text: str, size: float, width: float) -> str:
+    """As much of a line of text as so many points hold."""
+    if text_width(text, size) <= width:
+        return text
+    kept = text
+    while kept and text_width(f"{kept}…", size) > width:
+        kept = kept[:-1]
+    return f"{kept}…"
+
+
 def write(
     image: Image.Image,
     at: Point,

@@ -119,9 +119,16 @@ class Axes:
         return self.y.ticks(max(2, round(height / _APART[1])))
 
 
-def above(panel: Panel) -> float:
-    """Points that its title and its note take."""
-    return 1.4 * HEAD if panel.title else 1.6 * SMALL if panel.note else 0.0
+def above(panel: Panel, width: float) -> float:
+    """Points that its title and its note take: a line, or two where one is too short for both."""
+    title = 1.4 * HEAD if panel.title else 0.0
+    note = 1.6 * SMALL if panel.note else 0.0
+    return title + note if title and _crowded(panel, width) else max(title, note)
+
+
+def _crowded(panel: Panel, width: float) -> bool:
+    both = ink.text_width(panel.title, HEAD) + ink.text_width(panel.note, SMALL)
+    return bool(panel.note) and both + 2 * HEAD > width
 
 
 def x_axis(panels: Sequence[Panel]) -> Axis:
@@ -190,7 +197,8 @@ def draw(
     surface.line([(0, 0), (0, height), (width, height)], edge)
     page.paste(surface.image(), (round(at[0] * ink.SCALE), round(at[1] * ink.SCALE)))
     if panel.title:
-        ink.write(page, (at[0], at[1] - 5), panel.title, HEAD, TEXT)
+        up = 5 + 1.6 * SMALL if _crowded(panel, width) else 5
+        ink.write(page, (at[0], at[1] - up), ink.cut(panel.title, HEAD, width), HEAD, TEXT)
     if panel.note:
         ink.write(page, (at[0] + width, at[1] - 5), panel.note, SMALL, SOFT, anchor="rs")
     _numbers(page, at, size, axes)

@@ -256,6 +256,23 @@ def test_letters_that_the_font_lacks_are_replaced():
     assert ink.lettered("4.1 → 0.9 ± 0.1 · a") == "4.1 -> 0.9 ± 0.1 · a"
 
 
+def test_a_title_and_a_note_that_do_not_fit_in_one_line_take_two():
+    heights = {
+        (title, note): panels.above(Panel((), title=title, note=note), 100.0)
+        for title in ("", "t", "a long title") for note in ("", "n", "a longer note")
+    }  # fmt: skip
+    line = heights["t", ""]
+    assert heights["", ""] == 0 < heights["", "n"] < line == heights["t", "n"]
+    assert heights["a long title", ""] == line < heights["a long title", "a longer note"]
+
+
+def test_a_title_is_cut_to_the_width_of_its_panel():
+    assert ink.cut("short", 12.0, 100.0) == "short"
+    cut = ink.cut("x" * 100, 12.0, 100.0)
+    assert cut.endswith("x…")
+    assert 90 < ink.text_width(cut, 12.0) <= 100
+
+
 def test_text_is_wrapped_at_blanks_to_the_width():
     lines = ink.wrapped("one two three four five six seven", 11.0, 80.0)
     assert " ".join(lines) == "one two three four five six seven"

@@ -1,0 +1,150 @@
+"""The picture of what learners fit to functions: a column for each learner, a row for each task."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+from engine import learning
+from engine.artifacts import Picture, TaskFamily
+
+_SIZE = (230.0, 145.0)
+"""Of the plotted part of a panel, in points."""
+_BEYOND = 0.6
+"""Fits are shown so far above and below the true function, in parts of its height."""
+_GREY = "#9a9a96"
+
+Points = tuple[list[float], list[float]]
+
+
+def fits(
+    name: str,
+    tasks: TaskFamily,
+    scene: "learning.meta.fitting.Scene",
+    columns: Mapping[str, "learning.meta.fitting.Fits"],
+    steps: Sequence[int],
+) -> Picture:
+    """The picture of some learners.
+
+    Args:
+        name: of the picture.
+        tasks: the family.
+        scene: the tasks that are shown.
+        columns: title of a learner -> what it fits.
+        steps: adaptation steps, in order, after which fits are shown.
+    """
+    rows = tuple(_row(scene, columns, steps, task) for task in range(len(scene.batch)))
+    points = f"{tasks.shots[0]} support points" if tasks.shots[0] > 1 else "1 support point"
+    errors = "mean squared error on its queries"
+    chart = learning.charts.Chart(
+        rows,
+        title="Fits before and after adaptation",
+        subtitle=f"{tasks.task}, {points} a task. Over each panel: {errors} ({_moments(columns)})",
+        size=_SIZE,
+        shared=True,
+    )
+    truth = "grey the true function" if scene.truth is not None else "grey the queries"
+    caption = (
+        f"What {_listed(list(columns))} fit to {len(rows)} tasks of {tasks.task} from {points} "
+        f"({_moments(columns)}): {truth}, triangles the support points; over each panel the "
+        f"{errors}."
+    )
+    return Picture(name, caption, learning.charts.png(chart))
+
+
+def _row(
+    scene: "learning.meta.fitting.Scene",
+    columns: Mapping[str, "learning.meta.fitting.Fits"],
+    steps: Sequence[int],
+    task: int,
+) -> tuple["learning.charts.Panel", ...]:
+    """The panels of a task."""
+    support, queries = (
+        learning.meta.fitting.points(part)[task]
+        for part in (scene.batch.support, scene.batch.query)
+    )
+    grid = scene.x.double().tolist()
+    known = scene.truth[task].double().tolist() if scene.truth is not None else []
+    told = _truth(grid, known, queries)
+    fitted = [curve[task] for found in columns.values() for curve in found.curves.values()]
+    heights = _heights([*support[1], *queries[1], *known], [y for curve in fitted for y in curve])
+    panels = []
+    for name, found in columns.items():
+        curves = [
+            learning.charts.Curve(grid, curve[task], _label(step), _style(step, steps))
+            for step, curve in found.curves.items()
+        ]
+        numbers = [_number(errors[task]) for errors in found.errors.values()]
+        panel = learning.charts.Panel(
+            (told, *curves, _support(support)),
+            title="" if task else name,
+            note=" → ".join(numbers),
+            x_label="x",
+            y_label=f"task {task}",
+            y_range=heights,
+        )
+        panels.append(panel)
+    return tuple(panels)
+
+
+def _truth(grid: list[float], known: list[float], queries: Points) -> "learning.charts.Curve":
+    """The true function or, where it is not known, the queries."""
+    if known:
+        wide = learning.charts.Style(_GREY, 4.5)
+        return learning.charts.Curve(grid, known, "true function", wide)
+    dots = learning.charts.Style(_GREY, 0.0, marker="dot", radius=3.0)
+    return learning.charts.Curve(*queries, "queries", dots)
+
+
+def _support(points: Points) -> "learning.charts.Curve":
+    style = learning.charts.Style(learning.charts.BLACK, 0.0, marker="triangle", radius=3.8)
+    return learning.charts.Curve(*points, "support points", style)
+
+
+def _style(step: int | None, steps: Sequence[int]) -> "learning.charts.Style":
+    """The last step is a whole blue line and the start a dotted one, whatever lies between."""
+    if step is None:
+        return learning.charts.Style(learning.charts.GREEN, 2.2)
+    if step == steps[-1]:
+        return learning.charts.Style(learning.charts.BLUE, 2.2)
+    if step == 0:
+        return learning.charts.Style(learning.charts.PURPLE, 2.0, learning.charts.DASHES[2])
+    between = (learning.charts.ORANGE, learning.charts.VERMILION, learning.charts.SKY)
+    place = [found for found in steps if found].index(step)
+    dash = learning.charts.DASHES[1 if place % 2 == 0 else 3]
+    return learning.charts.Style(between[place % len(between)], 2.0, dash)
+
+
+def _label(step: int | None) -> str:
+    if step is None:
+        return "closed form"
+    return {0: "before", 1: "1 step"}.get(step, f"{step} steps")
+
+
+def _moments(columns: Mapping[str, "learning.meta.fitting.Fits"]) -> str:
+    """`before → 1 → 10 steps`, as far as there are steps."""
+    every = dict.fromkeys(step for found in columns.values() for step in found.curves)
+    steps = sorted(step for step in every if step is not None)
+    words = ["before" if step == 0 else str(step) for step in steps]
+    told = " → ".join(words) + (" step" if steps[-1:] == [1] else " steps") if any(steps) else ""
+    if steps == [0]:
+        told = "before"
+    closed = "in closed form" if None in every else ""
+    return ", or ".join(filter(None, [told, closed]))
+
+
+def _number(value: float) -> str:
+    return f"{value:.2g}" if math.isfinite(value) else "diverged"
+
+
+def _heights(shown: list[float], fitted: list[float]) -> tuple[float, float]:
+    """Least and greatest y: all that is true, and of the fits what is not far from it."""
+    low, high = min(shown), max(shown)
+    room = _BEYOND * (high - low) or 1.0
+    finite = [value for value in fitted if math.isfinite(value)]
+    least = max(min([low, *finite]), low - room)
+    most = min(max([high, *finite]), high + room)
+    edge = 0.05 * (most - least) or room
+    return least - edge, most + edge
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))

@@ -1,0 +1,192 @@
+"""The picture of fits, from learners and models that are hardly trained: what is shown of whom."""
+
+import io
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+from pydantic import ValidationError
+
+from engine.artifacts import Gallery
+from engine.metalearning import figures
+from engine.stages.fits import fits, titles
+from engine.stages.init import init
+from engine.stages.meta_train import meta_train
+from engine.stages.tasks import tasks
+from pipelines.stage import Facts, Source
+
+NET = {"kind": "mlp", "hidden": [16]}
+REGRESSION = Facts(task="waves", ways=(0, 0), shots=(5, 5), protocol={"inputs": 1, "count": 4})
+LEARNER = Facts(ways=(0, 0), shots=(5, 5), protocol={"algorithm": "maml"})
+MODEL = Facts()
+TUNING = {"kind": "finetune", "lr": 0.01}
+
+
+@pytest.fixture(scope="module")
+def waves(bench):
+    fields = {"kind": "sinusoid", "task": "waves", "episode": {"shots": 5}, "queries": 5}
+    return bench.stage(tasks, fields, data=None).tasks
+
+
+@pytest.fixture(scope="module")
+def maml(bench, waves):
+    return trained(bench, waves, {"kind": "maml", "steps": 1, "inner_lr": 0.01})
+
+
+@pytest.fixture(scope="module")
+def untrained(bench):
+    return bench.stage(init, {"net": NET}).model
+
+
+def trained(bench, waves, algorithm):
+    fields = {"net": NET, "algorithm": algorithm, "budget": {"tasks": 8}, "meta_batch": 4}
+    return bench.stage(meta_train, fields, tasks=waves).learner
+
+
+def drawn(bench, family, fields, **named):
+    """The gallery of some learners, each the output of a stage of its name."""
+    sources = {"learner": tuple(Source(name, {}) for name in named)}
+    run = bench.run(sources=sources)
+    return bench.stage(fits, fields, run=run, learner=tuple(named.values()), tasks=family).gallery
+
+
+def opened(picture):
+    with Image.open(io.BytesIO(picture.png)) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+def colours(picture):
+    """Colours of the palette that are in a picture."""
+    found = {tuple(pixel) for pixel in opened(picture).reshape(-1, 3)[::3].tolist()}
+    names = ("BLUE", "ORANGE", "PURPLE", "GREEN", "VERMILION", "SKY")
+    palette = {name: getattr(learning_charts(), name) for name in names}
+    return {
+        name for name, text in palette.items()
+        if tuple(int(text[i : i + 2], 16) for i in (1, 3, 5)) in found
+    }  # fmt: skip
+
+
+def learning_charts():
+    from engine.learning import charts
+
+    return charts
+
+
+def test_learners_and_models_stand_side_by_side_in_one_picture(bench, waves, maml, untrained):
+    gallery = drawn(bench, waves, {"method": TUNING}, maml=maml, untrained=untrained)
+    (picture,) = gallery.pictures
+    assert picture.name == "fits"
+    assert "maml and untrained + finetune fit to 3 tasks of waves" in picture.caption
+    assert "5 support points" in picture.caption
+    alone = drawn(bench, waves, {}, maml=maml).pictures[0]
+    assert picture.size[0] > 1.8 * alone.size[0]
+    assert colours(alone) == {"BLUE", "ORANGE", "PURPLE"}
+
+
+def test_the_same_learners_give_the_same_bytes(bench, waves, maml):
+    one, two = (drawn(bench, waves, {"count": 1}, maml=maml) for _ in range(2))
+    assert one == two
+
+
+def test_a_row_is_a_task_and_the_steps_are_those_asked_for(bench, waves, maml):
+    short, tall = (drawn(bench, waves, {"count": n}, maml=maml).pictures[0] for n in (1, 4))
+    assert tall.size[1] > 2.5 * short.size[1]
+    steps = drawn(bench, waves, {"steps": [3, 7]}, maml=maml).pictures[0]
+    assert "(3 → 7 steps)" in steps.caption
+    assert colours(steps) == {"BLUE", "ORANGE"}
+
+
+def test_a_closed_form_has_no_before(bench, waves):
+    gallery = drawn(bench, waves, {}, ridge=trained(bench, waves, {"kind": "ridge"}))
+    assert "(in closed form)" in gallery.pictures[0].caption
+    assert colours(gallery.pictures[0]) == {"GREEN"}
+
+
+def test_many_learners_make_several_pictures(bench, waves, maml):
+    named = {f"learner{i}": maml for i in range(6)}
+    gallery = drawn(bench, waves, {"count": 1}, **named)
+    assert [picture.name for picture in gallery.pictures] == ["fits-1", "fits-2"]
+    assert "learner5" not in gallery.pictures[0].caption
+    assert "learner5" in gallery.pictures[1].caption
+
+
+def test_a_gallery_of_fits_comes_back(bench, waves, maml, tmp_path):
+    gallery = drawn(bench, waves, {"count": 1}, maml=maml)
+    gallery.write(tmp_path)
+    assert Gallery.read({path.name: path for path in tmp_path.iterdir()}) == gallery
+
+
+def test_titles_are_short_and_of_several_seeds_the_first_is_shown():
+    cells = [
+        Source("learned", {"algorithm": name, "seed": str(seed)})
+        for name in ("maml", "ridge") for seed in (0, 1)
+    ]  # fmt: skip
+    found = titles([*cells, Source("untrained", {"seed": "0"})])
+    assert found == {0: "maml", 2: "ridge", 4: "untrained"}
+    clash = [Source("a", {"x": "1"}), Source("b", {"x": "1"})]
+    assert titles(clash) == {0: "a@x=1", 1: "b@x=1"}
+
+
+def test_heights_show_all_that_is_true_and_cut_fits_that_are_far_from_it():
+    low, high = figures._heights([-1.0, 1.0], [0.5, 400.0, float("nan"), float("inf")])
+    assert -1.2 < low < -1.0
+    assert 2.2 < high < 2.5
+    low, high = figures._heights([3.0, 3.0], [])
+    assert low < 3.0 < high
+
+
+def test_facts_accept_functions_of_one_number(look):
+    sources = {"learner": (Source("a", {}), Source("b", {}))}
+    fields = {"method": TUNING}
+    facts, faults = look(fits, fields, sources=sources, learner=(LEARNER, MODEL), tasks=REGRESSION)
+    assert not faults
+    assert set(facts) == {"gallery"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "given", "place", "told"),
+    [
+        ({}, {"tasks": Facts(task="chars", ways=(5, 5))}, "from.tasks", "chars has classes"),
+        (
+            {},
+            {"tasks": Facts(task="planes", ways=(0, 0), protocol={"inputs": 3})},
+            "from.tasks",
+            "planes has 3 inputs",
+        ),
+        ({"count": 5}, {}, "count", "5 tasks, and waves has 4"),
+        (
+            {},
+            {"learner": (LEARNER, Facts(ways=(5, 5), protocol={"algorithm": "maml"}))},
+            "from.learner",
+            "b@x=1 was trained on tasks with classes",
+        ),
+        ({}, {"learner": (LEARNER, MODEL)}, "method", "no way of its own"),
+        ({"method": TUNING}, {}, "method", "all that is connected are learners"),
+        (
+            {"method": {"kind": "prototype"}},
+            {"learner": (MODEL,)},
+            "method.kind",
+            "prototype answers classes",
+        ),
+    ],
+)
+def test_facts_tell_what_cannot_be_drawn(look, fields, given, place, told):
+    sources = {"learner": (Source("a", {}), Source("b", {"x": "1"}))}
+    inputs = {"learner": (LEARNER,), "tasks": REGRESSION, **given}
+    _, faults = look(fits, fields, sources=sources, **inputs)
+    assert [(kind, where) for kind, where, _, _ in faults] == [("error", place)]
+    assert told in faults[0][2]
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"steps": [0]}, "nothing after adaptation"),
+        ({"steps": []}, "at least 1"),
+        ({"count": 11}, "less than or equal to 10"),
+    ],
+)
+def test_parameters_that_show_nothing_are_refused(fields, told):
+    with pytest.raises(ValidationError, match=told):
+        fits.params.model_validate_json(json.dumps(fields))
