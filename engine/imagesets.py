@@ -64,11 +64,11 @@ def find(name: str, root: Path | None) -> dict[str, Path]:
         for files in MNIST_FILES.values()
         for file in files
     }
-    return located(name, root, wanted, GET_MNIST)
+    return located(name, root, wanted, GET_MNIST, "root")
 
 
 def located(
-    name: str, root: Path | None, wanted: Mapping[str, Sequence[str]], hint: str
+    name: str, root: Path | None, wanted: Mapping[str, Sequence[str]], hint: str, place: str
 ) -> dict[str, Path]:
     """Files of a collection: logical name -> path.
 
@@ -77,6 +77,7 @@ def located(
         root: folder of the files; by default a folder of the collection's name in META_DATA.
         wanted: logical name -> where it may lie in that folder.
         hint: how to get the files.
+        place: parameter that asks for them.
 
     Raises:
         MissingFiles: says which, and where they were looked for.
@@ -90,7 +91,7 @@ def located(
     missing = [file for file in wanted if file not in found]
     if missing:
         searched = " and ".join(str(place) for place in places) or "no folder: META_DATA is not set"
-        raise MissingFiles(f"{name} lacks {', '.join(missing)}; looked in {searched}", hint)
+        raise MissingFiles(f"{name} lacks {', '.join(missing)}; looked in {searched}", hint, place)
     return found
 
 

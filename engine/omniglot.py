@@ -5,6 +5,7 @@ A split divides characters, not drawings: nobody draws a test character in train
 
 import hashlib
 import zipfile
+from collections import Counter
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -35,16 +36,16 @@ def find(split: str, part: str, root: Path | None) -> dict[str, Path]:
         MissingFiles: one is not there or is broken; says which, and how to get it.
     """
     archives = learning.alphabets.ARCHIVES
-    found = imagesets.located(NAME, root, {name: [name] for name in archives}, GET)
+    found = imagesets.located(NAME, root, {name: [name] for name in archives}, GET, "root")
     for path in found.values():
         if not zipfile.is_zipfile(path):
             broken = f"{safe_text(str(path))} is not a whole zip archive"
-            raise MissingFiles(broken, "a download may have been cut short: get it again")
+            raise MissingFiles(broken, "a download may have been cut short: get it again", "root")
     if split == "vinyals":
         name = _list_name(part)
         places = [f"splits/{name}", name]
-        found |= imagesets.located(NAME, root, {name: places}, GET_LISTS)
-        _listed(*_state(found[name]))
+        found |= imagesets.located(NAME, root, {name: places}, GET_LISTS, "split")
+        _all_drawn(found, found[name])
     return found
 
 
@@ -60,7 +61,7 @@ def characters(split: str, part: str, files: Mapping[str, Path]) -> tuple[int, .
         MissingFiles: the list names what Omniglot does not have.
     """
     if split == "vinyals":
-        return _listed(*_state(files[_list_name(part)]))
+        return tuple(sorted(_listed(*_state(files[_list_name(part)]))))
     names = learning.alphabets.characters()
     order = sorted(range(ALL), key=lambda i: hashlib.sha256(names[i].encode()).digest())
     test, val = TEST, TEST + VALIDATES
@@ -95,20 +96,45 @@ def _state(path: Path) -> tuple[Path, int, int]:
     return path, state.st_size, state.st_mtime_ns
 
 
+def _all_drawn(found: Mapping[str, Path], listed: Path) -> None:
+    """Refuse a list with a character of which the archives have not all drawings."""
+    drawn: Counter[str] = Counter()
+    for archive in learning.alphabets.ARCHIVES:
+        drawn += _drawn(*_state(found[archive]))
+    folders = learning.alphabets.folders()
+    for number, line in _listed(*_state(listed)).items():
+        there = drawn[folders[number]]
+        if there < learning.alphabets.DRAWERS:
+            archive, _, name = folders[number].partition("/")
+            lacks = f"{archive}.zip has {there} of the {learning.alphabets.DRAWERS} drawings"
+            shown = safe_text(str(listed))
+            raise MissingFiles(f"{shown}, line {line}: {lacks} of {name}", GET, "root")
+
+
+@lru_cache(maxsize=4)
+def _drawn(path: Path, _size: int, _changed: int) -> Counter[str]:
+    """Folder -> its drawings, by an archive's table of contents."""
+    return Counter(learning.alphabets.drawn(path))
+
+
 @lru_cache(maxsize=16)
-def _listed(path: Path, size: int, _changed: int) -> tuple[int, ...]:
-    """Characters in a list of lines as `Greek/character01/rot090`, each there in all rotations."""
+def _listed(path: Path, size: int, _changed: int) -> dict[int, int]:
+    """Characters in a list of lines as `Greek/character01/rot090`, each there in all rotations.
+
+    Returns:
+        Number of the character -> the first line that names it.
+    """
     shown = safe_text(str(path))
     if size > LIST_BYTES:
-        raise MissingFiles(f"{shown} is too large for a list of characters", GET_LISTS)
+        raise MissingFiles(f"{shown} is too large for a list of characters", GET_LISTS, "split")
     numbers = learning.alphabets.numbers()
-    found: set[int] = set()
+    found: dict[int, int] = {}
     for place, line in enumerate(path.read_text(encoding="utf-8", errors="replace").split(), 1):
         name = line.rpartition("/rot")[0]
         if name not in numbers:
             unknown = f"{shown}, line {place}: Omniglot has no character {safe_text(line[:80])!r}"
-            raise MissingFiles(unknown, "lines read as `Greek/character01/rot090`")
-        found.add(numbers[name])
+            raise MissingFiles(unknown, "lines read as `Greek/character01/rot090`", "split")
+        found.setdefault(numbers[name], place)
     if not found:
-        raise MissingFiles(f"{shown} is empty", GET_LISTS)
-    return tuple(sorted(found))
+        raise MissingFiles(f"{shown} is empty", GET_LISTS, "split")
+    return found

@@ -13,12 +13,14 @@ from pydantic import ValidationError
 
 from engine import omniglot
 from engine.artifacts import Dataset
+from engine.catalogue import Catalogue
 from engine.learning import alphabets, data, files
 from engine.learning.mixture import Mixture, Seeds
 from engine.stages.dataset import dataset
 from engine.stages.pretrain import pretrain
 from engine.stages.subset import subset
-from pipelines.errors import MissingFiles
+from pipelines.errors import MissingFiles, PipelineError
+from pipelines.pipeline import check
 
 PLACE = alphabets.numbers()
 
@@ -209,11 +211,55 @@ def test_an_edited_list_is_read_anew(bench, folder):
     assert len(params.characters(params.files(Path()))) == 1
 
 
-def test_an_archive_without_a_listed_character_is_named_at_the_run(bench, folder):
-    (folder / "splits" / "vinyals_val.txt").write_text("Greek/character24/rot000\n")
-    found = _twin(bench, folder, part="val")
-    with pytest.raises(ValueError, match=r"images_background\.zip lacks drawing 1 of .*Greek/"):
+@pytest.mark.parametrize(("name", "there"), [("Greek/character24", 0), ("Hebrew/character02", 19)])
+def test_a_list_with_a_character_that_the_archives_lack_is_refused_by_line(
+    bench, folder, name, there
+):
+    (folder / "splits" / "vinyals_val.txt").write_text(
+        f"Hebrew/character01/rot000\n{name}/rot090\n{name}/rot000\n"
+    )
+    path = folder / "images_background.zip"
+    with zipfile.ZipFile(path) as opened:
+        kept = {info: opened.read(info) for info in opened.namelist()}
+    with zipfile.ZipFile(path, "w") as opened:
+        for info, content in kept.items():
+            if not info.endswith("Hebrew/character02/0001_07.png"):
+                opened.writestr(info, content)
+    path.write_bytes(b"something before" + path.read_bytes())
+    fields = {"name": "omniglot", "part": "val", "root": str(folder)}
+    with pytest.raises(MissingFiles) as caught:
+        bench.params(dataset, **fields).files(Path())
+    lacks = f"images_background.zip has {there} of the 20 drawings of {name}"
+    assert str(caught.value).endswith(f"vinyals_val.txt, line 2: {lacks}")
+    assert caught.value.place == "root"
+
+
+def test_an_archive_without_a_chosen_character_is_named_at_the_run(bench, folder):
+    found = _twin(bench, folder, part="val", split="random")
+    with pytest.raises(ValueError, match=r"images_background\.zip lacks drawing 1 of images_back"):
         data.load(found, bench.files, "cpu")
+
+
+SPLITS = """version: 1
+name: places
+stages:
+  source:
+    uses: dataset
+    with: {name: omniglot, part: val, root: ROOT SPLIT}
+"""
+
+
+@pytest.mark.parametrize(("split", "mark"), [(", split: vinyals", "vinyals"), ("", "{name")])
+def test_a_split_without_its_lists_is_an_error_at_its_place(folder, split, mark):
+    (folder / "splits" / "vinyals_val.txt").unlink()
+    text = SPLITS.replace("ROOT", "omniglot").replace(" SPLIT", split)
+    with pytest.raises(PipelineError) as caught:
+        check(text, file="p.yaml", folder=folder.parent, stages=Catalogue(()))
+    (problem,) = caught.value.problems
+    assert "omniglot lacks vinyals_val.txt" in problem.message
+    assert problem.mark.line == 6
+    lines = text.splitlines()
+    assert lines[5][problem.mark.column - 1 :].startswith(mark)
 
 
 def test_describing_characters_imports_neither_numpy_nor_pillow(omniglot_twin):

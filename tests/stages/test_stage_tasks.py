@@ -6,6 +6,7 @@ from pydantic import ValidationError
 
 from engine.artifacts import TaskFamily
 from engine.stages.dataset import dataset
+from engine.stages.subset import subset
 from engine.stages.tasks import tasks
 from pipelines.advice import leaks
 from pipelines.errors import StageError
@@ -168,8 +169,16 @@ def test_what_could_not_be_known_before_is_refused_at_the_run(bench, lesson):
         bench.stage(tasks, many, data=lesson.low)
 
 
-def test_images_that_are_turned_at_random_make_no_episodes(bench, omniglot_twin):
+def test_images_that_are_turned_at_random_make_no_episodes(bench, look, omniglot_twin):
     fields = {"name": "omniglot", "part": "val", "root": str(omniglot_twin)}
+    known = look(dataset, {**fields, "rotations": "augment"})[0]["data"]
+    few = look(subset, {"train_per_class": 2}, data=known)[0]["data"]
+    for facts in (known, few):
+        ((_, place, message, hint),) = look(tasks, {"episode": EPISODE | {"ways": 2}}, data=facts)[
+            1
+        ]
+        assert (place, hint) == ("from.data", "say `rotations: classes`")
+        assert message.startswith("`rotations: augment` of omniglot is for training by batches")
     turned = bench.dataset(**fields, rotations="augment")
     with pytest.raises(StageError, match="say `rotations: classes`"):
         bench.stage(tasks, {"episode": {"ways": 2, "shots": 1}}, data=turned)
