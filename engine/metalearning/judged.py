@@ -74,7 +74,6 @@ def scores(
     told: list[str],
 ) -> Scores:
     """The figures of the headline, the value of each task, and the curves."""
-    metrics: dict[str, float] = {}
     each: dict[str, tuple[float, ...]] = {}
     curves: dict[str, tuple[tuple[int, float], ...]] = {}
     for name, family in {"validate": validate, "test": tasks}.items():
@@ -91,7 +90,8 @@ def scores(
                 curves[label] = tuple((m, _mean(judging.values(metric, m))) for m in marks)
     each = {name: values for name, values in each.items() if all(map(isfinite, values))}
     metrics = {name: _mean(values) for name, values in each.items()}
-    lost = not any(name.startswith(f"{tasks.task}/") for name in metrics)
+    # Where one task's loss is no number, an accuracy beside it says nothing.
+    lost = f"{tasks.task}/loss" not in metrics
     curves = {n: tuple(point for point in c if isfinite(point[1])) for n, c in curves.items()}
     return Scores(
         metrics=metrics,

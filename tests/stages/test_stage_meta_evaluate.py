@@ -1,0 +1,304 @@
+import math
+
+import pytest
+import torch
+
+from engine.learning.meta.episodes import Episodes
+from engine.stages.init import init
+from engine.stages.meta_evaluate import meta_evaluate
+from engine.stages.meta_train import meta_train
+from engine.stages.pretrain import pretrain
+from engine.stages.tasks import tasks
+from pipelines.errors import StageError
+from pipelines.stage import Facts, Look
+
+NET = {"kind": "conv4", "width": 4, "norm": "batch"}
+MAML = {"kind": "maml", "steps": 2, "inner_lr": 0.1}
+
+
+def _family(bench, name, classes, *, ways=3, count=30, **more):
+    data = bench.dataset(task=name, classes=list(classes))
+    fields = {"episode": {"ways": ways, "shots": 2}, "queries": 4, "count": count, **more}
+    return bench.stage(tasks, fields, data=data).tasks
+
+
+@pytest.fixture(scope="module")
+def families(bench):
+    return {
+        "train": _family(bench, "train", range(5)),
+        "val": _family(bench, "val", range(5, 8), count=20),
+        "test": _family(bench, "test", range(5, 10)),
+        "ranged": _family(bench, "test", range(5, 10), ways={"min": 2, "max": 4}),
+    }
+
+
+@pytest.fixture(scope="module")
+def learners(bench, families):
+    made = {}
+    for name, algorithm in {
+        "maml": MAML,
+        "shared": {**MAML, "head": "shared"},
+        "ridge": {"kind": "ridge"},
+        "reptile": {"kind": "reptile", "steps": 3, "inner_lr": 0.01},
+    }.items():
+        fields = {"algorithm": algorithm, "net": NET, "budget": {"tasks": 60}, "meta_batch": 4}
+        made[name] = bench.stage(meta_train, fields, tasks=families["train"]).learner
+    return made
+
+
+@pytest.fixture(scope="module")
+def model(bench):
+    data = bench.dataset(task="old", classes=[0, 1, 2, 3, 4])
+    fields = {"net": NET, "steps": 60, "lr": 0.01}
+    return bench.stage(pretrain, fields, data=data).model
+
+
+def _judge(bench, learner, family, *, validate=None, run=None, **fields):
+    fields = {"curve": [0, 1, 2, 5], **fields}
+    return bench.stage(
+        meta_evaluate, fields, run=run, learner=learner, tasks=family, validate=validate
+    ).scores
+
+
+@pytest.mark.parametrize("name", ["maml", "ridge", "reptile"])
+def test_the_figure_is_the_mean_over_the_tasks_whose_values_are_kept(
+    bench, learners, families, name
+):
+    found = _judge(bench, learners[name], families["test"])
+    for metric in ("test/accuracy", "test/loss"):
+        values = found.each[metric]
+        assert len(values) == 30
+        assert found.metrics[metric] == pytest.approx(sum(values) / 30, abs=1e-12)
+    assert all(
+        value * 12 == pytest.approx(round(value * 12)) for value in found.each["test/accuracy"]
+    )
+
+
+def test_the_headline_is_a_step_of_the_curve(bench, learners, families):
+    found = _judge(bench, learners["maml"], families["test"])
+    curve = dict(found.curves["test/accuracy"])
+    assert list(curve) == [0, 1, 2, 5]
+    assert found.metrics["test/accuracy"] == curve[2]
+    assert "headline at step 2, as trained" in found.notes
+    for step in (0, 5):
+        fixed = _judge(bench, learners["maml"], families["test"], headline=step)
+        assert fixed.metrics["test/accuracy"] == curve[step]
+        assert f"headline at step {step}" in fixed.notes
+
+
+def test_the_step_is_chosen_on_validation_tasks_and_never_on_the_test(bench, learners, families):
+    found = _judge(
+        bench, learners["maml"], families["test"], validate=families["val"],
+        headline="chosen_on_validate", curve=[0, 1, 2, 5, 10],
+    )  # fmt: skip
+    val, test = dict(found.curves["val/accuracy"]), dict(found.curves["test/accuracy"])
+    step = max(val, key=lambda mark: (val[mark], -mark))
+    assert found.metrics["test/accuracy"] == test[step]
+    assert found.metrics["val/accuracy"] == val[step]
+    assert f"headline at step {step}, chosen on validation tasks" in found.notes
+
+
+def test_everyone_is_judged_on_the_same_tasks(bench, learners, families, model, monkeypatch):
+    seen = []
+    kind = Episodes
+    original = kind.batch
+
+    def spied(self, numbers):
+        batch = original(self, numbers)
+        seen.append((tuple(numbers), float(batch.support.x.sum()), float(batch.query.x.sum())))
+        return batch
+
+    monkeypatch.setattr(kind, "batch", spied)
+    judged = []
+    for learner, fields in ((learners["maml"], {}), (model, {"method": {"kind": "probe"}})):
+        seen.clear()
+        _judge(bench, learner, families["test"], **fields)
+        judged.append(list(seen))
+    assert judged[0] == judged[1]
+
+
+@pytest.mark.parametrize("name", ["maml", "reptile"])
+def test_stopped_and_resumed_gives_the_same_scores(bench, learners, families, tmp_path, name):
+    def judge(run=None):
+        return bench.stage(
+            meta_evaluate, {"curve": [0, 1]}, run=run, learner=learners[name],
+            tasks=_many, validate=families["val"],
+        ).scores  # fmt: skip
+
+    _many = _family(bench, "test", range(5, 10), count=120)
+    whole = judge()
+    for step in (1, 2, 4):
+        assert bench.interrupted(tmp_path / str(step), step, judge) == whole
+
+
+def test_a_closed_form_has_one_fit_and_no_curve(bench, learners, families):
+    found = _judge(bench, learners["ridge"], families["test"])
+    assert not found.curves
+    assert not any("headline" in note for note in found.notes)
+
+
+def test_what_is_transductive_is_said_with_the_queries(bench, learners, families):
+    def note(**fields):
+        return _judge(bench, learners["maml"], families["test"], **fields).notes
+
+    assert "transductive: batch norm by query statistics, 4 queries a class" in note()
+    assert "transductive: batch norm by joint statistics, 4 queries a class" in note(
+        bn_stats="joint"
+    )
+    for plain in ("support", "running"):
+        assert f"not transductive: batch norm by {plain} statistics" in note(bn_stats=plain)
+
+
+def test_statistics_change_the_figure(bench, learners, families):
+    found = {
+        bn: _judge(bench, learners["ridge"], families["test"], bn_stats=bn).metrics["test/loss"]
+        for bn in ("query", "support", "joint", "running")
+    }
+    assert len(set(found.values())) == 4
+    usual = _judge(bench, learners["ridge"], families["test"]).metrics["test/loss"]
+    assert usual == found["query"]
+
+
+def test_tasks_with_differing_classes_are_told_apart(bench, learners, families):
+    found = _judge(bench, learners["shared"], families["ranged"])
+    parts = {n: found.each[f"test/accuracy@ways={n}"] for n in (2, 3, 4)}
+    assert sum(map(len, parts.values())) == 30
+    assert sorted(sum(parts.values(), ())) == sorted(found.each["test/accuracy"])
+    for n, values in parts.items():
+        assert found.metrics[f"test/accuracy@ways={n}"] == pytest.approx(sum(values) / len(values))
+        assert all(
+            value * 4 * n == pytest.approx(round(value * 4 * n), abs=1e-4) for value in values
+        )
+
+
+METHODS = [
+    {"kind": "probe"},
+    {"kind": "prototype"},
+    {"kind": "finetune", "lr": 0.05},
+    {"kind": "lora", "lr": 0.05, "targets": ["all-conv"]},
+]
+
+
+@pytest.mark.parametrize("method", METHODS, ids=lambda method: method["kind"])
+def test_a_model_is_judged_by_any_method(bench, model, families, method):
+    found = _judge(bench, model, families["test"], method=method)
+    assert found.metrics["test/accuracy"] > 1 / 3
+    assert "not transductive: batch norm by support statistics" in found.notes
+    assert bool(found.curves) == (method["kind"] in {"finetune", "lora"})
+
+
+def test_an_untrained_model_is_the_floor(bench, model, families):
+    nothing = bench.stage(init, {"net": NET}).model
+    methods = {"method": {"kind": "probe"}}
+    floor = _judge(bench, nothing, families["test"], **methods).metrics["test/accuracy"]
+    found = _judge(bench, model, families["test"], **methods).metrics["test/accuracy"]
+    assert found > floor > 1 / 3
+
+
+def test_the_stage_gives_what_the_method_does_not(bench, model, families):
+    one = _judge(
+        bench, model, families["test"], method={"kind": "finetune", "head": "zero", "lr": 0.1}
+    )
+    other = _judge(bench, model, families["test"], method={"kind": "finetune"}, head="zero", lr=0.1)
+    assert one == other
+    zero = dict(one.curves["test/loss"])[0]
+    assert zero == pytest.approx(math.log(3), abs=1e-6)
+
+
+def test_a_learner_can_be_adapted_by_another_method(bench, learners, families):
+    own = _judge(bench, learners["maml"], families["test"])
+    other = _judge(bench, learners["maml"], families["test"], method={"kind": "probe"})
+    assert own.metrics != other.metrics
+    assert not other.curves
+
+
+def test_a_learned_head_of_other_ways_is_refused(bench, learners, families):
+    with pytest.raises((StageError, ValueError), match="outputs"):
+        _judge(bench, learners["maml"], _family(bench, "test", range(5, 10), ways=5))
+
+
+def test_an_adaptation_that_explodes_is_diverged(bench, learners, families):
+    found = _judge(
+        bench, learners["maml"], families["test"], method={"kind": "finetune", "lr": 1e30},
+        curve=[0, 5], headline=5,
+    )  # fmt: skip
+    assert found.status == "diverged"
+    assert "test/loss" not in found.metrics
+
+
+# Facts
+
+
+FIVE = Facts(task="test", ways=(5, 5), shots=(1, 1), metrics={"test/accuracy": (), "test/loss": ()})
+VAL = Facts(task="val", ways=(5, 5), shots=(1, 1), metrics={"val/accuracy": ()})
+TEN = Facts(task="test", ways=(3, 10), shots=(1, 1), metrics={"test/accuracy": ()})
+CURVES = Facts(task="sin", ways=(0, 0), shots=(10, 10), metrics={"sin/loss": ()})
+
+
+def _learner(steps=1, head="learned", ways=(5, 5), shots=(1, 1), **more):
+    how = {"steps": steps, "head": head, "labels": "shuffled", **more}
+    return Facts(ways=ways, shots=shots, protocol=how)
+
+
+def _look(bench, learner=None, family=FIVE, validate=None, **fields):
+    inputs = {"learner": (learner or _learner(),), "tasks": (family,)}
+    if validate:
+        inputs["validate"] = (validate,)
+    look = Look(bench.params(meta_evaluate, **fields), inputs, {})
+    return meta_evaluate.facts(look)["scores"], [fault[:2] for fault in look.faults]
+
+
+@pytest.mark.parametrize(
+    ("fault", "fields"),
+    [
+        (("error", "method"), {"learner": Facts(heads={"old": (0, 1)})}),
+        (("error", "lr"), {"lr": 0.1}),
+        (("error", "head"), {"head": "zero"}),
+        (("error", "headline"), {"headline": "chosen_on_validate"}),
+        (("error", "headline"), {"headline": 7}),
+        (("error", "from.validate"), {"validate": CURVES}),
+        (("error", "from.validate"), {"validate": FIVE}),
+        (("error", "method.replay"), {"method": {"kind": "finetune", "replay": 0.1}}),
+        (("error", "method.lr"), {"method": {"kind": "finetune", "lr": 0.1}, "lr": 0.2}),
+        (("error", "from.tasks"), {"family": TEN}),
+        (("warning", "curve"), {"learner": _learner(steps=7)}),
+        (("warning", "from.tasks"), {"learner": _learner(head=None, steps=None, ways=(3, 3))}),
+        (("warning", "from.tasks"), {"learner": _learner(shots=(5, 5))}),
+    ],
+)  # fmt: skip
+def test_faults_are_told_at_their_place(bench, fault, fields):
+    assert _look(bench, **fields)[1] == [fault]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"validate": VAL, "headline": "chosen_on_validate"},
+        {"learner": _learner(steps=1), "curve": [0, 1, 3]},
+        {"learner": _learner(steps=5, shots=(1, 1), pooled=True), "curve": [5, 50]},
+        {"learner": _learner(steps=None, head=None, ways=(20, 20))},
+        {"learner": _learner(shots=(5, 5), pooled=True)},
+        {"learner": _learner(head="shared", ways=(3, 10))},
+    ],
+)
+def test_the_papers_own_protocols_are_not_warned_of(bench, fields):
+    assert _look(bench, **fields)[1] == []
+
+
+def test_facts_name_the_metrics_with_their_steps_and_ways(bench):
+    found, _ = _look(bench, validate=VAL, curve=[0, 1, 5])
+    assert found.metrics["test/accuracy"] == (0, 1, 5)
+    assert found.validation == {"val/accuracy"}
+    ranged, _ = _look(bench, learner=_learner(head="zero", steps=1, ways=(3, 10)), family=TEN)
+    assert "test/accuracy@ways=10" in ranged.metrics
+    assert "test/accuracy@ways=2" not in ranged.metrics
+    closed, _ = _look(bench, learner=_learner(steps=None, head=None))
+    assert closed.metrics["test/accuracy"] == ()
+
+
+def test_seeds_of_torch_change_nothing(bench, learners, families):
+    torch.manual_seed(1)
+    one = _judge(bench, learners["maml"], families["test"])
+    torch.manual_seed(2)
+    assert _judge(bench, learners["maml"], families["test"]) == one
