@@ -46,10 +46,11 @@ class Probed(Fixed, Closed):
             ValueError: theta has adapters that this would leave out.
         """
         refuse_adapters(theta)
-        system = _System.of(z.double(), batch)
+        system = System.of(z.double(), batch)
         l2 = z.new_full((len(z),), MIDDLE if self.l2 is None else self.l2, dtype=torch.float64)
         if self.l2 is None:
-            l2 = torch.where(_measurable(batch), system.best(), l2)
+            best = z.new_tensor(GRID, dtype=torch.float64)[system.left_out().argmin(1)]
+            l2 = torch.where(_measurable(batch), best, l2)
         # (T, C, width); beside the mean means n l2 beside the sum.
         weight = solved(system.z, system.y, (system.count * l2[:, None])[..., None])
         bias = system.y_mean - (weight @ system.z_mean[..., None]).squeeze(2)
@@ -57,7 +58,7 @@ class Probed(Fixed, Closed):
 
 
 @dataclass(frozen=True, slots=True)
-class _System:
+class System:
     """Ridge regressions of T tasks.
 
     Attributes:
@@ -75,7 +76,7 @@ class _System:
     kept: Tensor
 
     @classmethod
-    def of(cls, z: Tensor, batch: TaskBatch) -> "_System":
+    def of(cls, z: Tensor, batch: TaskBatch) -> "System":
         """The system of features z (T, n, width) in float64."""
         kept = z.new_ones(z.shape[:2]) if batch.support.kept is None else batch.support.kept.to(z)
         kept = kept[..., None]
@@ -89,17 +90,16 @@ class _System:
         """Examples of each task: (T, 1)."""
         return self.kept.sum(1)
 
-    def best(self) -> Tensor:
-        """The penalty (T,) of the grid with the least leave-one-out error; of equals the least."""
+    def left_out(self) -> Tensor:
+        """Sums (T, penalties) of squared leave-one-out errors, for each penalty of the grid."""
         spread, basis = self._directions()
         pulled, squares = basis.mT @ self.y, basis.square()
         errors = []
         for l2 in GRID:
             q = (1 / (spread + self.count * l2))[..., None]  # (T, n - 1, 1)
             share = (squares @ q).clamp_min(torch.finfo(q.dtype).tiny)  # (T, n, 1)
-            left_out = basis @ (q * pulled) / share * self.kept
-            errors.append(left_out.square().sum((1, 2)))
-        return self.z.new_tensor(GRID)[torch.stack(errors).argmin(0)]
+            errors.append((basis @ (q * pulled) / share).square().sum((1, 2)))
+        return torch.stack(errors, 1)
 
     def _directions(self) -> tuple[Tensor, Tensor]:
         """Eigenvalues (T, n - 1) and eigenvectors (T, n, n - 1) of Z Z^T but for the constant.
@@ -119,10 +119,7 @@ class _System:
 
 def _measurable(batch: TaskBatch) -> Tensor:
     """Whether (T,) leaving one example out leaves something of every class."""
-    found = targets(batch.support, batch.outputs)
-    kept = batch.support.kept
+    each = targets(batch.support, batch.outputs).sum(1)  # (T, C)
     if not batch.classified:
-        count = found.new_full((len(batch),), found.shape[1]) if kept is None else kept.sum(1)
-        return count > 1
-    each = found.sum(1)  # (T, C)
+        return torch.ones_like(each[:, 0], dtype=torch.bool)
     return ((each > 1) | (each == 0)).all(1)

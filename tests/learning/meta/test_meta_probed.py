@@ -69,6 +69,7 @@ def test_one_example_is_left_out_as_if_by_hand_at_any_scale_of_the_features(kind
     batch, z = case(width, kind=kind)
     z = scale * z
     found = probed.Probed().fit({}, z, batch)
+    left_out = probed.System.of(z, batch).left_out()
     n, chosen = z.shape[1], set()
     for task in range(len(batch)):
         y, errors = targets_of(batch, task), []
@@ -80,6 +81,9 @@ def test_one_example_is_left_out_as_if_by_hand_at_any_scale_of_the_features(kind
                 head = plain.ridge(z[task][rest], y[rest], l2 * n / (n - 1))
                 total += float((head(z[task][out]) - y[out]).square().sum())
             errors.append(total)
+        expected = torch.tensor(errors, dtype=torch.float64)
+        torch.testing.assert_close(left_out[task], expected, rtol=1e-3, atol=0)
+        torch.testing.assert_close(left_out[task][3:], expected[3:], rtol=1e-6, atol=0)
         best = plain.GRID[errors.index(min(errors))]
         same(found, task, plain.ridge(z[task], y, best))
         chosen.add(best)
@@ -143,8 +147,9 @@ def test_a_net_is_left_as_it_is_without_a_graph_and_in_its_precision(name):
         support=replace(batch.support, x=batch.support.x.float()),
         query=replace(batch.query, x=batch.query.x.float()),
     )
-    theta = algorithm.tracked(stacked.theta_of(network))
-    walked = list(LEARNERS[name].walk(stacked.StackedNet.of(network), theta, batch, 9, {}))
+    net, theta = stacked.StackedNet.of(network), algorithm.tracked(stacked.theta_of(network))
+    assert not LEARNERS[name].adapt(net, theta, batch)["head.weight"].requires_grad
+    walked = list(LEARNERS[name].walk(net, theta, batch, 9, {}))
     assert len(walked) == 1
     for key, item in walked[0].items():
         assert item.dtype == torch.float32

@@ -75,7 +75,7 @@ def test_every_task_is_tuned_as_by_torch_alone(kind, optimizer, what, clip):
     learner = tuned.Tuned(
         lr=0.05, optimizer=OPTIMIZERS[optimizer], clip=clip, inner=INNER[what], head="kept"
     )
-    theta = theta | learner.start(theta, 0)
+    theta = theta | learner.start(theta, 1)
     walked = list(learner.walk(net, theta, batch, 4, {}))
     assert len(walked) == 5
     for steps in (0, 1, 4):
