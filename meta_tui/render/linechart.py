@@ -27,6 +27,8 @@ class Series:
     y: Sequence[float]
     style: Style | None = None
     """Its colour; by its place among the others where it has none."""
+    powers: bool = False
+    """`x` are logarithms to base 10: the labels are what they are the logarithms of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,7 @@ class Frame:
     low: float
     high: float
     log: bool
+    powers: bool = False
 
     def across(self, x: float, dots: int) -> int:
         """Column of dots of an x."""
@@ -57,6 +60,13 @@ class Frame:
         value = self.low + share * (self.high - self.low)
         return number(10**value if self.log else value, 3)
 
+    def ends(self) -> tuple[str, str]:
+        """The first and the last x."""
+        if not self.powers:
+            return number(self.left), number(self.right)
+        # Six digits: 10 ** log10(5) is not 5 in its last bit.
+        return number(float(f"{10**self.left:.6g}")), number(float(f"{10**self.right:.6g}"))
+
 
 def frame(series: Sequence[Series], *, log_y: bool = False) -> Frame | None:
     """The plane that shows every point; None where there is none.
@@ -67,12 +77,13 @@ def frame(series: Sequence[Series], *, log_y: bool = False) -> Frame | None:
     if not shown:
         return None
     left, last = min(curve.x[0] for curve in shown), max(curve.x[-1] for curve in shown)
+    powers = all(curve.powers for curve in shown)
     low, high = min(min(curve.y) for curve in shown), max(max(curve.y) for curve in shown)
     if log_y and high > 0:
         if low <= 0:
             low = min(y for curve in shown for y in curve.y if y > 0)
-        return Frame(left, last, log10(low), log10(high), log=True)
-    return Frame(left, last, low, high, log=False)
+        return Frame(left, last, log10(low), log10(high), log=True, powers=powers)
+    return Frame(left, last, low, high, log=False, powers=powers)
 
 
 def linechart(
@@ -155,7 +166,7 @@ def _labels(plane: Frame, height: int) -> list[str]:
 
 
 def _foot(plane: Frame, columns: int, name: str) -> Line:
-    first, last = number(plane.left), number(plane.right)
+    first, last = plane.ends()
     room = max(0, columns - _LABEL - 1 - len(first))
     between = f"{name:^{room}}" if width(name) + 2 * width(last) + 2 <= room else " " * room
     drawn = between[: max(0, room - len(last))] + right(last, min(room, len(last)))

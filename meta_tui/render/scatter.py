@@ -1,6 +1,8 @@
 """A table's plot as text: lines over steps, or a frontier of points."""
 
 from collections.abc import Mapping
+from dataclasses import replace
+from math import log10
 from typing import Any
 
 from meta_tui.render.linechart import Frame, Series, linechart
@@ -24,11 +26,29 @@ def scatter(plot: Mapping[str, Any], columns: int, signs: Signs = UNICODE) -> li
     if not series:
         return [line(Span(title, "strong")), line(Span("  no points", "dim"))]
     if plot.get("kind") == "line":
-        ordered = [_ordered(curve) for curve in series]
-        chart = linechart(title, ordered[: len(SERIES)], columns, _ROWS, braille=signs.braille)
-        hidden = len(ordered) - len(SERIES)
-        return [*chart, line(Span(f"  and {hidden} more", "dim"))] if hidden > 0 else chart
+        return _lines(title, series, columns, signs, log_x=bool(plot.get("log_x")))
     return _points(title, series, columns)
+
+
+def _lines(
+    title: str, series: list[Series], columns: int, signs: Signs, *, log_x: bool
+) -> list[Line]:
+    lost = log_x and any(x <= 0 for curve in series for x in curve.x)
+    if log_x:
+        title += " (logarithmic)"
+        series = [shown for curve in series if (shown := _logarithmic(curve)).x]
+    ordered = [_ordered(curve) for curve in series]
+    chart = linechart(title, ordered[: len(SERIES)], columns, _ROWS, braille=signs.braille)
+    hidden = len(ordered) - len(SERIES)
+    told = [f"  and {hidden} more"] if hidden > 0 else []
+    told += ["  points at 0 and below are not on a logarithmic axis"] if lost else []
+    return [*chart, *(crop(line(Span(text, "dim")), columns) for text in told)]
+
+
+def _logarithmic(curve: Series) -> Series:
+    """The curve over the logarithms of its x, where they have one."""
+    pairs = [(log10(x), y) for x, y in zip(curve.x, curve.y, strict=True) if x > 0]
+    return Series(curve.label, [x for x, _ in pairs], [y for _, y in pairs], powers=True)
 
 
 def _series(item: Mapping[str, Any]) -> Series:
@@ -43,7 +63,7 @@ def _series(item: Mapping[str, Any]) -> Series:
 
 def _ordered(curve: Series) -> Series:
     pairs = sorted(zip(curve.x, curve.y, strict=True))
-    return Series(curve.label, [x for x, _ in pairs], [y for _, y in pairs])
+    return replace(curve, x=[x for x, _ in pairs], y=[y for _, y in pairs])
 
 
 def _points(title: str, series: list[Series], columns: int) -> list[Line]:

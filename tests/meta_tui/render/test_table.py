@@ -314,3 +314,28 @@ def test_an_axis_named_method_does_not_share_its_head_with_the_stages():
 def test_the_steps_of_a_curve_are_named_as_people_say_them(ladder_table):
     plot = {**ladder_table.plot, "kind": "line", "x": "adaptation_step"}
     assert "high/accuracy over adaptation steps" in text(replace(ladder_table, plot=plot), 80)
+
+
+def line_over(xs: list[float], *, log_x: bool) -> list[str]:
+    points = [[x, at / 10] for at, x in enumerate(xs)]
+    series = [{"label": "a", "points": points}]
+    plot = {"kind": "line", "x": "images", "y": "t/a", "log_x": log_x, "series": series}
+    return text(Table((), (), plot=plot), 60, ASCII).split("\n")
+
+
+def test_a_logarithmic_axis_gives_each_power_the_same_room():
+    shown = line_over([5, 50, 500], log_x=True)
+    assert any("t/a over images (logarithmic)" in line for line in shown)
+    foot = next(line for line in shown if line.endswith(" 500"))
+    assert foot.split() == ["5", "500"]
+    curve = [line for line in shown if "│" in line]
+    assert curve == [line for line in line_over([0, 1, 2], log_x=False) if "│" in line]
+    assert curve != [line for line in line_over([5, 50, 500], log_x=False) if "│" in line]
+
+
+def test_what_has_no_logarithm_is_left_out_and_it_is_said():
+    shown = line_over([0, 1, 10], log_x=True)
+    assert "  points at 0 and below are not on a logarithmic axis" in shown
+    assert next(line for line in shown if line.endswith(" 10")).split() == ["1", "10"]
+    assert any("no points" in line for line in line_over([0], log_x=True))
+    assert not any("logarithmic" in line for line in line_over([0, 1, 10], log_x=False))
