@@ -1,0 +1,220 @@
+import pytest
+import torch
+from torch.nn import functional
+
+from engine.learning import data, mixture, nets
+from engine.learning.meta import (
+    algorithm,
+    families,
+    heads,
+    judging,
+    maml,
+    rehearsal,
+    ridge,
+    stacked,
+    streams,
+    trainer,
+)
+from engine.learning.train import Recipe
+from engine.learning.watch import Watch
+
+NET = {"kind": "mlp", "hidden": [6, 6]}
+
+
+def _theta(method, seed=0):
+    network = nets.build(NET, (1,), seed)
+    weights = stacked.theta_of(network) | heads.theta_of("learned", 6, 1, 3)
+    return stacked.StackedNet.of(network), trainer.Theta(
+        algorithm.tracked(weights | method.start(weights, 0))
+    )
+
+
+def _trainer(method=None, *, tasks=12, meta_batch=5, family=None, clip=None, **plan):
+    method = method or maml.Maml(steps=1, lr=0.01)
+    net, theta = _theta(method)
+    recipe = Recipe(-(-tasks // meta_batch), 0.1, {"kind": "sgd"}, clip=clip)
+    return trainer.MetaTrainer(
+        method, net, theta, family or streams.Sinusoids(0),
+        trainer.Plan(tasks, meta_batch, recipe, **plan), Watch(dict, ()),
+    )  # fmt: skip
+
+
+class Recording:
+    def __init__(self):
+        self.seen = []
+
+    def batch(self, numbers):
+        self.seen.append(list(numbers))
+        return streams.Sinusoids(0).batch(numbers)
+
+
+@pytest.mark.parametrize("meta_batch", [1, 5, 12, 20])
+def test_every_task_of_the_budget_is_seen_once_in_order(meta_batch):
+    family = Recording()
+    training = _trainer(family=family, meta_batch=meta_batch)
+    for step in range(1, training.plan.recipe.steps + 1):
+        training.step(step)
+    assert [number for batch in family.seen for number in batch] == list(range(12))
+    assert all(len(batch) == meta_batch for batch in family.seen[:-1])
+
+
+def test_one_step_descends_the_mean_over_tasks():
+    method = maml.Maml(steps=1, lr=0.01)
+    net, theta = _theta(method)
+    batch = streams.Sinusoids(0).batch(range(5))
+    wanted = {
+        name: theta.weights[name].detach() - 0.1 * gradient
+        for name, gradient in method.meta_gradient(net, theta.weights, batch, {}).gradient.items()
+    }
+    training = _trainer(method)
+    training.step(1)
+    for name, item in training.theta.weights.items():
+        assert torch.allclose(item, wanted[name], atol=1e-7), name
+
+
+def test_the_meta_gradient_is_clipped_as_a_whole():
+    free, held = _trainer(tasks=5), _trainer(tasks=5, clip=1e-3)
+    start = {n: item.detach().clone() for n, item in free.theta.weights.items()}
+    for training in (free, held):
+        training.step(1)
+    steps = [
+        torch.cat([(training.theta.weights[n].detach() - start[n]).flatten() for n in start])
+        for training in (free, held)
+    ]
+    assert float(steps[1].norm()) == pytest.approx(1e-4, rel=1e-3)
+    assert torch.allclose(steps[0] / steps[0].norm(), steps[1] / steps[1].norm(), atol=1e-3)
+
+
+def test_the_faster_way_is_chosen_once_and_kept():
+    training = _trainer(compute="fastest")
+    training.step(1)
+    assert training.implementation in {"stacked", "looped"}
+    other = "looped" if training.implementation == "stacked" else "stacked"
+    state = training.state_dict() | {"implementation": other}
+    again = _trainer(compute="fastest")
+    again.load_state_dict(state)
+    again.step(2)
+    assert again.implementation == other
+
+
+def test_both_ways_compute_the_same():
+    one, other = _trainer(compute="stacked"), _trainer(compute="looped")
+    for step in (1, 2):
+        one.step(step)
+        other.step(step)
+    for name, item in one.theta.weights.items():
+        assert torch.allclose(item, other.theta.weights[name], atol=1e-5), name
+
+
+def test_the_best_weights_come_back_into_the_same_leaves():
+    training = _trainer()
+    leaves = dict(training.theta.weights)
+    state = {name: item.clone() for name, item in training.theta.state_dict().items()}
+    training.step(1)
+    training.theta.load_state_dict(state)
+    assert all(training.theta.weights[name] is item for name, item in leaves.items())
+    assert all(torch.equal(item, state[f"theta.{name}"]) for name, item in leaves.items())
+
+
+def test_learners_of_one_stream_differ_and_judges_agree():
+    seeds = {families.stream_seed(0, learner) for learner in (None, 0, 1)}
+    seeds |= {families.stream_seed(1, learner) for learner in (None, 0, 1)}
+    assert len(seeds) == 6
+    assert families.stream_seed(3) == families.stream_seed(3)
+
+
+def test_a_chunk_of_tasks_is_bounded():
+    assert judging.chunk(10**6) == 1
+    assert judging.chunk(1) == 50
+    assert judging.chunk(80) == 12
+
+
+def test_judging_in_chunks_is_judging_at_once():
+    method = ridge.Ridge()
+    net, theta = _theta(method)
+    who = judging.Learner(method, net, theta.weights, {})
+    found = []
+    for size in (3, 7, 10):
+        whole = judging.Judging(who, streams.Sinusoids(1), 10, size, (0,))
+        for step in range(1, whole.steps + 1):
+            whole.step(step)
+        found.append(whole.values("loss", 0))
+        assert len(found[-1]) == 10
+    assert found[0] == pytest.approx(found[1], rel=1e-4)
+    assert found[0] == pytest.approx(found[2], rel=1e-4)
+    mean = judging.judged(who, streams.Sinusoids(1), 10, 3, 0)
+    assert mean == {"loss": pytest.approx(sum(found[0]) / 10)}
+
+
+def _old(n=12):
+    draws = torch.Generator().manual_seed(0)
+    x = torch.randint(0, 16, (n, 1, 1, 4), generator=draws, dtype=torch.uint8)
+    y = torch.arange(n) % 2
+    part = data.Examples(x, y, data.SCALINGS["digits"])
+    return data.Task("old", (0, 1), (1, 1, 4), {"train": part}), part
+
+
+@pytest.fixture
+def replaying():
+    """A net with an old head, theta, and the rehearsal of a task whose batch is all of it."""
+    task, part = _old()
+    network = nets.build(NET, (1, 1, 4), 0)
+    network.heads["old"] = torch.nn.Linear(6, 2)
+    held = {n: item.detach().clone().requires_grad_() for n, item in network.state_dict().items()}
+    old = [mixture.Old(task, "old")]
+    return held, part, rehearsal.Rehearsal(network, old, share=0.25, order=1, replay=2), network
+
+
+def test_replay_has_its_share_of_the_gradient(replaying):
+    theta, part, rehearsed, network = replaying
+    meta = {name: torch.randn_like(item) for name, item in theta.items()}
+    found = rehearsed.mixed(theta, meta, 36)  # a quarter of 48 is 12: the whole old task
+    network.load_state_dict(theta)
+    loss = functional.cross_entropy(network(part.pictures(slice(None)), "old"), part.y)
+    grads = torch.autograd.grad(loss, list(network.parameters()))
+    for (name, _), old in zip(network.named_parameters(), grads, strict=True):
+        assert torch.allclose(found[name], 0.75 * meta[name] + 0.25 * old, atol=1e-6), name
+
+
+def test_replay_moves_only_what_is_learned(replaying):
+    theta, _, rehearsed, _ = replaying
+    some = {n: torch.zeros_like(item) for n, item in theta.items() if n.startswith("heads.")}
+    found = rehearsed.mixed(theta, some, 36)
+    assert found.keys() == some.keys()
+    assert all(float(item.abs().sum()) > 0 for item in found.values())
+
+
+@pytest.mark.parametrize(
+    ("share", "examples", "images"), [(0.1, 120, 13), (0.5, 40, 40), (0.01, 5, 1)]
+)
+def test_the_share_is_one_of_all_examples(replaying, share, examples, images):
+    _, _, rehearsed, _ = replaying
+    rehearsed.share = share
+    assert rehearsed.images(examples) == images
+
+
+def test_statistics_are_averaged_over_the_batches():
+    network = nets.build({"kind": "conv4", "width": 3, "norm": "batch"}, (1, 4, 4), 0)
+    net = stacked.StackedNet.of(network)
+    theta = stacked.theta_of(network)
+
+    class Images:
+        def batch(self, numbers):
+            from engine.learning.meta.batches import CrossEntropy, Examples, TaskBatch
+
+            draws = torch.Generator().manual_seed(numbers[0])
+            x = torch.randn(len(numbers), 4, 1, 4, 4, generator=draws) * (1 + numbers[0])
+            y = torch.arange(4).expand(len(numbers), 4) % 2
+            loss = CrossEntropy()
+            return TaskBatch(Examples(x, y), Examples(x, y), 2, loss, loss, None, tuple(numbers))
+
+    batches = [range(2), range(2, 4)]
+    found = trainer.calibrated(net, theta, Images(), batches)
+    apart = [
+        stacked.seen(net, {n: item[None] for n, item in theta.items()}, Images().batch(numbers))
+        for numbers in batches
+    ]
+    for layer, (mean, variance) in found.items():
+        assert torch.allclose(mean, (apart[0][layer][0] + apart[1][layer][0]) / 2)
+        assert torch.allclose(variance, (apart[0][layer][1] + apart[1][layer][1]) / 2)
+    assert len(found) == 4
