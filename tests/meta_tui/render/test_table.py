@@ -335,7 +335,7 @@ def test_a_logarithmic_axis_gives_each_power_the_same_room():
 
 
 def test_what_has_no_logarithm_is_left_out_and_it_is_said():
-    shown = line_over([0, 1, 10], log_x=True)
+    shown = line_over([-1, 0, 1, 10], log_x=True)
     assert "  points at 0 and below are not on a logarithmic axis" in shown
     assert next(line for line in shown if line.endswith(" 10")).split() == ["1", "10"]
     assert any("no points" in line for line in line_over([0], log_x=True))
