@@ -92,6 +92,8 @@ class Facts:
     """A dataset's task label."""
     classes: tuple[int, ...] = ()
     """A dataset's classes."""
+    names: Mapping[int, str] = field(default_factory=dict)
+    """A dataset's classes that have names -> these."""
     sources: frozenset[tuple[str, str]] = frozenset()
     """Examples it was made from, as (collection/class, part): for checks of leakage."""
     heads: Mapping[str, tuple[int, ...]] = field(default_factory=dict)

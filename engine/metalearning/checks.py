@@ -4,7 +4,7 @@ from typing import Any
 
 from engine.algorithms import Algorithm
 from engine.algorithms.closed import LARGEST
-from engine.methods.targets import answering
+from engine.methods.targets import answering, said
 from pipelines.stage import Facts, Look
 
 
@@ -71,7 +71,7 @@ def kept(look: Look, model: Facts | None) -> None:
         if answering(heads, old.task, old.classes) is None:
             look.error(
                 "replay",
-                f"the model has no head for {old.task}, classes {list(old.classes)}",
+                f"the model has no head for {old.task}, classes {said(old.classes, old.names)}",
                 "replay what it was trained on",
             )
 

@@ -4,6 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from pipelines.stage import Facts, Look
 
+_NUMBERS = 1_000_000
+"""Labels above were made of names."""
+
 
 def answering(heads: Mapping[str, Sequence[int]], task: str, classes: Sequence[int]) -> str | None:
     """The head with a task's targets: the same classes in the same order.
@@ -17,6 +20,20 @@ def answering(heads: Mapping[str, Sequence[int]], task: str, classes: Sequence[i
     if task in fitting:
         return task
     return fitting[0] if fitting else None
+
+
+def said(classes: Sequence[int], names: Mapping[int, str] | None = None) -> str:
+    """Classes as a message shows them: by their names, where they have some.
+
+    Args:
+        classes: numbers; those of a folder's classes are made of names and say nothing.
+        names: of classes.
+    """
+    if names and all(label in names for label in classes):
+        return f"[{', '.join(names[label] for label in classes)}]"
+    if max(classes, default=0) > _NUMBERS:
+        return f"of {len(classes)} names"
+    return str(list(classes))
 
 
 def adaptation(look: Look, curve: Iterable[int] = (), *, keeps: bool = True) -> Mapping[str, Facts]:

@@ -13,6 +13,7 @@ from engine.collection import Dataset
 from engine.run import Run
 from pipelines.errors import StageError
 from pipelines.stage import Facts, Look, stage
+from pipelines.text import safe_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +77,12 @@ def _known_folder(look: Look, params: Dataset) -> Facts:
     there = {part: _taken(params, part, n, len(names)) for part, n in fewest.items() if n}
     judged = [name for part in there for name in imagesets.JUDGED[part]]
     judged += ["shifted_accuracy"] if params.shifted and "test" in there else []
-    root = posixpath.normpath(params.root or "")
+    root = safe_text(posixpath.normpath(params.root or ""))
+    numbers = tuple(learning.folders.number(name) for name in names)
     return Facts(
         task=params.label,
-        classes=tuple(learning.folders.number(name) for name in names),
+        classes=numbers,
+        names=dict(zip(numbers, names, strict=True)),
         sources=frozenset((f"{root}/{name}", part) for name in names for part in there),
         metrics={f"{params.label}/{name}": () for name in judged},
         examples=there,

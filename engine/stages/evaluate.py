@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from engine import learning
 from engine.artifacts import Dataset, Model, Scores
 from engine.methods.ladder import network, standing
-from engine.methods.targets import answering, distinct_tasks
+from engine.methods.targets import answering, distinct_tasks, said
 from engine.run import Run
 from pipelines.errors import StageError
 from pipelines.stage import Facts, Look, Params, stage
@@ -31,10 +31,11 @@ def _facts(look: Look) -> Mapping[str, Facts]:
     metrics: dict[str, tuple[int, ...]] = {}
     for task in tasks:
         if model.heads and answering(model.heads, task.task, task.classes) is None:
+            has = [f"{name} {said(found, task.names)}" for name, found in model.heads.items()]
+            wanted = f"{task.task}, classes {said(task.classes, task.names)}"
             look.error(
                 "from.data",
-                f"the model has no head for {task.task}, classes {list(task.classes)}; it has "
-                + ", ".join(f"{name} {list(found)}" for name, found in model.heads.items()),
+                f"the model has no head for {wanted}; it has {', '.join(has)}",
                 "evaluate it on a task that it was trained for, or adapt it first",
             )
         metrics |= task.metrics
@@ -65,7 +66,8 @@ def evaluate(
         heads = {name: head.classes for name, head in model.heads.items()}
         head = answering(heads, item.task, item.classes)
         if head is None:
-            raise StageError(f"the model has no head for {item.task}, classes {item.classes}")
+            shown = said(item.classes, dict(zip(item.classes, item.names, strict=False)))
+            raise StageError(f"the model has no head for {item.task}, classes {shown}")
         task = learning.data.load(item, run.files, run.device)
         net = network(model, item, run.device)
         found = learning.metrics.judged(net, task, head)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from engine.artifacts import Dataset, Model
 from engine.methods.finetune import Finetune
 from engine.methods.ladder import Adapted, adapt
-from engine.methods.targets import adaptation, answering
+from engine.methods.targets import adaptation, answering, said
 from engine.run import Run
 from pipelines.stage import Facts, Look, stage
 
@@ -33,9 +33,10 @@ def _check_kept(look: Look, params: Finetune) -> None:
     if params.head != "kept" or not data or not model or not model.heads:
         return
     if answering(model.heads, data.task, data.classes) is None:
+        wanted = said(data.classes, data.names)
         look.error(
             "head",
-            f"no head of the model has the classes of {data.task}, {list(data.classes)}",
+            f"no head of the model has the classes of {data.task}, {wanted}",
             "say `random`, `zero` or `probe`",
         )
 
@@ -60,7 +61,7 @@ def _check_replay(look: Look, params: Finetune) -> None:
         if heads and answering(heads, old.task, old.classes) is None:
             look.error(
                 "replay",
-                f"the model has no head for {old.task}, classes {list(old.classes)}",
+                f"the model has no head for {old.task}, classes {said(old.classes, old.names)}",
                 "replay what it was trained on",
             )
 

@@ -18,9 +18,10 @@ from engine.catalogue import Catalogue
 from engine.inputs import Inputs
 from engine.learning import data, folders, photos
 from engine.stages.dataset import dataset
+from engine.stages.evaluate import evaluate
 from engine.stages.pretrain import pretrain
 from engine.stages.tasks import tasks
-from pipelines.errors import MissingFiles
+from pipelines.errors import MissingFiles, StageError
 from pipelines.pipeline import check
 
 CLASSES = ("ant", "bee", "cat", "dog", "emu", "fox", "gnu", "hen", "ibis", "jay")
@@ -423,3 +424,23 @@ def test_describing_a_folder_imports_neither_numpy_nor_pillow(images):
         "assert not {'PIL', 'numpy', 'torch'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_errors_name_the_classes_of_a_folder(bench, look, images, known):
+    low, _, model = known
+    fields = _fields(images, task="own", classes=["dog", "cat"])
+    own = look(dataset, fields)[0]["data"]
+    ((_, _, message, _),) = look(evaluate, {}, model=model, data=own)[1]
+    assert message == (
+        "the model has no head for own, classes [dog, cat]; it has low [0, 1, 2, 3, 4]"
+    )
+    trained = look(pretrain, {}, data=own)[0]["model"]
+    ((_, _, message, _),) = look(evaluate, {}, model=trained, data=low)[1]
+    assert message.endswith("classes [0, 1, 2, 3, 4]; it has own of 2 names")
+    assert look(evaluate, {}, model=trained, data=own)[1] == []
+    found = bench.dataset(**fields)
+    net = {"kind": "mlp", "hidden": [4]}
+    made = bench.stage(pretrain, {"net": net, "steps": 1}, data=found).model
+    other = bench.dataset(**_fields(images, task="own", classes=["cat", "dog"]))
+    with pytest.raises(StageError, match=r"no head for own, classes \[cat, dog\]"):
+        bench.stage(evaluate, {}, model=made, data=(other,))
