@@ -72,20 +72,21 @@ class Reptile:
     def meta_gradient(
         self, net: Net, theta: Weights, batch: TaskBatch, state: Weights
     ) -> MetaGradient:
-        """See `Algorithm`; one task after another, as the moments go on."""
+        """See `Algorithm`; with Adam one task after another, as the moments go on."""
         losses = []
         moved = {name: torch.zeros_like(item) for name, item in _moving(theta).items()}
-        for task in batch.apart():
-            fast = self._fast(net, theta, task)
+        for part in [batch] if self.optimizer == "sgd" else batch.apart():
+            fast = self._fast(net, theta, part)
             own = self._expanded(state, fast)
-            pool = task.pooled
-            for order in self._orders(pool, self.steps, task.numbers):
-                fast, own = self._step(net, fast, own, _chosen(task, pool, order))
+            pool = part.pooled
+            for order in self._orders(pool, self.steps, part.numbers):
+                fast, own = self._step(net, fast, own, _chosen(part, pool, order))
             state = {name: item[0] for name, item in own.items()}
             for name in moved:
-                moved[name] += (theta[name].detach() - _back(name, fast, theta)) / len(batch)
+                way = theta[name].detach() - _back(name, fast, theta)
+                moved[name] += way * (len(part) / len(batch))
             with torch.no_grad():
-                losses.append(query_losses(net, fast, task))
+                losses.append(query_losses(net, fast, part))
         gradient = {name: item for name, item in moved.items() if theta[name].requires_grad}
         return MetaGradient(torch.cat(losses), gradient, state)
 
@@ -153,8 +154,8 @@ def _moving(theta: Weights) -> Weights:
 
 
 def _back(name: str, fast: Weights, theta: Weights) -> Tensor:
-    """One task's weights (1, *shape) in the shape of theta's; a shared row is the rows' mean."""
-    found = fast[name][0]
+    """The mean over tasks of weights (T, *shape); a shared row is the rows' mean."""
+    found = fast[name].mean(0)
     return found if found.shape == theta[name].shape else found.mean(0, keepdim=True)
 
 
