@@ -10,6 +10,7 @@ _SIZE = (230.0, 145.0)
 """Of the plotted part of a panel, in points."""
 _BEYOND = 0.6
 """Fits are shown so far above and below the true function, in parts of its height."""
+_HUNDRED = 99.5
 _GREY = "#9a9a96"
 
 Points = tuple[list[float], list[float]]
@@ -132,7 +133,10 @@ def _moments(columns: Mapping[str, "learning.meta.fitting.Fits"]) -> str:
 
 
 def _number(value: float) -> str:
-    return f"{value:.2g}" if math.isfinite(value) else "diverged"
+    """Two digits, as `0.050`, `4.1` and `130`."""
+    if not math.isfinite(value):
+        return "diverged"
+    return f"{value:#.2g}".rstrip(".") if value < _HUNDRED else f"{value:.4g}"
 
 
 def _heights(shown: list[float], fitted: list[float]) -> tuple[float, float]:

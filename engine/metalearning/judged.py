@@ -75,6 +75,7 @@ def scores(
 ) -> Scores:
     """The figures of the headline, the value of each task, and the curves."""
     each: dict[str, tuple[float, ...]] = {}
+    points: dict[str, tuple[float, ...]] = {}
     curves: dict[str, tuple[tuple[int, float], ...]] = {}
     for name, family in {"validate": validate, "test": tasks}.items():
         if family is None:
@@ -87,7 +88,10 @@ def scores(
             label = f"{family.task}/{metric}"
             each |= _split(label, judging.values(metric, mark), judging.ways, family)
             if len(marks) > 1:
-                curves[label] = tuple((m, _mean(judging.values(metric, m))) for m in marks)
+                values = {step: judging.values(metric, step) for step in marks}
+                curves[label] = tuple((step, _mean(v)) for step, v in values.items())
+                if name == "test":
+                    points |= {f"{label}@step={m}": tuple(v) for m, v in values.items()}
     each = {name: values for name, values in each.items() if all(map(isfinite, values))}
     metrics = {name: _mean(values) for name, values in each.items()}
     # Where one task's loss is no number, an accuracy beside it says nothing.
@@ -98,7 +102,7 @@ def scores(
         curves=curves,
         status="diverged" if lost else "ok",
         notes=tuple(told),
-        each=each,
+        each=each | {n: values for n, values in points.items() if all(map(isfinite, values))},
     )
 
 

@@ -86,27 +86,47 @@ def ready(
     """
     shape = tuple(first.support.x.shape[2:])
     network = backbone(source, shape, run.device)
-    theta, state, running = learning.meta.stacked.theta_of(network), {}, None
+    theta, state, running = _held(source, network, run.device)
     # The same for all that is judged, so that no stage that judges draws.
     seed = learning.meta.families.stream_seed(0)
-    algorithm: learning.meta.algorithm.Algorithm
-    if isinstance(source, Learner):
-        held = {name: item.to(run.device) for name, item in source.weights.items()}
-        theta = {n: item for n, item in held.items() if not n.startswith((RUNNING, STATE))}
-        state = {n.removeprefix(STATE): item for n, item in held.items() if n.startswith(STATE)}
-        running = moments(held)
-    if method is None:
-        if not isinstance(source, Learner):
-            raise StageError("a model has no way of its own to adapt: give a `method`")
-        algorithm = algorithm_of(source.algorithm).build(seed)
-    else:
-        algorithm, state = method.few_shot(seed), {}
+    algorithm = _way(source, method, seed)
+    if method is not None:
         # A method draws its adapters anew: those of a learner were learned for its own inner loop.
         theta = {n: item for n, item in theta.items() if n.startswith(("backbone.", "head."))}
-        theta |= algorithm.start(theta, seed)
+        state = {}
     statistics: Any = bn_stats
     net = learning.meta.stacked.StackedNet.of(network, bn=statistics, running=running or None)
+    try:
+        if method is not None:
+            theta |= algorithm.start(theta, seed)
+        # What does not fit is told by the first task, before any is judged.
+        next(iter(algorithm.walk(net, theta, first.tasks(0, 1), 0, state)))
+    except ValueError as error:
+        raise StageError(str(error)) from error
     return learning.meta.judging.Learner(algorithm, net, theta, state)
+
+
+def _way(
+    source: Learner | Model, method: FewShot | None, seed: int
+) -> "learning.meta.algorithm.Algorithm":
+    """The method, or a learner's own algorithm."""
+    if method is not None:
+        return method.few_shot(seed)
+    if not isinstance(source, Learner):
+        raise StageError("a model has no way of its own to adapt: give a `method`")
+    return algorithm_of(source.algorithm).build(seed)
+
+
+def _held(
+    source: Learner | Model, network: "learning.nets.Network", device: str
+) -> tuple[dict[str, "Tensor"], dict[str, "Tensor"], dict[str, tuple["Tensor", "Tensor"]]]:
+    """Theta, what an algorithm carries from training, and the moments of batch norms."""
+    if isinstance(source, Model):
+        return learning.meta.stacked.theta_of(network), {}, {}
+    held = {name: item.to(device) for name, item in source.weights.items()}
+    theta = {n: item for n, item in held.items() if not n.startswith((RUNNING, STATE))}
+    state = {n.removeprefix(STATE): item for n, item in held.items() if n.startswith(STATE)}
+    return theta, state, moments(held)
 
 
 def packed(found: Mapping[str, tuple["Tensor", "Tensor"]]) -> dict[str, "Tensor"]:
