@@ -5,10 +5,11 @@ Reads the store and changes nothing. A result that is not there any more is told
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import isfinite
+from pathlib import Path
 
-from engine.artifacts import Scores, Table
+from engine.artifacts import Gallery, Scores, Table
 from engine.store import Result, Store
 from meta_tui.curves import Curve, Curves
 from meta_tui.view import CellView, RunView
@@ -21,6 +22,25 @@ class Missing:
     """A result that cannot be shown, and why."""
 
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A picture of a cell.
+
+    Attributes:
+        file: name for it, with its place in the gallery: `000-fits.png`.
+        caption: safe to show.
+        size: pixels across and down.
+        path: where its bytes lie in the store.
+        png: the bytes.
+    """
+
+    file: str
+    caption: str
+    size: tuple[int, int]
+    path: Path
+    png: bytes = field(repr=False)
 
 
 def tables(view: RunView, store: Store) -> Iterator[tuple[CellView, Table | Missing]]:
@@ -56,6 +76,25 @@ def artifact(cell: CellView, store: Store) -> Table | Scores | Missing | None:
                 except (MetaError, OSError, ValueError, KeyError, TypeError) as error:
                     return Missing(f"{cell.name}: {safe_text(str(error))}")
     return None
+
+
+def pictures(cell: CellView, store: Store) -> tuple[Shown, ...] | Missing:
+    """The pictures of a cell's galleries, in order; none where it has no gallery."""
+    found = result(cell, store)
+    if isinstance(found, Missing):
+        return found
+    shown: list[Shown] = []
+    for output in found.outputs.values():
+        if output.type == Gallery.__name__:
+            try:
+                files = store.files(output)
+                gallery = Gallery.read(files)
+            except (MetaError, OSError, ValueError, KeyError, TypeError) as error:
+                return Missing(f"{cell.name}: {safe_text(str(error))}")
+            for name, item in zip(gallery.names, gallery.pictures, strict=True):
+                caption = safe_text(item.caption, limit=1000)
+                shown.append(Shown(name, caption, item.size, files[name], item.png))
+    return tuple(shown)
 
 
 def curves(cell: CellView, store: Store) -> Curves:

@@ -5,7 +5,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 
 from meta_tui.render.signs import ASCII, UNICODE, Signs
 
@@ -37,10 +37,27 @@ def columns() -> int:
     return max(40, shutil.get_terminal_size((100, 24)).columns)
 
 
+def lines_of_screen() -> int:
+    """Lines that a terminal shows at once; `LINES` decides if it is set."""
+    return shutil.get_terminal_size((100, 24)).lines
+
+
 def signs() -> Signs:
     """Characters that the output can show."""
     encoding = (sys.stdout.encoding or "ascii").lower().replace("-", "")
     return UNICODE if encoding.startswith("utf") else ASCII
+
+
+def colours() -> Literal["full", "256"] | None:
+    """Colours that the output can show; None for a pipe, a dumb terminal and under NO_COLOR."""
+    if os.environ.get("NO_COLOR") or not terminal():
+        return None
+    return "full" if os.environ.get("COLORTERM") in {"truecolor", "24bit"} else "256"
+
+
+def terminal() -> bool:
+    """Whether somebody reads the output in a terminal."""
+    return sys.stdout.isatty() and os.environ.get("TERM", "") not in {"", "dumb"}
 
 
 def interactive() -> bool:

@@ -1,7 +1,9 @@
-"""`meta show`: results of a run as text."""
+"""`meta show`: results of a run as text, and its pictures."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
@@ -9,7 +11,7 @@ from engine import runs
 from engine.artifacts import Scores, Table
 from engine.request import home
 from engine.store import Store
-from meta_tui.cli import options
+from meta_tui.cli import gallery, options
 from meta_tui.cli.final import say_tables
 from meta_tui.cli.output import columns, say, say_json, say_lines, signs
 from meta_tui.cli.runs import whole
@@ -18,8 +20,9 @@ from meta_tui.render.charts import charts
 from meta_tui.render.scores import numbers
 from meta_tui.render.spans import plain
 from meta_tui.render.table import text
-from meta_tui.results import Missing, artifact, curves, tables
+from meta_tui.results import Missing, artifact, curves, pictures, tables
 from meta_tui.view import CellView, RunView
+from pipelines.errors import UsageError
 
 _CURVES_OF = 6
 """Curves are drawn when at most so many cells were asked for."""
@@ -29,17 +32,32 @@ def show(
     cell: Annotated[
         str, typer.Argument(metavar="[CELL]", help="A cell, stage or pick; the tables by default.")
     ] = "",
+    *,
     run: options.Run = "",
+    no_drawings: Annotated[
+        bool, typer.Option("--plain", help="Captions and paths of pictures, no drawings.")
+    ] = False,
+    save: Annotated[
+        Path | None,
+        typer.Option("--save", metavar="FOLDER", help="Copy the pictures there, as PNG."),
+    ] = None,
     as_json: options.Json = False,
 ) -> None:
     view = whole(runs.find(home(), run))
     kept = Store(home(), readonly=True)
+    if save is not None:
+        _save(cells_named(view, cell) if cell else view.cells, kept, save)
+        return
     if not cell:
         _show_tables(view, kept, as_json=as_json)
         return
     found = cells_named(view, cell)
     for item in found:
-        _show_cell(item, kept, as_json=as_json, drawn=len(found) <= _CURVES_OF)
+        if as_json:
+            _say_described(item, kept)
+        else:
+            few = len(found) <= _CURVES_OF
+            _show_cell(item, kept, curved=few, drawn=few and not no_drawings)
 
 
 def _show_tables(view: RunView, kept: Store, *, as_json: bool) -> None:
@@ -52,11 +70,16 @@ def _show_tables(view: RunView, kept: Store, *, as_json: bool) -> None:
     say_tables(view, kept)
 
 
-def _show_cell(cell: CellView, kept: Store, *, as_json: bool, drawn: bool) -> None:
-    found = artifact(cell, kept)
-    if as_json:
-        say_json({"cell": cell.name, "result": None if found is None else asdict(found)})
-        return
+def _say_described(cell: CellView, kept: Store) -> None:
+    found, shown = artifact(cell, kept), pictures(cell, kept)
+    described: dict[str, Any] = {"cell": cell.name, "result": found and asdict(found)}
+    if shown and not isinstance(shown, Missing):
+        described["pictures"] = gallery.described(shown)
+    say_json(described)
+
+
+def _show_cell(cell: CellView, kept: Store, *, curved: bool, drawn: bool) -> None:
+    found, shown = artifact(cell, kept), pictures(cell, kept)
     say(f"{cell.name}  {cell.state.value}")
     if isinstance(found, Missing):
         say(f"  {found.reason}")
@@ -64,5 +87,21 @@ def _show_cell(cell: CellView, kept: Store, *, as_json: bool, drawn: bool) -> No
         say(text(found, columns(), signs()))
     elif isinstance(found, Scores):
         say_lines(numbers(found))
-    if drawn and cell.key:
+    if isinstance(shown, tuple):
+        gallery.say_pictures(shown, drawn=drawn)
+    elif not isinstance(found, Missing):
+        say(f"  {shown.reason}")
+    if curved and cell.key:
         say_lines([plain(charts(curves(cell, kept), columns(), braille=signs().braille))])
+
+
+def _save(cells: Sequence[CellView], kept: Store, folder: Path) -> None:
+    """Copy the pictures of some cells into a folder."""
+    count = 0
+    for cell in cells:
+        shown = pictures(cell, kept)
+        for path in gallery.save(cell, shown, folder) if isinstance(shown, tuple) else ():
+            say(str(path))
+            count += 1
+    if not count:
+        raise UsageError("no pictures there: a stage with a gallery, as `fits`, makes some")

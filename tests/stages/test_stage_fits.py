@@ -136,6 +136,12 @@ def test_heights_show_all_that_is_true_and_cut_fits_that_are_far_from_it():
     assert low < 3.0 < high
 
 
+def test_errors_are_told_by_two_digits():
+    values = [0.0, 0.05, 0.9999, 2, 30.2, 99.7, 1234.5, 2.5e7, float("inf"), float("nan")]
+    told = ["0.0", "0.050", "1.0", "2.0", "30", "99.7", "1234", "2.5e+07"]
+    assert [figures._number(value) for value in values] == [*told, "diverged", "diverged"]
+
+
 def test_facts_accept_functions_of_one_number(look):
     sources = {"learner": (Source("a", {}), Source("b", {}))}
     fields = {"method": TUNING}

@@ -1,0 +1,166 @@
+"""A picture in a terminal: half blocks in colour, each two pixels; or dots where there is none.
+
+Upper and lower half of a character have a colour of their own (`▀`), so a pixel is about square.
+Without colours a picture is drawn in braille or ASCII dots: what differs from its ground is ink.
+"""
+
+import io
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from typing import Literal, NamedTuple
+
+from PIL import Image, ImageChops, ImageFilter, ImageOps
+
+from meta_tui.render.canvas import Canvas
+from meta_tui.render.spans import Line
+
+Colour = tuple[int, int, int]
+Depth = Literal["full", "256"]
+"""Colours of a terminal: 24 bits, or the 256 of xterm."""
+
+LARGEST = 40_000_000
+"""Pixels of a picture that is still decoded."""
+_GREYS = 17
+"""Greys are drawn in steps of so much: fewer changes of colour, and the eye sees none."""
+_LIGHT, _MOSTLY, _DARKER = 200, 0.6, 0.6
+"""A picture of which such a part is so light is a chart on paper; its lines are darkened by this
+much where it is shrunk."""
+_FAINT = 32
+_GREYISH = 8
+_CUBE = (0, 95, 135, 175, 215, 255)
+
+
+class Tile(NamedTuple):
+    """Some equal half blocks in a row."""
+
+    width: int
+    upper: Colour
+    lower: Colour
+
+
+Row = tuple[Tile, ...]
+
+
+def halves(png: bytes, columns: int, rows: int) -> list[Row]:
+    """The picture in at most so many columns and rows, as large as fits.
+
+    Args:
+        png: the file.
+        columns: characters across.
+        rows: characters down; each shows two pixels.
+
+    Raises:
+        ValueError: it cannot be decoded, or is too large.
+    """
+    image = _fitted(_opened(png), columns, 2 * rows)
+    if image.height % 2:
+        image = ImageOps.expand(image, (0, 0, 0, 1), _ground(image))
+    pixels = [_levelled(pixel) for pixel in _colours(image)]
+    lines = [pixels[at : at + image.width] for at in range(0, len(pixels), image.width)]
+    pairs = zip(lines[::2], lines[1::2], strict=True)
+    return [tuple(_tiles(zip(upper, lower, strict=True))) for upper, lower in pairs]
+
+
+def ansi(rows: Iterable[Row], depth: Depth) -> list[str]:
+    """Rows as text for a terminal, each ending in its usual colours."""
+    return ["".join(_escaped(tile, depth) for tile in row) + "\x1b[0m" for row in rows]
+
+
+def dots(png: bytes, columns: int, rows: int, *, braille: bool) -> list[Line]:
+    """The picture without colours; see `halves`."""
+    canvas = Canvas(columns, rows, braille)
+    opened = _opened(png)
+    shrunk = _fitted(opened, canvas.across, canvas.down)
+    ground = Image.new("RGB", shrunk.size, _ground(opened))
+    ink = ImageOps.autocontrast(ImageChops.difference(shrunk, ground).convert("L"))
+    # What hardly differs from the ground would be scattered over it as single dots.
+    marked = ink.point([value if value > _FAINT else 0 for value in range(256)]).convert("1")
+    for place, value in enumerate(marked.convert("L").tobytes()):
+        if value:
+            canvas.dot(place % marked.width, place // marked.width, "")
+    return canvas.lines()[: -(-marked.height * rows // canvas.down)]
+
+
+def _opened(png: bytes) -> Image.Image:
+    try:
+        with Image.open(io.BytesIO(png), formats=["PNG"]) as image:
+            if image.width * image.height > LARGEST:
+                raise ValueError(f"{image.width}x{image.height} pixels are too many to draw")
+            return _on_paper(image)
+    except (OSError, SyntaxError, EOFError) as error:
+        raise ValueError(f"it cannot be decoded: {error}") from error
+
+
+def _on_paper(image: Image.Image) -> Image.Image:
+    """In RGB; what is transparent shows white."""
+    if "A" in image.getbands() or "transparency" in image.info:
+        image = image.convert("RGBA")
+        paper = Image.new("RGBA", image.size, "white")
+        return Image.alpha_composite(paper, image).convert("RGB")
+    return image.convert("RGB")
+
+
+def _fitted(image: Image.Image, across: int, down: int) -> Image.Image:
+    """As large as fits: shrunk by area, or enlarged a whole number of times."""
+    share = min(across / image.width, down / image.height)
+    if share >= 1:
+        times = int(share)
+        size = image.width * times, image.height * times
+        return image.resize(size, Image.Resampling.NEAREST)
+    size = max(1, round(image.width * share)), max(1, round(image.height * share))
+    shrunk = image.resize(size, Image.Resampling.BOX)
+    if not _is_paper(shrunk):
+        return shrunk
+    # A thin line would fade into the paper: let the darkest pixels count more.
+    larger = image.resize((6 * size[0], 6 * size[1]), Image.Resampling.BOX)
+    dark = larger.filter(ImageFilter.MinFilter(5)).resize(size, Image.Resampling.BOX)
+    return Image.blend(shrunk, dark, _DARKER)
+
+
+def _is_paper(image: Image.Image) -> bool:
+    """Whether most of it is light, as of a chart."""
+    light = image.convert("L").histogram()[_LIGHT:]
+    return sum(light) > _MOSTLY * image.width * image.height
+
+
+def _ground(image: Image.Image) -> Colour:
+    """Colour of the upper left corner."""
+    return _colours(image.crop((0, 0, 1, 1)))[0]
+
+
+def _colours(image: Image.Image) -> list[Colour]:
+    data = image.tobytes()
+    return [(data[i], data[i + 1], data[i + 2]) for i in range(0, len(data), 3)]
+
+
+def _levelled(colour: Colour) -> Colour:
+    """Greys in few levels."""
+    if max(colour) - min(colour) > _GREYISH:
+        return colour
+    level = min(255, round(sum(colour) / 3 / _GREYS) * _GREYS)
+    return level, level, level
+
+
+def _tiles(pairs: Iterable[tuple[Colour, Colour]]) -> Iterator[Tile]:
+    for (upper, lower), same in groupby(pairs):
+        yield Tile(len(list(same)), upper, lower)
+
+
+def _escaped(tile: Tile, depth: Depth) -> str:
+    colours = f"\x1b[38;{_coded(tile.upper, depth)};48;{_coded(tile.lower, depth)}m"
+    return f"{colours}{'▀' * tile.width}"
+
+
+def _coded(colour: Colour, depth: Depth) -> str:
+    """The colour as a terminal takes it."""
+    if depth == "full":
+        return "2;{};{};{}".format(*colour)
+    red, green, blue = (min(range(6), key=lambda k: abs(_CUBE[k] - part)) for part in colour)
+    if max(colour) - min(colour) <= _GREYISH:
+        grey = sum(colour) // 3
+        ramp = min(23, max(0, round((grey - 8) / 10)))
+        # The ramp has neither black nor white; those are in the cube.
+        if abs(8 + 10 * ramp - grey) < abs(_CUBE[green] - grey):
+            return f"5;{232 + ramp}"
+        red = blue = green
+    return f"5;{16 + 36 * red + 6 * green + blue}"
