@@ -95,8 +95,7 @@ def adapt(
     metrics = {f"{data.task}/{name}": value for name, value in judged.items()}
     for old in olds:
         metrics |= afterwards(net, old)
-    (digest,) = run.digests.get("data", ("",))
-    made = Head(data.classes, digest, method.kind)
+    made = Head(data.classes, run.digests.get("data", ("",))[0], method.kind)
     return Adapted(_model(model, data, net, made), learned.scores(metrics))
 
 
