@@ -85,7 +85,7 @@ def _of_its_kind(look: Look, params: Tasks) -> None:
 def _table(look: Look, params: Tasks) -> tuple[Facts, int | None]:
     """What is known of a table, and how many inputs it has."""
     if params.file is None:
-        look.error("", "there is no table to draw from", f"`file: FILE`: {tables.GET}")
+        look.error("file", "there is no table to draw from", f"`file: FILE`: {tables.GET}")
     if look.faults or params.file is None:
         return Facts(), None
     shown = safe_text(params.file)

@@ -4,7 +4,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +20,7 @@ from engine.stages.dataset import dataset
 from engine.stages.evaluate import evaluate
 from engine.stages.pretrain import pretrain
 from engine.stages.tasks import tasks
-from pipelines.errors import MissingFiles, StageError
+from pipelines.errors import MissingFiles, PipelineError, StageError
 from pipelines.pipeline import check
 
 CLASSES = ("ant", "bee", "cat", "dog", "emu", "fox", "gnu", "hen", "ibis", "jay")
@@ -275,18 +274,24 @@ def test_a_folder_that_changed_since_the_plan_is_refused_at_the_run(bench, own):
         data.load(found, bench.files, "cpu")
 
 
-@pytest.mark.slow
-def test_thousands_of_files_are_checked_quickly(tmp_path):
-    _write(tmp_path / "many", [f"{place:03}" for place in range(100)], each=50)
+def test_checking_opens_each_image_once_for_all_datasets_of_a_folder(own, monkeypatch):
+    opened = []
+    original = folders._begins
+    monkeypatch.setattr(folders, "_begins", lambda path: opened.append(path) or original(path))
     text = "version: 1\nname: many\nstages:\n" + "".join(
-        f"  {part}: {{uses: dataset, with: {{name: folder, root: many, size: [4, 4], task: {part}, "
-        f"split: classes, part: {part}}}}}\n"
+        f"  {part}: {{uses: dataset, with: {{name: folder, root: images, size: [4, 4], "
+        f"task: {part}, split: classes, part: {part}}}}}\n"
         for part in ("train", "val", "test")
     )
-    check(text, file="p.yaml", folder=tmp_path, stages=Catalogue(()))
-    began = time.perf_counter()
-    check(text, file="p.yaml", folder=tmp_path, stages=Catalogue(()))
-    assert time.perf_counter() - began < 2
+    for _ in range(2):
+        assert check(text, file="p.yaml", folder=own.parent, stages=Catalogue(())).cells
+    assert len(opened) == len(set(opened)) == 100
+    (own / "ant" / "03.png").write_text("no image")
+    with pytest.raises(PipelineError) as caught:
+        check(text, file="p.yaml", folder=own.parent, stages=Catalogue(()))
+    assert [problem.message.partition("images/")[2] for problem in caught.value.problems] == [
+        "ant/03.png is no image"
+    ] * 3
 
 
 # What cannot be.

@@ -238,7 +238,7 @@ MISFITS = [
     ({"noise": 0.5}, "noise", "`noise` is of `kind: linear`, not of table", ""),
     ({"labels": "global"}, "labels", "of classes", ""),
     ({"episode": {"shots": 1, "ways": 2}, "queries": 1}, "episode.ways", "have no classes", ""),
-    ({"file": None}, "", "there is no table to draw from", "`file: FILE`"),
+    ({"file": None}, "file", "there is no table to draw from", "`file: FILE`"),
 ]
 
 
