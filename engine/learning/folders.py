@@ -33,7 +33,7 @@ def listing(folder: Path) -> Listing:
     Raises:
         OSError: it cannot be read.
         ValueError: it has no subfolders, or one has no image or another folder in it, or an image
-            lies beside the subfolders.
+            lies beside the subfolders, or something is neither file nor folder.
     """
     inside, beside = _entries(folder)
     if not inside:
@@ -118,5 +118,10 @@ def _entries(folder: Path) -> tuple[list[str], list[str]]:
         for entry in found:
             if entry.name.startswith(".") or entry.name in MADE_BY_SYSTEMS:
                 continue
-            (inside if entry.is_dir() else files).append(entry.name)
+            if entry.is_dir():
+                inside.append(entry.name)
+            elif entry.is_file():
+                files.append(entry.name)
+            else:  # a pipe would be waited for, and a broken link leads nowhere
+                raise ValueError(f"{folder / entry.name} is neither a file nor a folder")
     return sorted(inside), sorted(files)

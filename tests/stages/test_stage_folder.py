@@ -325,6 +325,8 @@ def test_a_folder_without_classes_is_refused(bench, tmp_path):
         (lambda own: (own / "ant" / "notes.txt").write_text("x"), r"ant/notes\.txt is no image"),
         (lambda own: (own / "fox" / "03.png").write_text("x"), r"fox/03\.png is no image"),
         (lambda own: (own / "x.JPG").touch(), r"images/x\.JPG is of no class"),
+        (lambda own: os.mkfifo(own / "fox" / "p"), r"fox/p is neither a file nor a folder"),
+        (lambda own: (own / "fox" / "p").symlink_to("gone"), r"fox/p is neither a file nor a"),
         (lambda own: (own / "a\x1b[2J").mkdir() or (own / "a\x1b[2J" / "x").touch(), r"\\x1b"),
     ],
 )
