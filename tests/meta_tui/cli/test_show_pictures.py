@@ -84,6 +84,7 @@ def test_a_pipe_gets_captions_and_paths_of_png_files(painted):
     assert lines[place + 1].endswith("square, number 3")
     assert Path(lines[place + 2]).read_bytes() == toy_painter.square(3)
     assert "▀" not in done.stdout
+    assert "" not in lines  # not drawn in dots either
 
 
 def test_a_caption_cannot_steer_the_terminal(painted):

@@ -41,7 +41,9 @@ def test_equal_characters_are_one_tile():
     assert row == (pixels.Tile(50, RED, RED),)
 
 
-@pytest.mark.parametrize("size", [(8, 8), (2000, 100), (100, 2000), (1, 1), (300, 301), (79, 3)])
+@pytest.mark.parametrize(
+    "size", [(8, 8), (2000, 100), (100, 2000), (1, 1), (1, 9000), (300, 301), (79, 3)]
+)
 def test_a_picture_stays_within_its_bounds_and_keeps_its_shape(size):
     rows = pixels.halves(filled(size, RED), 80, 20)
     across, down = len(spread(rows)[0]), 2 * len(rows)
@@ -143,6 +145,15 @@ def test_without_colours_what_differs_from_the_ground_is_ink(braille):
     assert "".join(lines).isascii() is not braille
 
 
+def test_what_hardly_differs_from_the_ground_leaves_no_dots():
+    image = Image.new("RGB", (400, 400), WHITE)
+    draw = ImageDraw.Draw(image)
+    draw.rectangle((0, 100, 399, 399), fill=(248, 248, 246))
+    draw.rectangle((0, 50, 399, 99), fill=BLACK)
+    lines = plain(pixels.dots(png(image), 40, 20, braille=True)).splitlines()
+    assert set("".join(lines[6:])) == set()
+
+
 def test_dots_stay_within_their_bounds():
     lines = plain(pixels.dots(filled((3000, 200), RED), 40, 20, braille=True)).splitlines()
     assert len(lines) <= 2
@@ -151,7 +162,10 @@ def test_dots_stay_within_their_bounds():
 def test_what_cannot_be_decoded_says_so():
     whole = filled((40, 40), RED)
     broken = whole[:33] + b"\x00\x00\x00\x04IDATnono" + whole[45:]
-    for content in (b"", b"GIF89a", whole[:50], broken, whole[:20]):
+    no_chunk = whole.replace(b"IDAT", b"\x00\x01\x02\x03")
+    packed = io.BytesIO()
+    Image.new("L", (4, 4)).save(packed, "GIF")
+    for content in (b"", packed.getvalue(), whole[:50], broken, whole[:20], no_chunk):
         with pytest.raises(ValueError, match="cannot be decoded"):
             pixels.halves(content, 40, 20)
 
