@@ -218,6 +218,16 @@ def test_a_kept_head_answers_at_step_0_as_the_model_did_and_goes_on_from_there(
         )
 
 
+def test_a_kept_head_of_the_same_task_goes_on_in_its_place(bench, lesson):
+    fields = {"head": "kept", "steps": 2, "curve": [0]}
+    found = bench.stage(finetune, fields, model=lesson.model, data=lesson.low)
+    judged = bench.stage(evaluate, model=lesson.model, data=(lesson.low,)).scores.metrics
+    assert dict(found.scores.curves["low/accuracy"])[0] == judged["low/accuracy"]
+    assert list(found.model.heads) == ["low"]
+    name = "heads.low.weight"
+    assert not torch.equal(found.model.weights[name], lesson.model.weights[name])
+
+
 def test_a_kept_head_without_one_of_these_classes_is_an_error_before_and_while_it_runs(
     bench, lesson, look, known
 ):
