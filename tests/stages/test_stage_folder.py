@@ -190,6 +190,12 @@ def test_transparency_is_white_paper_and_deep_pixels_lose_their_low_bits(
     assert (_read(bench, tmp_path / "own", Image.new(mode, (3, 3), value)) == level).all()
 
 
+def test_images_come_in_the_order_asked_for_each_as_often(images):
+    index = np.array([42, 7, 42, 0])
+    found = photos.images(images, _digest(images), (1, 6, 5), index)
+    assert found[:, 0, 0, 0].tolist() == [42, 7, 42, 0]
+
+
 def test_a_photo_is_turned_as_its_camera_was(bench, tmp_path):
     image = Image.new("L", (2, 1))
     image.putpixel((1, 0), 255)
@@ -327,7 +333,7 @@ def test_a_folder_without_classes_is_refused(bench, tmp_path):
         (lambda own: (own / "x.JPG").touch(), r"images/x\.JPG is of no class"),
         (lambda own: os.mkfifo(own / "fox" / "p"), r"fox/p is neither a file nor a folder"),
         (lambda own: (own / "fox" / "p").symlink_to("gone"), r"fox/p is neither a file nor a"),
-        (lambda own: (own / "a\x1b[2J").mkdir() or (own / "a\x1b[2J" / "x").touch(), r"\\x1b"),
+        (lambda own: (own / "bee").rename(own / "b\x1b[2J"), r"class b\\x1b\[2J has a name that"),
     ],
 )
 def test_what_does_not_belong_into_a_folder_is_named(bench, own, change, message):
