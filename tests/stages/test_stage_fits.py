@@ -1,5 +1,6 @@
 """The picture of fits, from learners and models that are hardly trained: what is shown of whom."""
 
+import dataclasses
 import io
 import json
 
@@ -9,7 +10,10 @@ from PIL import Image
 from pydantic import ValidationError
 
 from engine.artifacts import Gallery
+from engine.learning import charts
+from engine.learning.meta import fitting
 from engine.metalearning import figures
+from engine.metalearning.ready import ready, stream
 from engine.stages.fits import fits, titles
 from engine.stages.init import init
 from engine.stages.meta_train import meta_train
@@ -60,17 +64,11 @@ def colours(picture):
     """Colours of the palette that are in a picture."""
     found = {tuple(pixel) for pixel in opened(picture).reshape(-1, 3)[::3].tolist()}
     names = ("BLUE", "ORANGE", "PURPLE", "GREEN", "VERMILION", "SKY")
-    palette = {name: getattr(learning_charts(), name) for name in names}
+    palette = {name: getattr(charts, name) for name in names}
     return {
         name for name, text in palette.items()
         if tuple(int(text[i : i + 2], 16) for i in (1, 3, 5)) in found
     }  # fmt: skip
-
-
-def learning_charts():
-    from engine.learning import charts
-
-    return charts
 
 
 def test_learners_and_models_stand_side_by_side_in_one_picture(bench, waves, maml, untrained):
@@ -84,6 +82,34 @@ def test_learners_and_models_stand_side_by_side_in_one_picture(bench, waves, mam
     assert colours(alone) == {"BLUE", "ORANGE", "PURPLE"}
 
 
+def test_a_panel_shows_the_truth_the_fits_and_the_support_of_its_task(bench, waves, maml):
+    scene = fitting.scene(stream(bench.run(), waves), range(2), 50)
+    found = fitting.fits(ready(bench.run(), maml, None, scene.batch, "support"), scene, (0, 3))
+    for task in (0, 1):
+        (panel,) = figures._row(scene, {"maml": found}, (0, 3), task)
+        curves = {curve.label: curve for curve in panel.curves}
+        assert list(curves) == ["true function", "before", "3 steps", "support points"]
+        assert curves["true function"].y == scene.truth[task].double().tolist()
+        assert curves["before"].y == found.curves[0][task]
+        assert curves["3 steps"].y == found.curves[3][task]
+        support = scene.batch.support
+        assert curves["support points"].x == support.x[task, :, 0].double().tolist()
+        assert curves["support points"].y == support.y[task, :, 0].double().tolist()
+        told = [figures._number(found.errors[step][task]) for step in (0, 3)]
+        assert panel.note == " → ".join(told)
+        assert (panel.title, panel.y_label) == ("" if task else "maml", f"task {task}")
+
+
+def test_functions_that_are_not_known_are_shown_by_their_queries(bench, waves, maml):
+    scene = dataclasses.replace(fitting.scene(stream(bench.run(), waves), range(1), 50), truth=None)
+    found = fitting.fits(ready(bench.run(), maml, None, scene.batch, "support"), scene, (0,))
+    (panel,) = figures._row(scene, {"maml": found}, (0, 1), 0)
+    assert panel.curves[0].label == "queries"
+    assert panel.curves[0].y == scene.batch.query.y[0, :, 0].double().tolist()
+    picture = figures.fits("fits", waves, scene, {"maml": found}, (0, 1))
+    assert "grey the queries" in picture.caption
+
+
 def test_the_same_learners_give_the_same_bytes(bench, waves, maml):
     one, two = (drawn(bench, waves, {"count": 1}, maml=maml) for _ in range(2))
     assert one == two
@@ -92,7 +118,7 @@ def test_the_same_learners_give_the_same_bytes(bench, waves, maml):
 def test_a_row_is_a_task_and_the_steps_are_those_asked_for(bench, waves, maml):
     short, tall = (drawn(bench, waves, {"count": n}, maml=maml).pictures[0] for n in (1, 4))
     assert tall.size[1] > 2.5 * short.size[1]
-    steps = drawn(bench, waves, {"steps": [3, 7]}, maml=maml).pictures[0]
+    steps = drawn(bench, waves, {"steps": [7, 3, 7]}, maml=maml).pictures[0]
     assert "(3 → 7 steps)" in steps.caption
     assert colours(steps) == {"BLUE", "ORANGE"}
 
