@@ -9,7 +9,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 from engine import learning
 from engine.artifacts import Gallery, Learner, Model, TaskFamily
 from engine.metalearning import figures
-from engine.metalearning.ready import ready, stream
+from engine.metalearning.ready import algorithm_of, ready, stream
 from engine.methods import AnyFewShot
 from engine.run import Run
 from pipelines.errors import StageError
@@ -24,7 +24,8 @@ _SEED = "seed"
 
 class Fits(Params):
     method: AnyFewShot | None = None
-    """How to adapt those that are plain models; learners adapt in their own way."""
+    """How to adapt plain models, and learners by `joint`, which never adapted; the others adapt in
+    their own way."""
     steps: Annotated[tuple[NonNegativeInt, ...], Field(min_length=1, max_length=5)] = (0, 1, 10)
     """Adaptation steps after which fits are shown; 0 is before adaptation."""
     count: Annotated[PositiveInt, Field(le=10)] = 3
@@ -60,18 +61,20 @@ def _facts(look: Look) -> Mapping[str, Facts]:
         if found.protocol and found.ways and found.ways[1]:
             told = f"{source} was trained on tasks with classes, and functions are drawn here"
             look.error("from.learner", told, "connect learners of regression")
-    _method(look, params, [found for found in learners if not found.protocol])
+    # A learner without steps is closed in form; one of 0 steps has never adapted.
+    idle = [found for found in learners if found.protocol.get("steps", 0) == 0]
+    _method(look, params, idle)
     return {"gallery": Facts()}
 
 
-def _method(look: Look, params: Fits, models: Sequence[Facts]) -> None:
+def _method(look: Look, params: Fits, idle: Sequence[Facts]) -> None:
     if params.method is None:
-        if models:
-            hint = "say `method: {kind: finetune, lr: 0.01}`"
-            look.error("method", "a model has no way of its own to adapt to a task", hint)
+        if idle:
+            told = "a plain model, or a learner by `joint`, has no way of its own to adapt"
+            look.error("method", told, "say `method: {kind: finetune, lr: 0.01}`")
         return
-    if not models:
-        told = "`method` adapts plain models, and all that is connected are learners"
+    if not idle:
+        told = "`method` adapts what has no way of its own, and all that are connected have one"
         look.error("method", told, "leave it out")
     for name, message, hint in params.method.few_shot_faults(classified=False):
         look.error(f"method.{name}", message, hint)
@@ -94,10 +97,10 @@ def fits(
         raise StageError(f"{tasks.task}: {error}") from error
     columns: dict[str, learning.meta.fitting.Fits] = {}
     for place, title in titles(run.sources["learner"]).items():
-        found, method, bn_stats = learner[place], params.method, "support"
-        if isinstance(found, Learner):
-            method, bn_stats = None, found.trained["bn_stats"]
-        who = ready(run, found, method, scene.batch, bn_stats)
+        found = learner[place]
+        own = found.trained["bn_stats"] if isinstance(found, Learner) else None
+        method = None if _adapts(found) else params.method
+        who = ready(run, found, method, scene.batch, own or "support")
         name = f"{title} + {method.kind}" if method else title
         columns[name] = learning.meta.fitting.fits(who, scene, steps)
     names = list(columns)
@@ -113,6 +116,11 @@ def fits(
         for place, part in enumerate(parts, 1)
     ]
     return Fitted(Gallery(tuple(pictures)))
+
+
+def _adapts(found: Learner | Model) -> bool:
+    """Whether it has a way of its own to adapt."""
+    return isinstance(found, Learner) and algorithm_of(found.algorithm).trained_steps != 0
 
 
 def titles(sources: Sequence[Source]) -> dict[int, str]:

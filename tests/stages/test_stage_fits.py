@@ -22,7 +22,9 @@ from pipelines.stage import Facts, Source
 
 NET = {"kind": "mlp", "hidden": [16]}
 REGRESSION = Facts(task="waves", ways=(0, 0), shots=(5, 5), protocol={"inputs": 1, "count": 4})
-LEARNER = Facts(ways=(0, 0), shots=(5, 5), protocol={"algorithm": "maml"})
+LEARNER = Facts(ways=(0, 0), shots=(5, 5), protocol={"algorithm": "maml", "steps": 1})
+RIDGE = Facts(ways=(0, 0), shots=(5, 5), protocol={"algorithm": "ridge", "steps": None})
+JOINT = Facts(ways=(0, 0), shots=(5, 5), protocol={"algorithm": "joint", "steps": 0})
 MODEL = Facts()
 TUNING = {"kind": "finetune", "lr": 0.01}
 
@@ -123,6 +125,14 @@ def test_a_row_is_a_task_and_the_steps_are_those_asked_for(bench, waves, maml):
     assert colours(steps) == {"BLUE", "ORANGE"}
 
 
+def test_a_net_trained_jointly_is_adapted_by_the_method(bench, waves, maml):
+    joint = trained(bench, waves, {"kind": "joint"})
+    kept = {"method": {**TUNING, "head": "kept"}}
+    (picture,) = drawn(bench, waves, kept, maml=maml, joint=joint).pictures
+    assert "maml and joint + finetune" in picture.caption
+    assert colours(picture) == {"BLUE", "ORANGE", "PURPLE"}
+
+
 def test_a_closed_form_has_no_before(bench, waves):
     gallery = drawn(bench, waves, {}, ridge=trained(bench, waves, {"kind": "ridge"}))
     assert "(in closed form)" in gallery.pictures[0].caption
@@ -170,10 +180,14 @@ def test_errors_are_told_by_two_digits():
 
 def test_facts_accept_functions_of_one_number(look):
     sources = {"learner": (Source("a", {}), Source("b", {}))}
-    fields = {"method": TUNING}
-    facts, faults = look(fits, fields, sources=sources, learner=(LEARNER, MODEL), tasks=REGRESSION)
-    assert not faults
-    assert set(facts) == {"gallery"}
+    for fields, learners in (
+        ({"method": TUNING}, (LEARNER, MODEL)),
+        ({"method": TUNING}, (JOINT, RIDGE)),
+        ({}, (LEARNER, RIDGE)),
+    ):
+        facts, faults = look(fits, fields, sources=sources, learner=learners, tasks=REGRESSION)
+        assert not faults
+        assert set(facts) == {"gallery"}
 
 
 @pytest.mark.parametrize(
@@ -189,12 +203,18 @@ def test_facts_accept_functions_of_one_number(look):
         ({"count": 5}, {}, "count", "5 tasks, and waves has 4"),
         (
             {},
-            {"learner": (LEARNER, Facts(ways=(5, 5), protocol={"algorithm": "maml"}))},
+            {"learner": (LEARNER, Facts(ways=(5, 5), protocol={"algorithm": "maml", "steps": 1}))},
             "from.learner",
             "b@x=1 was trained on tasks with classes",
         ),
         ({}, {"learner": (LEARNER, MODEL)}, "method", "no way of its own"),
-        ({"method": TUNING}, {}, "method", "all that is connected are learners"),
+        ({}, {"learner": (LEARNER, JOINT)}, "method", "no way of its own"),
+        (
+            {"method": TUNING},
+            {"learner": (LEARNER, RIDGE)},
+            "method",
+            "all that are connected have one",
+        ),
         (
             {"method": {"kind": "prototype"}},
             {"learner": (MODEL,)},
