@@ -104,10 +104,9 @@ def _table(look: Look, params: Tasks) -> tuple[Facts, int | None]:
         return Facts(), None
     if lacking := tables.lacking(sheet, tasks, *_sizes(params)):
         look.error("episode.shots", f"{shown}: {lacking}")
-    # Whoever learns from `part: all` has seen every task.
-    part = "train" if params.part == "all" else params.part
-    sources = frozenset((f"{safe_text(params.file)}/{safe_text(task)}", part) for task in tasks)
-    return Facts(sources=sources), len(sheet.inputs)
+    # Of `all` no task is one of the test part: whoever learns from them has seen them all.
+    sources = ((f"{safe_text(params.file)}/{safe_text(task)}", params.part) for task in tasks)
+    return Facts(sources=frozenset(sources)), len(sheet.inputs)
 
 
 def _sizes(params: Tasks) -> tuple[int, int]:

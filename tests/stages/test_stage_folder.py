@@ -419,6 +419,8 @@ def test_facts_name_classes_and_count_examples_before_anything_is_read(look, ima
     facts, _ = look(dataset, _fields(images, take={"train": 25}, shifted={"rotate": [1, 2]}))
     assert facts["data"].examples == {"train": 2, "val": 2, "test": 2}
     assert "folder/shifted_accuracy" in facts["data"].metrics
+    facts, _ = look(dataset, _fields(images, shares=[0.5, 0.5, 0], shifted={"rotate": [1, 2]}))
+    assert not [name for name in facts["data"].metrics if "shifted" in name]
     facts, _ = look(dataset, _fields(images, shares=[0.5, 0, 0.5]))
     assert facts["data"].examples == {"train": 5, "test": 5}
     assert "folder/val_loss" not in facts["data"].metrics

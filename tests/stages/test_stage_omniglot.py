@@ -225,7 +225,7 @@ def test_a_list_with_a_character_that_the_archives_lack_is_refused_by_line(
         for info, content in kept.items():
             if not info.endswith("Hebrew/character02/0001_07.png"):
                 opened.writestr(info, content)
-    path.write_bytes(b"something before" + path.read_bytes())
+    path.write_bytes(b"something before" * 500 + path.read_bytes())
     fields = {"name": "omniglot", "part": "val", "root": str(folder)}
     with pytest.raises(MissingFiles) as caught:
         bench.params(dataset, **fields).files(Path())
