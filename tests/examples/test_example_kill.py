@@ -14,7 +14,7 @@ from engine import runs
 from engine.events import CellCheckpointed, CellFinished, CellStarted, Event, RunStarted, decode
 from engine.store import Result, Store
 
-PIPELINE = """
+LADDER = """
 version: 1
 name: killed
 seeds: 2
@@ -33,16 +33,51 @@ stages:
     with: {head: probe, replay: 0.1, lr: 0.03, steps: 200, optimizer: {kind: sgd, momentum: 0.9}}
   result: {uses: compare, from: {scores: [probe, tuned]}, with: {baseline: probe}}
 """
+META = """
+version: 1
+name: killed
+stages:
+  old: {uses: dataset, with: {name: digits, task: low, classes: [0, 1, 2, 3, 4]}}
+  new: {uses: dataset, with: {name: digits, task: high, classes: [5, 6, 7, 8, 9]}}
+  train: {uses: tasks, from: {data: old}, with: {episode: {ways: 3, shots: 2}, queries: 3}}
+  test:
+    uses: tasks
+    from: {data: new}
+    with: {episode: {ways: 3, shots: 2}, queries: 3, count: 60}
+  backbone:
+    uses: pretrain
+    from: {data: old}
+    with: {net: {kind: conv4, width: 16, norm: batch}, steps: 60}
+  learned:
+    uses: meta_train
+    from: {tasks: train, validate: test, model: backbone, retain: old}
+    matrix:
+      algorithm:
+        maml: {kind: maml, steps: 3, rates: step}
+        lora: {kind: maml, steps: 3, inner: {kind: lora}, head: zero, memory: recompute}
+        anil: {kind: anil}
+        reptile: {kind: reptile, inner_batch: 5}
+        ridge: {kind: ridge}
+        newton: {kind: newton}
+        protonet: {kind: protonet}
+    with: {budget: {tasks: 240}, replay: 0.2}
+  judged:
+    uses: meta_evaluate
+    from: {learner: learned, tasks: test}
+    with: {curve: [0, 1, 3, 5]}
+  result: {uses: compare, from: {scores: judged}}
+"""
+PIPELINES = {"ladder": LADDER, "meta": META}
 MOST_KILLS = 6
 
 
 class Place:
     """A folder with the pipeline, and a store."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, pipeline: str) -> None:
         self.folder = folder
         self.store = folder / ".meta"
-        (folder / "pipeline.yaml").write_text(PIPELINE)
+        (folder / "pipeline.yaml").write_text(pipeline)
 
     def start(self) -> subprocess.Popen[bytes]:
         """The command in a process group of its own."""
@@ -79,8 +114,8 @@ class Place:
         return found
 
 
-def straight(folder: Path) -> dict[tuple[str, str], str]:
-    place = Place(folder)
+def straight(folder: Path, pipeline: str) -> dict[tuple[str, str], str]:
+    place = Place(folder, pipeline)
     out, err = place.start().communicate(timeout=300)
     assert not err, out
     return place.digests()
@@ -125,8 +160,9 @@ def kill_often(place: Place, seed: int) -> int:
 
 
 @pytest.mark.slow
-def test_kills_at_any_moment_change_no_bit_and_lose_nothing_acknowledged(tmp_path_factory):
-    place = Place(tmp_path_factory.mktemp("killed"))
+@pytest.mark.parametrize("name", PIPELINES)
+def test_kills_at_any_moment_change_no_bit_and_lose_nothing_acknowledged(tmp_path_factory, name):
+    place = Place(tmp_path_factory.mktemp("killed"), PIPELINES[name])
     assert kill_often(place, seed=20) >= 3
 
     acknowledged: set[str] = set()
@@ -147,7 +183,8 @@ def test_kills_at_any_moment_change_no_bit_and_lose_nothing_acknowledged(tmp_pat
     for lock in (place.store / "locks").iterdir():
         assert Store(place.store).lease(lock.name, "test") is not None
 
-    expected = straight(tmp_path_factory.mktemp("straight"))
+    expected = straight(tmp_path_factory.mktemp("straight"), PIPELINES[name])
     ports = {port for _, port in expected}
     assert {"model", "scores", "table", "curves"} <= ports
+    assert ("learner" in ports) == (name == "meta")
     assert place.digests() == expected
