@@ -32,7 +32,8 @@ def fits(
         columns: title of a learner -> what it fits.
         steps: adaptation steps, in order, after which fits are shown.
     """
-    rows = tuple(_row(scene, columns, steps, task) for task in range(len(scene.batch)))
+    heights = _heights(scene, columns)
+    rows = tuple(_row(scene, columns, steps, heights, n) for n in range(len(scene.batch)))
     points = f"{tasks.shots[0]} support points" if tasks.shots[0] > 1 else "1 support point"
     errors = "mean squared error on its queries"
     chart = learning.charts.Chart(
@@ -55,6 +56,7 @@ def _row(
     scene: "learning.meta.fitting.Scene",
     columns: Mapping[str, "learning.meta.fitting.Fits"],
     steps: Sequence[int],
+    heights: tuple[float, float],
     task: int,
 ) -> tuple["learning.charts.Panel", ...]:
     """The panels of a task."""
@@ -65,8 +67,6 @@ def _row(
     grid = scene.x.double().tolist()
     known = scene.truth[task].double().tolist() if scene.truth is not None else []
     told = _truth(grid, known, queries)
-    fitted = [curve[task] for found in columns.values() for curve in found.curves.values()]
-    heights = _heights([*support[1], *queries[1], *known], [y for curve in fitted for y in curve])
     panels = []
     for name, found in columns.items():
         curves = [
@@ -139,11 +139,21 @@ def _number(value: float) -> str:
     return f"{value:#.2g}".rstrip(".") if value < _HUNDRED else f"{value:.4g}"
 
 
-def _heights(shown: list[float], fitted: list[float]) -> tuple[float, float]:
-    """Least and greatest y: all that is true, and of the fits what is not far from it."""
+def _heights(
+    scene: "learning.meta.fitting.Scene", columns: Mapping[str, "learning.meta.fitting.Fits"]
+) -> tuple[float, float]:
+    """Least and greatest y: all that is true, and of the fits what is not far from it.
+
+    The same for all tasks: a fit that is off by 1 looks so in each of them.
+    """
+    parts = learning.meta.fitting.points(scene.batch.pooled)
+    shown = [y for _, part in parts for y in part]
+    if scene.truth is not None:
+        shown += scene.truth.double().flatten().tolist()
+    curves = (curve for found in columns.values() for curve in found.curves.values())
+    finite = [y for curve in curves for task in curve for y in task if math.isfinite(y)]
     low, high = min(shown), max(shown)
     room = _BEYOND * (high - low) or 1.0
-    finite = [value for value in fitted if math.isfinite(value)]
     least = max(min([low, *finite]), low - room)
     most = min(max([high, *finite]), high + room)
     edge = 0.05 * (most - least) or room

@@ -6,12 +6,14 @@ import json
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from pydantic import ValidationError
 
 from engine.artifacts import Gallery
 from engine.learning import charts
 from engine.learning.meta import fitting
+from engine.learning.meta.batches import Examples, SquaredError, TaskBatch
 from engine.metalearning import figures
 from engine.metalearning.ready import ready, stream
 from engine.stages.fits import fits, titles
@@ -88,7 +90,7 @@ def test_a_panel_shows_the_truth_the_fits_and_the_support_of_its_task(bench, wav
     scene = fitting.scene(stream(bench.run(), waves), range(2), 50)
     found = fitting.fits(ready(bench.run(), maml, None, scene.batch, "support"), scene, (0, 3))
     for task in (0, 1):
-        (panel,) = figures._row(scene, {"maml": found}, (0, 3), task)
+        (panel,) = figures._row(scene, {"maml": found}, (0, 3), (-5.0, 5.0), task)
         curves = {curve.label: curve for curve in panel.curves}
         assert list(curves) == ["true function", "before", "3 steps", "support points"]
         assert curves["true function"].y == scene.truth[task].double().tolist()
@@ -99,13 +101,14 @@ def test_a_panel_shows_the_truth_the_fits_and_the_support_of_its_task(bench, wav
         assert curves["support points"].y == support.y[task, :, 0].double().tolist()
         told = [figures._number(found.errors[step][task]) for step in (0, 3)]
         assert panel.note == " → ".join(told)
+        assert panel.y_range == (-5.0, 5.0)
         assert (panel.title, panel.y_label) == ("" if task else "maml", f"task {task}")
 
 
 def test_functions_that_are_not_known_are_shown_by_their_queries(bench, waves, maml):
     scene = dataclasses.replace(fitting.scene(stream(bench.run(), waves), range(1), 50), truth=None)
     found = fitting.fits(ready(bench.run(), maml, None, scene.batch, "support"), scene, (0,))
-    (panel,) = figures._row(scene, {"maml": found}, (0, 1), 0)
+    (panel,) = figures._row(scene, {"maml": found}, (0, 1), (-5.0, 5.0), 0)
     assert panel.curves[0].label == "queries"
     assert panel.curves[0].y == scene.batch.query.y[0, :, 0].double().tolist()
     picture = figures.fits("fits", waves, scene, {"maml": found}, (0, 1))
@@ -165,11 +168,20 @@ def test_titles_are_short_and_of_several_seeds_the_first_is_shown():
 
 
 def test_heights_show_all_that_is_true_and_cut_fits_that_are_far_from_it():
-    low, high = figures._heights([-1.0, 1.0], [0.5, 400.0, float("nan"), float("inf")])
+    support = Examples(*[torch.tensor([[[-1.0]], [[0.5]]])] * 2)
+    query = Examples(*[torch.tensor([[[0.0]], [[1.0]]])] * 2)
+    batch = TaskBatch(support, query, 1, SquaredError(), SquaredError())
+    fitted = fitting.Fits({0: [[0.5], [400.0]], 1: [[float("nan")], [float("inf")]]}, {})
+    low, high = figures._heights(fitting.Scene(batch, support.x, None), {"a": fitted})
     assert -1.2 < low < -1.0
     assert 2.2 < high < 2.5
-    low, high = figures._heights([3.0, 3.0], [])
-    assert low < 3.0 < high
+    truth = torch.tensor([[-2.0, 0.0], [0.0, 0.0]])
+    low, high = figures._heights(fitting.Scene(batch, support.x, truth), {})
+    assert -2.3 < low < -2.0
+    assert 1.0 < high < 1.3
+    alone = TaskBatch(query.tasks(slice(1)), query.tasks(slice(1)), 1, batch.loss, batch.loss)
+    low, high = figures._heights(fitting.Scene(alone, query.x, None), {})
+    assert low < 0.0 < high
 
 
 def test_errors_are_told_by_two_digits():
