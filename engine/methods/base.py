@@ -132,9 +132,13 @@ class FewShot(Params):
         return []
 
     def with_defaults(self, lr: float | None = None, head: Start | None = None) -> Self:
-        """The same, with what the stage gives where the method itself gives nothing."""
+        """The same, with what the stage gives for all methods.
+
+        Where the method says it too, `few_shot_faults` has refused the file. That cannot be asked
+        again here: what reaches a worker has every field set.
+        """
         given = {"lr": lr, "head": head}
-        own = type(self).model_fields.keys() - self.model_fields_set
+        own = type(self).model_fields
         return self.model_copy(
-            update={name: given[name] for name in given if name in own and given[name] is not None}
+            update={name: value for name, value in given.items() if name in own and value}
         )

@@ -46,10 +46,13 @@ def test_each_kind_adapts_as_its_fields_say():
 
 
 def test_what_the_stage_gives_fills_in_what_the_method_does_not_say():
-    method = value(kind="lora", lr=0.5)
-    filled = method.with_defaults(0.1, "zero")
-    assert (filled.lr, filled.head, filled.rank) == (0.5, "zero", 4)
-    assert method.with_defaults() == method
+    method = value(kind="lora", clip=2.0)
+    # As it reaches a worker: with every field set.
+    sent = type(method).model_validate_json(method.model_dump_json())
+    for found in (method, sent):
+        filled = found.with_defaults(0.1, "zero")
+        assert (filled.lr, filled.head, filled.rank, filled.clip) == (0.1, "zero", 4, 2.0)
+        assert found.with_defaults() == method
     assert value(kind="finetune").with_defaults(lr=0.1).lr == 0.1
     assert value(kind="probe").with_defaults(0.1, "zero") == value(kind="probe")
 
