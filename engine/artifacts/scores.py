@@ -26,12 +26,14 @@ class Scores(Artifact):
     each: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     """Metric, or a point of its curve, -> its value on each task, of which it is the mean: in the
     order of the tasks, which is the same for all learners, so that differences are paired."""
+    family: str = ""
+    """Digest of the tasks of `each`; values on other tasks are not paired with them."""
 
     def write(self, folder: Path) -> None:
         """Write `scores.json`; scores without values by task are the file that they always were."""
         data = asdict(self)
         if not self.each:
-            del data["each"]
+            del data["each"], data["family"]
         storage.dump(folder, "scores.json", data)
 
     @classmethod

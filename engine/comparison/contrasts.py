@@ -27,7 +27,7 @@ def _family(pairs: Sequence[Pair], measure: Measure) -> list[Contrast]:
     found: list[tuple[Pair, Interval, float | None]] = []
     for left, right in pairs:
         here, there = left.values(measure), right.values(measure)
-        by_task = _by_task(left.each(measure), right.each(measure))
+        by_task = _by_task(left, right, measure)
         if by_task:
             p = learning.statistics.paired_p(by_task)
             found.append(((left, right), Interval.of_tasks(by_task), p))
@@ -48,9 +48,10 @@ def _holm(raw: Sequence[float | None]) -> list[float | None]:
     return [None if p is None else next(adjusted) for p in raw]
 
 
-def _by_task(here: Sequence[float], there: Sequence[float]) -> list[float]:
-    """The differences task by task; empty where the learners were not judged on as many."""
-    if len(here) != len(there):
+def _by_task(one: Group, other: Group, measure: Measure) -> list[float]:
+    """The differences task by task; empty where the learners were not judged on the same ones."""
+    here, there = one.each(measure), other.each(measure)
+    if one.family != other.family or len(here) != len(there):
         return []
     return [left - right for left, right in zip(here, there, strict=True)]
 

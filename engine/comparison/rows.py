@@ -57,6 +57,11 @@ class Group:
             return ()
         return measure.each(next(iter(self.cells.values())))
 
+    @property
+    def family(self) -> str:
+        """Digest of the tasks that its one learner was judged on."""
+        return "".join(scores.family for scores in self.cells.values())
+
     def interval(self, measure: Measure) -> Interval:
         """Over seeds, or over the tasks of one learner where its value on each was kept."""
         found = self.values(measure)

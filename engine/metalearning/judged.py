@@ -72,6 +72,7 @@ def scores(
     found: Mapping[str, "Judging"],
     mark: int,
     told: list[str],
+    digest: str,
 ) -> Scores:
     """The figures of the headline, the value of each task, and the curves."""
     each: dict[str, tuple[float, ...]] = {}
@@ -102,6 +103,7 @@ def scores(
         curves=curves,
         status="diverged" if lost else "ok",
         notes=tuple(told),
+        family=digest,
         each=each | {n: values for n, values in points.items() if all(map(isfinite, values))},
     )
 

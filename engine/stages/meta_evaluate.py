@@ -131,4 +131,5 @@ def meta_evaluate(
             notes = judged.notes(who.net, family, bn_stats, judging)
     notes += method.few_shot_notes(tasks.shots[0]) if method else []
     mark, told = judged.headline(params.headline, learner, method, found)
-    return MetaJudged(judged.scores(tasks, validate, found, mark, [*told, *notes]))
+    (digest,) = run.digests.get("tasks", ("",))
+    return MetaJudged(judged.scores(tasks, validate, found, mark, [*told, *notes], digest))

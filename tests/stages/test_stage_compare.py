@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -337,6 +338,18 @@ def test_learners_are_one_holm_family_too_and_the_family_may_have_both_kinds():
     table = _compare([*LEARNERS, third], show=["t/accuracy"], baseline="judged@algorithm=maml")
     raw = [stats.ttest_rel(other, MAML).pvalue for other in (RIDGE, third[1].each["t/accuracy"])]
     assert [c.p for c in table.contrasts] == pytest.approx([2 * raw[0], max(2 * raw[0], raw[1])])
+
+
+def test_learners_that_were_judged_on_other_tasks_are_not_paired_on_them():
+    """As many tasks under the same label are not the same tasks."""
+    (one, maml), (other, ridge) = LEARNERS
+    for families, over in ((("a", "a"), "tasks"), (("a", "b"), "seeds")):
+        given = [
+            (one, replace(maml, family=families[0])),
+            (other, replace(ridge, family=families[1])),
+        ]
+        (found,) = _compare(given, show=["t/accuracy"], baseline="judged@algorithm=ridge").contrasts
+        assert found.difference.over == over
 
 
 def test_learners_that_were_not_judged_on_as_many_tasks_are_not_paired_on_them():

@@ -74,6 +74,15 @@ def test_the_figure_is_the_mean_over_the_tasks_whose_values_are_kept(
     )
 
 
+def test_each_point_of_the_curve_keeps_its_tasks_and_whose_they_are(bench, learners, families):
+    run = bench.run(digests={"tasks": ("abc",)})
+    found = _judge(bench, learners["maml"], families["test"], run=run)
+    assert found.family == "abc"
+    for step, value in found.curves["test/loss"]:
+        values = found.each[f"test/loss@step={step}"]
+        assert sum(values) / len(values) == pytest.approx(value)
+
+
 def test_the_headline_is_a_step_of_the_curve(bench, learners, families):
     found = _judge(bench, learners["maml"], families["test"])
     curve = dict(found.curves["test/accuracy"])
