@@ -1,12 +1,16 @@
 """Every pipeline that we print parses with a stock loader and passes our own check."""
 
 import re
+import zipfile
+from pathlib import Path
 
 import house
 import pytest
 import yaml
 
 from engine.catalogue import Catalogue
+from engine.imagesets import MNIST_FILES
+from engine.learning import alphabets
 from pipelines.pipeline import check
 
 FENCE = re.compile(r"^```ya?ml[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -34,6 +38,30 @@ BLOCKS = blocks()
 PLACES = [place for place, _ in BLOCKS]
 
 
+@pytest.fixture(scope="module")
+def collections(tmp_path_factory):
+    """A folder like META_DATA: a check reads names alone, so no file in it holds an image."""
+    folder: Path = tmp_path_factory.mktemp("data")
+    (folder / "mnist").mkdir()
+    for name in (*MNIST_FILES["train"], *MNIST_FILES["test"]):
+        (folder / "mnist" / name).touch()
+    (folder / "omniglot" / "splits").mkdir(parents=True)
+    archives = {
+        name: zipfile.ZipFile(folder / "omniglot" / name, "w") for name in alphabets.ARCHIVES
+    }
+    for character in alphabets.folders():
+        archive = archives[f"{character.partition('/')[0]}.zip"]
+        for drawer in range(1, alphabets.DRAWERS + 1):
+            archive.writestr(f"{character}/0000_{drawer:02}.png", b"")
+    for archive in archives.values():
+        archive.close()
+    names = alphabets.characters()
+    for part, first, last in (("train", 0, 1028), ("val", 1028, 1200), ("test", 1200, 1623)):
+        listed = "\n".join(f"{name}/rot000" for name in names[first:last])
+        (folder / "omniglot" / "splits" / f"vinyals_{part}.txt").write_text(listed + "\n")
+    return folder
+
+
 @pytest.mark.parametrize(("place", "text"), BLOCKS, ids=PLACES)
 def test_a_block_parses_with_a_stock_loader(place, text):
     assert yaml.safe_load(text) is not None
@@ -43,7 +71,8 @@ def test_a_block_parses_with_a_stock_loader(place, text):
     ("place", "text"), [block for block in BLOCKS if whole(block[1])],
     ids=[place for place, text in BLOCKS if whole(text)],
 )  # fmt: skip
-def test_a_whole_pipeline_passes_the_check(place, text):
+def test_a_whole_pipeline_passes_the_check(place, text, collections, monkeypatch):
+    monkeypatch.setenv("META_DATA", str(collections))
     own = sorted((house.ROOT / "examples").glob("*.py"))
     pipeline = check(text, file=place, folder=house.ROOT / "examples", stages=Catalogue(own))
     assert pipeline.cells
