@@ -4,6 +4,7 @@ A chart is a value: panels in rows, curves in panels. `png(chart)` draws it; the
 the same bytes.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -25,6 +26,7 @@ from engine.learning.panels import (
     Panel,
     Style,
 )
+from engine.learning.ticks import Axis, fitted
 
 __all__ = [
     "BLACK", "BLUE", "DASHES", "GREEN", "ORANGE", "PALETTE", "PURPLE", "SKY", "VERMILION",
@@ -97,17 +99,33 @@ def draw(chart: Chart) -> Image.Image:
 def _axes(chart: Chart) -> list[list[Axes]]:
     """The axes of each panel."""
     if not chart.shared:
-        return [
-            [Axes(panels.x_axis([panel]), panels.y_axis([panel])) for panel in row]
-            for row in chart.rows
-        ]
-    xs = [panels.x_axis(column) for column in zip(*chart.rows, strict=True)]
-    ys = [panels.y_axis(row) for row in chart.rows]
+        return [[Axes(x_axis([panel]), y_axis([panel])) for panel in row] for row in chart.rows]
+    xs = [x_axis(column) for column in zip(*chart.rows, strict=True)]
+    ys = [y_axis(row) for row in chart.rows]
     last = len(ys) - 1
     return [
         [Axes(x, y, left=column == 0, bottom=row == last) for column, x in enumerate(xs)]
         for row, y in enumerate(ys)
     ]
+
+
+def x_axis(shown: Sequence[Panel]) -> Axis:
+    """An x axis that serves all of them."""
+    given = next((panel.x_range for panel in shown if panel.x_range), None)
+    log = any(panel.log_x for panel in shown)
+    if given:
+        return Axis(*given, log=log)
+    return fitted([x for panel in shown for curve in panel.curves for x in curve.x], log=log)
+
+
+def y_axis(shown: Sequence[Panel]) -> Axis:
+    """A y axis that serves all of them."""
+    given = next((panel.y_range for panel in shown if panel.y_range), None)
+    log = any(panel.log_y for panel in shown)
+    if given:
+        return Axis(*given, log=log)
+    curves = [curve for panel in shown for curve in panel.curves]
+    return fitted([y for c in curves for part in (c.y, c.low, c.high) for y in part], log=log)
 
 
 class _Heads:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from PIL import Image
 
 from engine.learning import ink
-from engine.learning.ticks import Axis, fitted, labels
+from engine.learning.ticks import Axis, labels
 
 BLACK, BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY = (
     "#1b1b1b", "#0072b2", "#d55e00", "#009e73", "#b8589b", "#e69f00", "#56b4e9",
@@ -131,25 +131,6 @@ def _crowded(panel: Panel, width: float) -> bool:
     return bool(panel.note) and both + 2 * HEAD > width
 
 
-def x_axis(panels: Sequence[Panel]) -> Axis:
-    """An x axis that serves all of them."""
-    given = next((panel.x_range for panel in panels if panel.x_range), None)
-    log = any(panel.log_x for panel in panels)
-    if given:
-        return Axis(*given, log=log)
-    return fitted([x for panel in panels for curve in panel.curves for x in curve.x], log=log)
-
-
-def y_axis(panels: Sequence[Panel]) -> Axis:
-    """A y axis that serves all of them."""
-    given = next((panel.y_range for panel in panels if panel.y_range), None)
-    log = any(panel.log_y for panel in panels)
-    if given:
-        return Axis(*given, log=log)
-    curves = [curve for panel in panels for curve in panel.curves]
-    return fitted([y for c in curves for part in (c.y, c.low, c.high) for y in part], log=log)
-
-
 def left_of(panel: Panel, axes: Axes, height: float) -> float:
     """Points that the numbers and the label of its y axis take."""
     if not axes.left:
@@ -196,12 +177,25 @@ def draw(
     edge = ink.Stroke(_EDGE, 1.6)
     surface.line([(0, 0), (0, height), (width, height)], edge)
     page.paste(surface.image(), (round(at[0] * ink.SCALE), round(at[1] * ink.SCALE)))
+    _text(page, at, size, panel, axes, left)
+    _numbers(page, at, size, axes)
+
+
+def _text(
+    page: Image.Image,
+    at: ink.Point,
+    size: tuple[float, float],
+    panel: Panel,
+    axes: Axes,
+    left: float,
+) -> None:
+    """Title, note and the labels of the axes; see `draw`."""
+    width, height = size
     if panel.title:
         up = 5 + 1.6 * SMALL if _crowded(panel, width) else 5
         ink.write(page, (at[0], at[1] - up), ink.cut(panel.title, HEAD, width), HEAD, TEXT)
     if panel.note:
         ink.write(page, (at[0] + width, at[1] - 5), panel.note, SMALL, SOFT, anchor="rs")
-    _numbers(page, at, size, axes)
     if panel.y_label and axes.left:
         place = at[0] - left + 0.6 * LABEL, at[1] + height / 2
         ink.write_upwards(page, place, panel.y_label, LABEL, TEXT)

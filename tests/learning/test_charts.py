@@ -113,7 +113,7 @@ def test_a_band_lies_between_its_edges_and_lets_the_ground_through():
 
 def test_axes_have_room_for_bands():
     line = Curve([0.0, 1.0], [0.5, 0.5], "", solid(), (-3.0, -3.0), (9.0, 9.0))
-    axis = panels.y_axis([Panel((line,))])
+    axis = charts.y_axis([Panel((line,))])
     assert axis.low < -3
     assert axis.high > 9
 
