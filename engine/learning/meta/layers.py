@@ -12,7 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from engine.learning.meta import twice
 from engine.learning.meta.batches import Weights
+from engine.learning.meta.twice import Window
 
 Moments = tuple[Tensor, Tensor]
 """Mean and (biased) variance of each channel: (C,) or (T, C)."""
@@ -65,7 +67,7 @@ class Conv:
 
     name: str
     stride: tuple[int, ...]
-    padding: tuple[int, ...] | str
+    padding: tuple[int, ...]
     dilation: tuple[int, ...]
     groups: int
 
@@ -78,11 +80,8 @@ class Conv:
         n, shared = len(x), len(weight) == 1
         if shared:
             x = x.reshape(-1, weight.shape[2] * self.groups, *x.shape[2:])
-        y = functional.conv2d(
-            x, weight.flatten(0, 1), None if bias is None else bias.flatten(),
-            stride=self.stride, padding=self.padding, dilation=self.dilation,
-            groups=self.groups * len(weight),
-        )  # fmt: skip
+        window = Window(self.stride, self.padding, self.dilation, self.groups * len(weight))
+        y = twice.conv(x, weight.flatten(0, 1), None if bias is None else bias.flatten(), window)
         return y.reshape(n, -1, *y.shape[2:]) if shared else y
 
 
@@ -100,7 +99,7 @@ class BatchNorm:
         if now.seen is not None:
             now.seen[self.name] = moments(x.detach(), now)
         if now.plain:
-            return functional.batch_norm(x, None, None, weight, bias, training=True, eps=self.eps)
+            return twice.batch_norm(x, weight, bias, self.eps)
         if now.running is not None:
             mean, variance = (_each(item[None], now.tasks) for item in now.running[self.name])
         else:
@@ -188,7 +187,9 @@ def of(name: str, module: nn.Module) -> Layer:
     if isinstance(module, nn.Linear):
         return Linear(name)
     if isinstance(module, nn.Conv2d) and module.padding_mode == "zeros":
-        return Conv(name, module.stride, module.padding, module.dilation, module.groups)
+        before, after = _margins(module)
+        if before == after:
+            return Conv(name, module.stride, before, module.dilation, module.groups)
     if isinstance(module, nn.BatchNorm2d) and module.affine:
         return BatchNorm(name, module.eps)
     if isinstance(module, nn.GroupNorm) and module.affine:
@@ -200,6 +201,15 @@ def of(name: str, module: nn.Module) -> Layer:
     raise ValueError(
         f"{name}: {module} has no form with a task dimension; use `plain.PlainNet` for this net"
     )
+
+
+def _margins(module: nn.Conv2d) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """What is padded before and after each dimension of the images."""
+    if not isinstance(module.padding, str):
+        return module.padding, module.padding
+    spans = [d * (k - 1) for d, k in zip(module.dilation, module.kernel_size, strict=True)]
+    total = [span if module.padding == "same" else 0 for span in spans]
+    return tuple(span // 2 for span in total), tuple(span - span // 2 for span in total)
 
 
 _STATELESS = (

@@ -39,7 +39,7 @@ class Maml:
         rates: `fixed`, or learned for each `tensor`, or for each tensor and `step`.
         step_losses: weights of the query losses after steps 1 ... K; () for the last alone.
         memory: of the inner loop; see `unroll`.
-        every: with `recompute`, steps between kept states; None for sqrt(steps).
+        every: with `recompute`, steps between kept states; None for the fewest at once.
     """
 
     steps: int = 1

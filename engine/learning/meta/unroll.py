@@ -2,12 +2,13 @@
 
 A step maps (k, state, slow) to the next state. State and slow are dicts of tensors, and whatever a
 step needs gradients of must be in one of them. With `full` autograd keeps the graph of every step.
-With `recompute` states are kept every so many steps; the backward pass recomputes one segment
-after another and multiplies by each step's Jacobian, which for a gradient step is a Hessian-vector
+With `recompute` few states are kept; the backward pass recomputes those between, one stretch after
+another, and multiplies by each step's Jacobian, which for a gradient step is a Hessian-vector
 product (reverse over reverse, exact). `torch.utils.checkpoint` around a step that calls
 `autograd.grad` with `create_graph` saves nothing.
 """
 
+import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -42,32 +43,76 @@ def unroll(
         slow: what no step changes.
         steps: how many.
         memory: `full` or `recompute`.
-        every: with `recompute`, steps between states that are kept; None for sqrt(steps).
+        every: with `recompute`, steps between states that are kept; None for that which holds the
+            fewest at once, about sqrt(2 steps).
     """
     if memory == "full" or steps == 0 or not torch.is_grad_enabled():
         for k in range(steps):
             state = step(k, state, slow)
         return state
-    plan = _Plan(step, steps, every or max(1, math.isqrt(steps)), tuple(state), tuple(slow))
+    plan = _Plan(step, steps, _anchors(steps, every), tuple(state), tuple(slow))
     last = _Recomputed.apply(plan, *state.values(), *slow.values())
     return dict(zip(state, last, strict=True))
+
+
+def _anchors(steps: int, every: int | None) -> tuple[int, ...]:
+    """Steps before which the state is kept on the way forward.
+
+    On the way back the states between two anchors are held beside all earlier anchors. So without
+    `every` each gap is one shorter than that before, and none holds more than the first.
+    """
+    if every is not None:
+        return tuple(range(0, steps, every))
+    gap = math.ceil((math.sqrt(8 * steps + 1) - 1) / 2)  # gap (gap + 1) / 2 >= steps
+    places = itertools.accumulate(range(gap, 0, -1), initial=0)
+    return tuple(place for place in places if place < steps)
+
+
+class _Kept:
+    """A stack of states, side by side in one block for each tensor.
+
+    Each on its own would lie between activations that come and go, and split the room that these
+    leave: the process then grew by more than twice what was kept.
+    """
+
+    def __init__(self, like: Weights, anchors: tuple[int, ...], steps: int) -> None:
+        self.before: list[int] = []
+        """The step that comes after each."""
+        gaps = zip(anchors, (*anchors[1:], steps), strict=True)
+        room = max(place + end - first for place, (first, end) in enumerate(gaps))
+        self._blocks = {
+            name: torch.empty((room, *item.shape), dtype=item.dtype, device=item.device)
+            for name, item in like.items()
+        }
+
+    def push(self, before: int, state: Weights) -> None:
+        """Keep a copy."""
+        for name, block in self._blocks.items():
+            block[len(self.before)] = state[name]
+        self.before.append(before)
+
+    @property
+    def top(self) -> Weights:
+        """The last that is kept; a view, until another takes its place."""
+        return {name: block[len(self.before) - 1] for name, block in self._blocks.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
     step: Step
     steps: int
-    every: int
+    anchors: tuple[int, ...]
     state: tuple[str, ...]
     slow: tuple[str, ...]
 
-    def run(self, first: int, last: int, state: Weights, slow: Weights) -> list[Weights]:
-        """The states from `first` on, up to before step `last`, without a graph."""
-        found = [state]
+    def forth(self, state: Weights, slow: Weights, kept: _Kept) -> Weights:
+        """The last state, without a graph; keeps the anchors."""
         with torch.no_grad():
-            for k in range(first, last):
-                found.append(self.step(k, found[-1], slow))
-        return found
+            for k in range(self.steps):
+                if k in self.anchors:
+                    kept.push(k, state)
+                state = self.step(k, state, slow)
+        return state
 
     def back(
         self, k: int, state: Weights, slow: Weights, pull: tuple[Tensor, ...]
@@ -93,12 +138,8 @@ class _Recomputed(torch.autograd.Function):
         count = len(plan.state)
         slow = dict(zip(plan.slow, tensors[count:], strict=True))
         state = dict(zip(plan.state, tensors[:count], strict=True))
-        anchors = []
-        for first in range(0, plan.steps, plan.every):
-            anchors.append(state)
-            for k in range(first, min(first + plan.every, plan.steps)):
-                state = plan.step(k, state, slow)
-        ctx.plan, ctx.anchors = plan, anchors[1:]
+        ctx.plan, ctx.kept = plan, _Kept(state, plan.anchors, plan.steps)
+        state = plan.forth(state, slow, ctx.kept)
         ctx.save_for_backward(*tensors)
         return tuple(state[name] for name in plan.state)
 
@@ -114,19 +155,21 @@ class _Recomputed(torch.autograd.Function):
             for name, item, want in zip(plan.slow, tensors[count:], wanted, strict=True)
         }
         total: list[Tensor | None] = [None] * sum(wanted)
-        anchors = [dict(zip(plan.state, tensors[:count], strict=True)), *ctx.anchors]
-        last = plan.steps
-        for place in reversed(range(len(anchors))):
-            first = place * plan.every
-            states = plan.run(first, last - 1, anchors[place], slow)
-            for k in reversed(range(first, last)):
-                found = plan.back(k, states.pop(), slow, pull)
-                pull = tuple(
-                    torch.zeros_like(v) if item is None else item
-                    for item, v in zip(found[:count], pull, strict=True)
-                )
-                total = [_sum(*pair) for pair in zip(total, found[count:], strict=True)]
-            last = first
+        kept: _Kept = ctx.kept
+        if tuple(kept.before) != plan.anchors:  # a way back, which autograd may repeat, empties it
+            kept.before.clear()
+            plan.forth(dict(zip(plan.state, tensors[:count], strict=True)), slow, kept)
+        for k in reversed(range(plan.steps)):
+            with torch.no_grad():
+                while kept.before[-1] < k:
+                    kept.push(kept.before[-1] + 1, plan.step(kept.before[-1], kept.top, slow))
+            found = plan.back(k, kept.top, slow, pull)
+            kept.before.pop()
+            pull = tuple(
+                torch.zeros_like(v) if item is None else item
+                for item, v in zip(found[:count], pull, strict=True)
+            )
+            total = [_sum(*pair) for pair in zip(total, found[count:], strict=True)]
         rest = iter(total)
         return (None, *pull, *(next(rest) if want else None for want in wanted))
 

@@ -164,6 +164,38 @@ def test_recomputing_keeps_no_graph_of_the_steps():
     assert saved("full", 40) == 8 * saved("full", 5)
 
 
+def test_a_retained_graph_of_recomputed_steps_gives_its_gradient_twice():
+    network = reference.mlp()
+    net = stacked.StackedNet.of(network)
+    theta = algorithm.tracked(reference.theta(network, "learned", 1))
+    batch = reference.regression()
+    learner = maml.Maml(steps=7, lr=0.05, memory="recompute")
+    loss = algorithm.query_losses(net, learner.adapt(net, theta, batch), batch).mean()
+    wanted = list(theta.values())
+    first = torch.autograd.grad(loss, wanted, retain_graph=True)
+    again = torch.autograd.grad(loss, wanted)
+    assert all(torch.equal(one, other) for one, other in zip(first, again, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("steps", "states"), [(1, 1), (3, 2), (5, 3), (50, 10), (55, 10), (56, 11)]
+)
+def test_recomputing_holds_about_sqrt_of_twice_the_steps(steps, states, monkeypatch):
+    """One block holds them: as many states as its first dimension."""
+    held = []
+    empty = torch.empty
+    monkeypatch.setattr(
+        torch, "empty", lambda shape, **other: held.append(shape[0]) or empty(shape, **other)
+    )
+    start = {"w": torch.ones(3, requires_grad=True)}
+    last = unroll.unroll(
+        lambda k, state, slow: {"w": state["w"].cos()}, start, {}, steps, memory="recompute"
+    )
+    monkeypatch.undo()
+    last["w"].sum().backward()
+    assert held == [states]
+
+
 def test_where_the_hessian_vanishes_first_order_is_second_order():
     # Squared error is linear in w only if its slope is constant: a loss that is linear in outputs.
     class Slope(batches.SquaredError):

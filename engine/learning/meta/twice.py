@@ -1,0 +1,168 @@
+"""Convolution and batch norm with second derivatives written out, for gradients of gradients.
+
+torch's own are exact but slow: that of a convolution takes images for kernels, group by group, and
+that of batch norm some forty passes over the activations. Here the first are torch's fused kernels
+and the second are the same kernels with other arguments. There are no third derivatives.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+Maybe = Tensor | None
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """How a convolution moves over its images."""
+
+    stride: tuple[int, ...]
+    padding: tuple[int, ...]
+    dilation: tuple[int, ...]
+    groups: int
+
+    def over(self, x: Tensor, weight: Tensor, bias: Maybe = None) -> Tensor:
+        """The convolution."""
+        return torch.convolution(
+            x, weight, bias, self.stride, self.padding, self.dilation, False,
+            [0] * len(self.stride), self.groups,
+        )  # fmt: skip
+
+    def back(
+        self, pull: Tensor, x: Tensor, weight: Tensor, wanted: tuple[bool, ...]
+    ) -> tuple[Maybe, ...]:
+        """Products of `pull` with the Jacobians in x, weight and bias."""
+        found: tuple[Maybe, ...] = torch.ops.aten.convolution_backward(
+            pull, x, weight, [len(weight)], self.stride, self.padding, self.dilation, False,
+            [0] * len(self.stride), self.groups, wanted,
+        )  # fmt: skip
+        return found
+
+
+def conv(x: Tensor, weight: Tensor, bias: Maybe, window: Window) -> Tensor:
+    """(n, o, h', w') of x (n, i, h, w), weight (o, i / groups, kh, kw), bias (o,)."""
+    found: Tensor = _Conv.apply(x, weight, bias, window)
+    return found
+
+
+def batch_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
+    """(n, c, h, w) of x (n, c, h, w) by its own moments, weight and bias (c,)."""
+    found: Tensor = _Norm.apply(x, weight, bias, eps)
+    return found
+
+
+class _Conv(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Maybe, window: Window) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        ctx.window = window
+        return window.over(x, weight, bias)
+
+    @staticmethod
+    def backward(ctx: Any, pull: Tensor) -> tuple[Maybe, ...]:
+        x, weight = ctx.saved_tensors
+        found = _ConvBack.apply(pull, x, weight, ctx.window, ctx.needs_input_grad[:3])
+        return (*found, None)
+
+
+class _ConvBack(torch.autograd.Function):
+    """The convolution is linear in each argument, so its derivatives are itself with others."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, pull: Tensor, x: Tensor, weight: Tensor, window: Window, wanted: tuple[bool, ...]
+    ) -> tuple[Maybe, ...]:
+        ctx.save_for_backward(pull, x, weight)
+        ctx.window = window
+        ctx.set_materialize_grads(False)
+        return window.back(pull, x, weight, wanted)
+
+    @staticmethod
+    def backward(ctx: Any, to_x: Maybe, to_weight: Maybe, to_bias: Maybe) -> tuple[Maybe, ...]:
+        _no_third()
+        pull, x, weight = ctx.saved_tensors
+        window: Window = ctx.window
+        by_pull = by_x = by_weight = None
+        if to_weight is not None:
+            by_pull = window.over(x, to_weight, to_bias)
+            if ctx.needs_input_grad[1]:
+                by_x = window.back(pull, x, to_weight, (True, False, False))[0]
+        elif to_bias is not None:
+            by_pull = to_bias[:, None, None].expand_as(pull)
+        if to_x is not None:
+            moved = window.over(to_x, weight)
+            by_pull = moved if by_pull is None else by_pull + moved
+            if ctx.needs_input_grad[2]:
+                by_weight = window.back(pull, to_x, weight, (False, True, False))[1]
+        return by_pull, by_x, by_weight, None, None
+
+
+class _Norm(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
+        y, mean, slope = torch.native_batch_norm(x, weight, bias, None, None, True, 0.0, eps)
+        ctx.save_for_backward(x, weight, mean, slope)
+        ctx.eps = eps
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, pull: Tensor) -> tuple[Maybe, ...]:
+        return (*_NormBack.apply(pull, *ctx.saved_tensors, ctx.eps), None)
+
+
+class _NormBack(torch.autograd.Function):
+    """Of x' = (x - mean) s, s = 1 / sqrt(variance + eps), y = weight x' + bias, for a pull g on y.
+
+    With P(u) = u - mean(u) - x' mean(u x'), the derivatives are weight s P(g), sum(g x'), sum(g).
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, pull: Tensor, x: Tensor, weight: Tensor, mean: Tensor, slope: Tensor, eps: float
+    ) -> tuple[Tensor, ...]:
+        found: tuple[Tensor, ...] = torch.ops.aten.native_batch_norm_backward(
+            pull, x, weight, None, None, mean, slope, True, eps, (True, True, True)
+        )
+        ctx.save_for_backward(pull, x, weight, mean, slope, found[1], found[2])
+        ctx.eps = eps
+        return found
+
+    @staticmethod
+    def backward(ctx: Any, to_x: Tensor, to_weight: Tensor, to_bias: Tensor) -> tuple[Maybe, ...]:
+        """For pulls a on weight s P(g), b on sum(g x') and c on sum(g).
+
+        in g       weight s P(a) + b x' + c
+        in weight  s <a, P(g)>
+        in x       s P(h) - weight s^2 <a, P(g)> x' / n,
+                   where h = b g - weight s (mean(g x') a + mean(a x') g)
+        """
+        _no_third()
+        g, x, weight, mean, s, sum_gx, sum_g = ctx.saved_tensors
+        a, n = to_x, x.numel() // x.shape[1]
+        by_g, sum_ax, sum_a = torch.ops.aten.native_batch_norm_backward(
+            a, x, weight, None, None, mean, s, True, ctx.eps, (True, True, True)
+        )
+        inner = torch.linalg.vecdot(a.flatten(2), g.flatten(2)).sum(0)
+        inner = inner - (sum_a * sum_g + sum_ax * sum_gx) / n  # <a, P(g)>
+        of_a = -weight * s * sum_gx / n
+        of_g = to_weight - weight * s * sum_ax / n
+        # Both results are sums of a, g, x and a constant, each channel with its own factors.
+        of_x = (of_a * sum_ax + of_g * sum_gx + weight * s * inner) * -s * s / n
+        rest = (of_a * sum_a + of_g * sum_g) * -s / n - of_x * mean
+        by_x = _wide(rest).addcmul(_wide(of_x), x)
+        by_x = by_x.addcmul_(_wide(s * of_a), a).addcmul_(_wide(s * of_g), g)
+        by_g = by_g.add_(_wide(to_bias - to_weight * s * mean)).addcmul_(_wide(to_weight * s), x)
+        return by_g, by_x, s * inner, None, None, None
+
+
+def _no_third() -> None:
+    """What `once_differentiable` does not tell where `autograd.grad` is asked for some inputs."""
+    if torch.is_grad_enabled():
+        raise RuntimeError("a stacked net has no third derivatives; use `plain.PlainNet` for them")
+
+
+def _wide(channels: Tensor) -> Tensor:
+    """(c, 1, 1) of (c,)."""
+    return channels[:, None, None]

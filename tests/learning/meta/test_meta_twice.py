@@ -1,0 +1,94 @@
+"""Second derivatives that are written out, against torch's own and against finite differences."""
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+from engine.learning import nets
+from engine.learning.meta import layers, stacked, twice
+from engine.learning.meta.batches import Weights
+
+WINDOWS = {
+    "plain": twice.Window((1, 1), (1, 1), (1, 1), 1),
+    "grouped": twice.Window((1, 1), (1, 1), (1, 1), 2),
+    "strided": twice.Window((2, 1), (0, 1), (1, 2), 2),
+}
+
+
+def draw(*shape: int, seed: int = 0) -> torch.Tensor:
+    draws = torch.Generator().manual_seed(seed + sum(shape))
+    return torch.randn(*shape, generator=draws, dtype=torch.float64).requires_grad_()
+
+
+@pytest.mark.parametrize("learned", [(0,), (1,), (2,), (0, 1), (1, 2), (0, 1, 2)])
+@pytest.mark.parametrize("window", WINDOWS.values(), ids=WINDOWS)
+def test_a_convolution_s_derivatives_are_those_of_finite_differences(window, learned):
+    given = [draw(2, 4, 5, 6), draw(4, 4 // window.groups, 3, 3), draw(4)]
+    some = [item if place in learned else item.detach() for place, item in enumerate(given)]
+    assert torch.autograd.gradcheck(lambda *of: twice.conv(*of, window), some)
+    assert torch.autograd.gradgradcheck(lambda *of: twice.conv(*of, window), some)
+
+
+def test_a_convolution_without_bias_has_its_derivatives():
+    x, weight = draw(2, 4, 5, 6), draw(4, 2, 3, 3)
+    work = lambda x, weight: twice.conv(x, weight, None, WINDOWS["grouped"])  # noqa: E731
+    assert torch.autograd.gradcheck(work, (x, weight))
+    assert torch.autograd.gradgradcheck(work, (x, weight))
+
+
+@pytest.mark.parametrize("eps", [1e-5, 0.5])
+def test_a_batch_norm_s_derivatives_are_those_of_finite_differences(eps):
+    given = (draw(3, 4, 2, 3), draw(4), draw(4, seed=1))
+    work = lambda *of: twice.batch_norm(*of, eps)  # noqa: E731
+    assert torch.autograd.gradcheck(work, given)
+    assert torch.autograd.gradgradcheck(work, given)
+
+
+def second(conv, norm, given):
+    """A gradient of a gradient through both, with every path between them."""
+    x, weight, bias, gain, shift = given
+    loss = norm(conv(x, weight, bias), gain, shift).sin().square().sum()
+    first = torch.autograd.grad(loss, given, create_graph=True)
+    return torch.autograd.grad(sum(item.cos().sum() for item in first), given)
+
+
+def test_second_derivatives_are_those_of_torch():
+    given = (draw(2, 4, 5, 6), draw(6, 2, 3, 3), draw(6), draw(6, seed=1), draw(6, seed=2))
+    window = WINDOWS["strided"]
+    ours = second(
+        lambda *of: twice.conv(*of, window), lambda *of: twice.batch_norm(*of, 1e-3), given
+    )
+    theirs = second(
+        lambda *of: functional.conv2d(*of, (2, 1), (0, 1), (1, 2), 2),
+        lambda z, gain, shift: functional.batch_norm(z, None, None, gain, shift, True, eps=1e-3),
+        given,
+    )
+    for one, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("of", ["conv", "norm"])
+def test_a_third_derivative_is_refused(of):
+    x, gain, shift = draw(3, 2, 2, 2), draw(2), draw(2, seed=1)
+    work = {
+        "conv": lambda: twice.conv(x, draw(2, 2, 3, 3), gain, WINDOWS["plain"]),
+        "norm": lambda: twice.batch_norm(x, gain, shift, 1e-3),
+    }
+    (first,) = torch.autograd.grad(work[of]().pow(3).sum(), x, create_graph=True)
+    with pytest.raises(RuntimeError, match="no third derivatives"):
+        torch.autograd.grad(first.pow(2).sum(), x, create_graph=True)
+
+
+@pytest.mark.parametrize("padding", ["same", "valid", 2])
+def test_padding_in_words_is_what_torch_makes_of_it(padding):
+    module = nn.Conv2d(2, 3, (3, 5), padding=padding, dilation=(2, 1)).double()
+    net = stacked.StackedNet.of(nets.Network(nn.Sequential(module), 3))
+    x = draw(1, 2, 2, 9, 9)
+    weights: Weights = {f"backbone.0.{k}": v[None] for k, v in module.named_parameters()}
+    torch.testing.assert_close(net.features(weights, x, layers.Pass(1)), module(x[0]))
+
+
+def test_padding_that_differs_on_both_sides_is_for_the_plain_net():
+    with pytest.raises(ValueError, match="PlainNet"):
+        layers.of("0", nn.Conv2d(2, 3, 2, padding="same"))
