@@ -1,9 +1,10 @@
-"""A meta-step of nets with a task dimension beside the plain loop over tasks.
+"""A meta-step of nets with a task dimension beside the plain loop over tasks and other libraries.
 
     python -m benchmarks.meta [--rounds 9] [--threads 1]
 
-Three implementations of one second-order MAML gradient in float32, interleaved in one process; the
-plain loop is written out here, with functional_call and create_graph, as anyone would. The
+Implementations of one second-order MAML gradient in float32, interleaved in one process; the plain
+loop is written out here, with functional_call and create_graph, as anyone would; `peers` has what
+of learn2learn, TorchOpt, higher and JAX is installed. The
 gradients are compared in float64 first, and what differs is not timed. Last, memory and time of a
 recomputed inner loop. Run from the root: beside this file lies one named as our package `engine`.
 """
@@ -21,6 +22,7 @@ from torch import Tensor
 from torch.func import functional_call
 from torch.nn import functional
 
+from benchmarks import peers
 from benchmarks.measure import spread, table
 from engine.learning import nets
 from engine.learning.meta import algorithm, batches, heads, maml, plain, stacked, streams
@@ -32,6 +34,7 @@ SINUSOIDS = "sinusoids, 5 steps, T=25"
 TASKS = {SINUSOIDS: 25, CONV4.format(4): 4, CONV4.format(16): 16}
 STEPS, LR = 5, 0.01
 PROBE = "--one"
+MEMORY = "memory"
 
 
 class Case:
@@ -55,7 +58,16 @@ class Case:
             "plain loop": lambda: plain_gradient(self),
             "stacked": lambda: _gradient(self.maml, self),
             "stacked, looped": lambda: _gradient(looped, self),
-        }
+        } | peers.ways(
+            peers.Problem(self.network, self.theta, self.batch, self.maml.steps, self.maml.lr)
+        )
+
+    def chosen(self) -> str:
+        """What `fastest` takes, as the outer loop does at its start."""
+        found = plain.fastest(
+            plain.implementations(self.maml, self.net, self.theta, self.batch), rounds=7
+        )
+        return {"looped": "stacked, looped"}.get(found, found)
 
 
 def _sinusoids(tasks: int, dtype: torch.dtype) -> tuple[nets.Network, TaskBatch]:
@@ -125,7 +137,8 @@ def agree(title: str) -> None:
 def compare(title: str, rounds: int, clock: Callable[[], float]) -> list[list[str]]:
     """Milliseconds of each implementation, interleaved."""
     agree(title)
-    ways = Case(title, torch.float32).ways()
+    case = Case(title, torch.float32)
+    ways, chosen = case.ways(), case.chosen()
     taken: dict[str, list[float]] = {name: [] for name in ways}
     for turn in range(rounds + 1):
         for name, work in ways.items():
@@ -135,9 +148,10 @@ def compare(title: str, rounds: int, clock: Callable[[], float]) -> list[list[st
                 taken[name].append((clock() - began) * 1000)
     loop = sorted(taken["plain loop"])[rounds // 2]
     return [
-        [title, name, spread(values), f"{loop / sorted(values)[rounds // 2]:.2f}x"]
+        [title, f"**{name}**" if name == chosen else name, spread(values),
+         f"{loop / sorted(values)[rounds // 2]:.2f}x"]
         for name, values in taken.items()
-    ]
+    ]  # fmt: skip
 
 
 def one(memory: str, every: str, steps: int) -> None:
@@ -188,16 +202,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--only", choices=[*TASKS, MEMORY], action="append")
     chosen = parser.parse_args()
     torch.set_num_threads(chosen.threads)
     # The processor's own time does not see what else runs, but adds up over threads.
     clock = time.process_time if chosen.threads == 1 else time.perf_counter
-    rows = [row for title in TASKS for row in compare(title, chosen.rounds, clock)]
+    only = chosen.only or [*TASKS, MEMORY]
+    rows = [row for title in TASKS if title in only for row in compare(title, chosen.rounds, clock)]
     kind = "CPU ms" if chosen.threads == 1 else "ms"
     header = ["meta-step", "implementation", f"{kind}, median (least - most)", "speed"]
+    print(", ".join(f"{name} {version}" for name, version in peers.installed().items()))
     table(
         f"{chosen.threads} threads, {chosen.rounds} rounds, torch {torch.__version__}", header, rows
     )
+    if MEMORY not in only:
+        return
     header = ["inner loop", "MB at 5 steps", "MB at 50", "MB a step", "CPU s at 50"]
     table("Peak memory of a process: conv4-64, T=4", header, memory(chosen.threads))
 
