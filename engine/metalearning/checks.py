@@ -36,9 +36,21 @@ def algorithm(look: Look, found: Algorithm, tasks: Facts) -> None:
                 f"{unknowns} unknowns a task, and its limit is {LARGEST}",
                 "take `kind: ridge`, or fewer ways or shots",
             )
-    shots = found.pooled_shots
-    if shots is not None and shots < 2:  # noqa: PLR2004 (one to learn from, one to look at)
+    _pooled(look, found.pooled_shots, tasks)
+
+
+def _pooled(look: Look, shots: int | None, tasks: Facts) -> None:
+    """Report examples for support and query together that a class does not have."""
+    if shots is None:
+        return
+    there = sum(tasks.examples.values())
+    if shots < 2:  # noqa: PLR2004 (one to learn from, one to look at)
         look.error("algorithm.shots", "support and query need at least 2 examples of a class")
+    elif there and shots > there:
+        look.error(
+            "algorithm.shots",
+            f"{shots} examples of each class of {tasks.task}, and one has {there}",
+        )
 
 
 def learned(look: Look, found: Algorithm, learn: str) -> None:
@@ -114,7 +126,7 @@ def as_tested(look: Look, learner: Facts, tasks: Facts, curve: tuple[int, ...]) 
     if tasks.shots[0] < learner.shots[0] or tasks.shots[1] > learner.shots[1]:
         look.warn(
             "from.tasks",
-            f"tasks with {_span(tasks.shots)} shots, and the learner was trained with "
+            f"a class of these tasks has {_shots(tasks.shots)}, and the learner was trained with "
             f"{_span(learner.shots)}",
             "train as it is tested, or read the figure as one of transfer",
         )
@@ -134,6 +146,10 @@ def outputs(look: Look, learner: Facts, tasks: Facts) -> None:
             f"{_span(tasks.ways)}",
             "train it with `head: shared` or `head: zero`, or judge it on as many ways",
         )
+
+
+def _shots(found: tuple[int, int]) -> str:
+    return "1 shot" if found == (1, 1) else f"{_span(found)} shots"
 
 
 def _span(found: tuple[int, int]) -> str:

@@ -332,6 +332,13 @@ def _look(bench, tasks=FIVE, inputs=None, **fields):
         ("algorithm.head", {"tasks": RANGE, "algorithm": MAML}),
         ("algorithm.kind", {"tasks": RANGE, "algorithm": {"kind": "newton"}, "_": None}),
         ("algorithm.shots", {"algorithm": {"kind": "reptile", "shots": 1}}),
+        (
+            "algorithm.shots",
+            {
+                "algorithm": {"kind": "reptile", "shots": 21},
+                "tasks": Facts(task="t", ways=(5, 5), shots=(1, 1), examples={"train": 20}),
+            },
+        ),
     ],
 )
 def test_faults_are_told_at_their_place(bench, place, more):
