@@ -54,7 +54,7 @@ def _facts(look: Look) -> Mapping[str, Facts]:
         metrics={f"{label}/{name}": () for name in names},
         ways=span(params.episode.ways),
         shots=span(params.episode.shots),
-        examples=known.examples,
+        examples={k: n for k, n in known.examples.items() if params.part in ("all", k)},
         protocol={
             "labels": params.labels,
             "queries": span(params.queries),
