@@ -29,10 +29,12 @@ def _theta(method, seed=0):
     )
 
 
-def _trainer(method=None, *, tasks=12, meta_batch=5, family=None, clip=None, **plan):
+def _trainer(
+    method=None, *, tasks=12, meta_batch=5, family=None, clip=None, schedule="constant", **plan
+):
     method = method or maml.Maml(steps=1, lr=0.01)
     net, theta = _theta(method)
-    recipe = Recipe(-(-tasks // meta_batch), 0.1, {"kind": "sgd"}, clip=clip)
+    recipe = Recipe(-(-tasks // meta_batch), 0.1, {"kind": "sgd"}, schedule=schedule, clip=clip)
     return trainer.MetaTrainer(
         method, net, theta, family or streams.Sinusoids(0),
         trainer.Plan(tasks, meta_batch, recipe, **plan), Watch(dict, ()),
@@ -218,3 +220,17 @@ def test_statistics_are_averaged_over_the_batches():
         assert torch.allclose(mean, (apart[0][layer][0] + apart[1][layer][0]) / 2)
         assert torch.allclose(variance, (apart[0][layer][1] + apart[1][layer][1]) / 2)
     assert len(found) == 4
+
+
+def test_the_rate_follows_its_schedule():
+    """Of two steps by a falling line, the second goes half as far as without."""
+    moved = {}
+    for schedule in ("constant", "linear"):
+        training = _trainer(tasks=10, schedule=schedule)
+        training.step(1)
+        between = {n: item.detach().clone() for n, item in training.theta.weights.items()}
+        training.step(2)
+        moved[schedule] = torch.cat(
+            [(training.theta.weights[n].detach() - between[n]).flatten() for n in between]
+        )
+    assert torch.allclose(moved["linear"], moved["constant"] / 2, rtol=1e-3, atol=1e-8)
