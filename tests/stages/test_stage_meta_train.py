@@ -87,6 +87,12 @@ def test_reptile_takes_its_own_shots_pooled(bench, families):
     assert made.learner.trained["examples"] == 12 * 3 * 6
 
 
+def test_reptile_s_optimiser_goes_on_from_task_to_task_and_is_kept(bench, families):
+    weights = _train(bench, families, ALGORITHMS["reptile"]).learner.weights
+    assert float(weights["state.count"]) == 12 * 2
+    assert float(weights["state.moment.backbone.0.weight"].abs().sum()) > 0
+
+
 def test_a_learner_comes_back_with_its_algorithm(bench, families, tmp_path):
     learner = _train(bench, families, ALGORITHMS["lora"]).learner
     learner.write(tmp_path)
