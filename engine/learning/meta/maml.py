@@ -7,14 +7,14 @@ the inner gradients taken as constants (first order). Rates may be learned, one 
 after every step with given weights (MAML++, arXiv 1810.09502, sections 4.1 and 4.4).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from engine.learning.meta import heads
+from engine.learning.meta import fused, heads
 from engine.learning.meta.algorithm import MetaGradient, differentiated
 from engine.learning.meta.batches import TaskBatch, Weights, detached
 from engine.learning.meta.inner import All, Inner, Lora, Problem
@@ -24,6 +24,8 @@ from engine.learning.meta.unroll import Memory, Step, unroll
 RATES = "rates"
 TOTAL = "total"
 """State that gathers the query losses of the steps: (T,)."""
+Judge = Callable[[Weights, Weights], Tensor]
+"""fast, slow -> losses (T,) of the query sets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +77,8 @@ class Maml:
     def adapt(self, net: Net, theta: Weights, batch: TaskBatch) -> Weights:
         """See `Algorithm`."""
         problem, slow = self._problem(net, theta, batch)
-        fast = self._unrolled(self.step(problem, batch), problem.fast, slow)
-        return problem.weights(fast, slow)
+        step, _ = self._ways(net, problem, batch)
+        return problem.weights(self._unrolled(step, problem.fast, slow), slow)
 
     @torch.no_grad()
     def walk(
@@ -85,7 +87,7 @@ class Maml:
         """See `Algorithm`; steps beyond those trained for go on at the last rate."""
         del state
         problem, slow = self._problem(net, detached(theta), batch)
-        fast, step = problem.fast, self.step(problem, batch)
+        fast, (step, _) = problem.fast, self._ways(net, problem, batch)
         yield problem.weights(fast, slow)
         for k in range(steps):
             fast = step(k, fast, slow)
@@ -97,13 +99,28 @@ class Maml:
         """See `Algorithm`."""
         del state
         problem, slow = self._problem(net, theta, batch)
-        step = self.step(problem, batch)
+        step, judge = self._ways(net, problem, batch)
         if not self.step_losses:
             fast = self._unrolled(step, problem.fast, slow)
-            return differentiated(_query(problem, batch, fast, slow), theta)
+            return differentiated(judge(fast, slow), theta)
         started = problem.fast | {TOTAL: problem.fast[heads.BIAS].new_zeros(len(batch))}
-        ended = self._unrolled(self._gathering(step, problem, batch), started, slow)
+        ended = self._unrolled(self._gathering(step, judge), started, slow)
         return differentiated(ended[TOTAL], theta)
+
+    def _ways(self, net: Net, problem: Problem, batch: TaskBatch) -> tuple[Step, Judge]:
+        """One inner step, and the query losses: written out where they can be, or by autograd."""
+        descent = fused.descent(net, problem.fast, batch, second=self.order == "second")
+        if descent is None:
+            return self.step(problem, batch), lambda fast, slow: batch.test_loss(
+                problem.query(fast, slow), batch.query, batch.ways
+            )
+
+        def move(k: int, state: Weights, slow: Weights) -> Weights:
+            if self.rates == "fixed":
+                return descent.step(state, self.lr)
+            return descent.step(state, {name: self._learned(slow, name, k) for name in state})
+
+        return move, lambda fast, _: descent.losses(fast)
 
     def step(self, problem: Problem, batch: TaskBatch) -> Step:
         """One inner step of all tasks at once."""
@@ -128,19 +145,20 @@ class Maml:
 
         return move
 
-    def _gathering(self, step: Step, problem: Problem, batch: TaskBatch) -> Step:
+    def _gathering(self, step: Step, judge: Judge) -> Step:
         """The same, which adds the weighted query loss after the step to the total."""
 
         def move(k: int, state: Weights, slow: Weights) -> Weights:
             fast = step(k, {n: item for n, item in state.items() if n != TOTAL}, slow)
-            loss = self.step_losses[k] * _query(problem, batch, fast, slow)
+            loss = self.step_losses[k] * judge(fast, slow)
             return fast | {TOTAL: state[TOTAL] + loss}
 
         return move
 
     def _rate(self, slow: Weights, name: str, k: int) -> Tensor | float:
-        if self.rates == "fixed":
-            return self.lr
+        return self.lr if self.rates == "fixed" else self._learned(slow, name, k)
+
+    def _learned(self, slow: Weights, name: str, k: int) -> Tensor:
         rate = slow[f"{RATES}.{name}"]
         return rate if self.rates == "tensor" else rate[min(k, len(rate) - 1)]
 
@@ -152,7 +170,3 @@ class Maml:
 
     def _unrolled(self, step: Step, state: Weights, slow: Weights) -> Weights:
         return unroll(step, state, slow, self.steps, memory=self.memory, every=self.every)
-
-
-def _query(problem: Problem, batch: TaskBatch, fast: Weights, slow: Weights) -> Tensor:
-    return batch.test_loss(problem.query(fast, slow), batch.query, batch.ways)

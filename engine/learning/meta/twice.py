@@ -81,7 +81,7 @@ class _ConvBack(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, to_x: Maybe, to_weight: Maybe, to_bias: Maybe) -> tuple[Maybe, ...]:
-        _no_third()
+        no_third()
         pull, x, weight = ctx.saved_tensors
         window: Window = ctx.window
         by_pull = by_x = by_weight = None
@@ -138,7 +138,7 @@ class _NormBack(torch.autograd.Function):
         in x       s P(h) - weight s^2 <a, P(g)> x' / n,
                    where h = b g - weight s (mean(g x') a + mean(a x') g)
         """
-        _no_third()
+        no_third()
         g, x, weight, mean, s, sum_gx, sum_g = ctx.saved_tensors
         a, n = to_x, x.numel() // x.shape[1]
         by_g, sum_ax, sum_a = torch.ops.aten.native_batch_norm_backward(
@@ -157,7 +157,7 @@ class _NormBack(torch.autograd.Function):
         return by_g, by_x, s * inner, None, None, None
 
 
-def _no_third() -> None:
+def no_third() -> None:
     """What `once_differentiable` does not tell where `autograd.grad` is asked for some inputs."""
     if torch.is_grad_enabled():
         raise RuntimeError("a stacked net has no third derivatives; use `plain.PlainNet` for them")
