@@ -61,8 +61,12 @@ def learned(look: Look, found: Algorithm, learn: str) -> None:
         look.error("learn", f"{found.kind} has no learned head here", "say `head: learned`")
 
 
-def start(look: Look, model: Facts | None) -> None:
-    """Report two starts, or none."""
+def start(look: Look, model: Facts | None, tasks: Facts) -> None:
+    """Report two starts, or none, or one that cannot take the inputs of the tasks."""
+    net = look.params.net
+    if net is not None and net.kind == "conv4" and tasks.ways == (0, 0):
+        told = f"conv4 takes images, and the inputs of {tasks.task} are numbers"
+        look.error("net.kind", told, "say `net: {kind: mlp, hidden: [40, 40]}`")
     if look.params.net is None and model is None:
         hint = "say `net: {kind: conv4}`, or connect a pretrained net as `model`"
         look.error("net", "there is no net to train", hint)
@@ -88,14 +92,54 @@ def kept(look: Look, model: Facts | None) -> None:
             )
 
 
+def retained(model: Facts | None, old: Facts) -> dict[str, tuple[int, ...]]:
+    """Metrics of an old task that is retained."""
+    found: dict[str, tuple[int, ...]] = {f"{old.task}/representation_forgetting": ()}
+    if model and (not model.heads or answering(model.heads, old.task, old.classes)):
+        found |= {
+            f"{old.task}/{name}": () for name in ("accuracy", "forgetting", "head_forgetting")
+        }
+    return found
+
+
 def alike(look: Look, port: str, one: Facts, other: Facts) -> None:
     """Report tasks of another kind than those of `tasks`."""
-    if one.ways and other.ways and bool(one.ways[1]) != bool(other.ways[1]):
-        kinds = [
-            "of classes" if facts.ways and facts.ways[1] else "of regression"
-            for facts in (one, other)
-        ]
-        look.error(f"from.{port}", f"`tasks` are {kinds[0]}, `{port}` {kinds[1]}")
+    if _other_kind(one, other):
+        look.error(f"from.{port}", f"`tasks` are {_kind(one)}, `{port}` {_kind(other)}")
+        return
+    here, there = one.protocol.get("inputs"), other.protocol.get("inputs")
+    if None not in (here, there) and here != there:
+        told = f"`tasks` have {here} inputs, `{port}` {there}"
+        look.error(f"from.{port}", told, "`inputs` of both must be as many")
+
+
+def kinds(look: Look, learner: Facts, tasks: Facts) -> bool:
+    """Report a learner of classes on tasks of regression, or the reverse; whether they agree."""
+    if not learner.protocol or not _other_kind(learner, tasks):
+        return True
+    told = f"the learner was trained on tasks {_kind(learner)}, and these are {_kind(tasks)}"
+    look.error("from.tasks", told, "judge it on tasks like those that it learned from")
+    return False
+
+
+def _other_kind(one: Facts, other: Facts) -> bool:
+    """Whether one has classes and the other has none."""
+    return bool(one.ways and other.ways and bool(one.ways[1]) != bool(other.ways[1]))
+
+
+def stopping(look: Look, validate: Facts | None) -> None:
+    """Report early stopping that has nothing to look at."""
+    stop, budget = look.params.stop, look.params.budget.tasks
+    if stop is None:
+        return
+    if validate is None:
+        look.error("stop", "nothing to stop by", "connect validation tasks: `validate: STAGE`")
+    elif stop.by == "accuracy" and validate.ways == (0, 0):
+        told = f"{validate.task} has no classes, so nothing measures an accuracy"
+        look.error("stop.by", told, "say `by: loss`")
+    elif stop.every > budget:
+        told = f"the first look is after {stop.every} tasks, and the budget is {budget}"
+        look.error("stop.every", told, "look more often, or leave `stop` out")
 
 
 def as_tested(look: Look, learner: Facts, tasks: Facts, curve: tuple[int, ...]) -> None:
@@ -111,7 +155,8 @@ def as_tested(look: Look, learner: Facts, tasks: Facts, curve: tuple[int, ...]) 
     if steps and steps not in curve:
         look.warn(
             "curve",
-            f"the learner was trained for {steps} steps, and the curve has no point there",
+            f"the learner was trained for {steps} {'step' if steps == 1 else 'steps'}, and the "
+            "curve has no point there",
             f"add {steps} to `curve`",
         )
     head = how.get("head")
@@ -123,29 +168,42 @@ def as_tested(look: Look, learner: Facts, tasks: Facts, curve: tuple[int, ...]) 
         )
     if how.get("pooled"):
         return
+    each = "a class" if tasks.ways[1] else "each"
     if tasks.shots[0] < learner.shots[0] or tasks.shots[1] > learner.shots[1]:
         look.warn(
             "from.tasks",
-            f"a class of these tasks has {_shots(tasks.shots)}, and the learner was trained with "
+            f"{each} of these tasks has {_shots(tasks.shots)}, and the learner was trained with "
             f"{_span(learner.shots)}",
             "train as it is tested, or read the figure as one of transfer",
         )
 
 
-def outputs(look: Look, learner: Facts, tasks: Facts) -> None:
-    """Report a learned head that does not fit the tasks."""
-    how: Any = learner.protocol
-    if how.get("head") != "learned" or not tasks.ways or not learner.ways:
+def answers(tasks: Facts) -> int | None:
+    """Outputs of a learned head for these tasks; None where they vary or are unknown."""
+    if tasks.ways is None:
+        return None
+    if tasks.protocol.get("labels") == "global":
+        return len(tasks.classes) or None
+    return tasks.ways[1] if tasks.ways[0] == tasks.ways[1] else None
+
+
+def outputs(look: Look, port: str, head: int | None, tasks: Facts) -> None:
+    """Report tasks that a learned head does not fit; its outputs are None where it has none."""
+    if head is None or tasks.ways is None:
         return
-    if "global" in {how.get("labels"), tasks.protocol.get("labels")}:
-        return
-    if tasks.ways != learner.ways:
+    theirs = answers(tasks)
+    varies = tasks.ways[0] != tasks.ways[1] and tasks.protocol.get("labels") != "global"
+    if head != theirs if theirs is not None else varies:
         look.error(
-            "from.tasks",
-            f"the learner's head answers {_span(learner.ways)} classes, and these tasks have "
-            f"{_span(tasks.ways)}",
-            "train it with `head: shared` or `head: zero`, or judge it on as many ways",
+            f"from.{port}",
+            f"the learned head answers {head} classes, and these tasks have "
+            f"{theirs if theirs is not None else _span(tasks.ways)}",
+            "train with `head: shared` or `head: zero`, or take tasks of as many classes",
         )
+
+
+def _kind(found: Facts) -> str:
+    return "of classes" if found.ways and found.ways[1] else "of regression"
 
 
 def _shots(found: tuple[int, int]) -> str:

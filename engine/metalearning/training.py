@@ -32,6 +32,7 @@ class Begun:
         network: backbone and old heads, whose weights are the start.
         net: the same for many tasks at once.
         theta: what moves, and what does not.
+        shape: of the inputs.
         outputs: of a task's head.
         olds: retained tasks.
     """
@@ -39,6 +40,7 @@ class Begun:
     network: "learning.nets.Network"
     net: "learning.meta.stacked.StackedNet"
     theta: "learning.meta.trainer.Theta"
+    shape: tuple[int, ...]
     outputs: int
     olds: tuple[Old, ...]
 
@@ -81,12 +83,39 @@ def begin(
     theta = learning.meta.trainer.Theta(
         learning.meta.algorithm.tracked(weights, LEARN[params.learn])
     )
-    return Begun(network, net, theta, first.outputs, olds)
+    return Begun(network, net, theta, shape, first.outputs, olds)
+
+
+def fitting(
+    algorithm: "learning.meta.algorithm.Algorithm",
+    begun: Begun,
+    first: "learning.meta.batches.TaskBatch",
+    task: str,
+) -> None:
+    """Refuse validation tasks that the net or its head does not fit, before anything is learned.
+
+    Raises:
+        StageError: says which.
+    """
+    shape = tuple(first.support.x.shape[2:])
+    if begun.shape != shape:
+        raise StageError(
+            f"it learns from inputs of shape {begun.shape}, and those of {task} have {shape}; "
+            "validate on inputs of the same shape"
+        )
+    try:
+        weights = learning.meta.batches.detached(begun.theta.weights)
+        next(iter(algorithm.walk(begun.net, weights, first.tasks(0, 1), 0, begun.theta.state)))
+    except ValueError as error:
+        raise StageError(f"{task}: {error}") from error
 
 
 def _retained(run: Run, network: "learning.nets.Network", model: Model, data: Dataset) -> Old:
     if model.shape is not None and tuple(model.shape) != data.shape:
-        raise StageError(f"the model takes images of {model.shape}, {data.task} has {data.shape}")
+        raise StageError(
+            f"the model takes images of shape {tuple(model.shape)}, and those of {data.task} have "
+            f"{data.shape}; retain images of the same shape"
+        )
     return remembered(run, network, {name: h.classes for name, h in model.heads.items()}, data)
 
 

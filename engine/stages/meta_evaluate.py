@@ -62,8 +62,8 @@ def _facts(look: Look) -> Mapping[str, Facts]:
         look.error("headline", "there are no tasks to choose the step on", hint)
     elif isinstance(params.headline, int) and params.headline not in params.curve:
         look.error("headline", f"the curve has no step {params.headline}", "add it to `curve`")
-    if params.method is None and learner.protocol:
-        checks.outputs(look, learner, tasks)
+    if checks.kinds(look, learner, tasks) and params.method is None and learner.protocol:
+        checks.outputs(look, "tasks", learner.protocol.get("outputs"), tasks)
         checks.as_tested(look, learner, tasks, params.curve)
     marks = tuple(sorted(set(params.curve))) if _steps(params, learner) else ()
     metrics = dict.fromkeys((*tasks.metrics, *judged.by_ways(tasks)), marks)

@@ -13,8 +13,15 @@ from engine.artifacts import Dataset, Learner, Model, Scores, TaskFamily
 from engine.metalearning import checks
 from engine.metalearning.outer import Budget, Outer, Patience, usual
 from engine.metalearning.ready import stream
-from engine.metalearning.training import Begun, begin, forgotten, learner_of, model_of, rehearsal
-from engine.methods.targets import answering
+from engine.metalearning.training import (
+    Begun,
+    begin,
+    fitting,
+    forgotten,
+    learner_of,
+    model_of,
+    rehearsal,
+)
 from engine.nets import Net
 from engine.optimizers import Share
 from engine.run import Run
@@ -72,17 +79,18 @@ def _facts(look: Look) -> Mapping[str, Facts]:
     validate = look.one("validate")
     checks.algorithm(look, params.algorithm, tasks)
     checks.learned(look, params.algorithm, params.learn)
-    checks.start(look, model)
+    checks.start(look, model, tasks)
     checks.kept(look, model)
+    head = checks.answers(tasks) if params.algorithm.heads == "learned" else None
     if validate is not None:
         checks.alike(look, "validate", tasks, validate)
-    if params.stop and validate is None:
-        look.error("stop", "nothing to stop by", "connect validation tasks: `validate: STAGE`")
+        checks.outputs(look, "validate", head, validate)
+    checks.stopping(look, validate)
     sources = tasks.learned | (model.sources if model else frozenset())
     marks = tuple(_marks(params))
     metrics = dict.fromkeys(validate.metrics, marks) if validate else {}
     for old in look.inputs.get("retain", ()):
-        metrics |= _retained(model, old)
+        metrics |= checks.retained(model, old)
     learner = Facts(
         sources=sources,
         ways=tasks.ways,
@@ -91,6 +99,7 @@ def _facts(look: Look) -> Mapping[str, Facts]:
             "algorithm": params.algorithm.kind,
             "steps": params.algorithm.trained_steps,
             "head": params.algorithm.heads,
+            "outputs": head,
             "bn_stats": params.bn_stats,
             "labels": tasks.protocol.get("labels"),
             "pooled": params.algorithm.pooled_shots is not None,
@@ -102,15 +111,6 @@ def _facts(look: Look) -> Mapping[str, Facts]:
         "model": Facts(heads=model.heads if model else {}, sources=sources),
         "scores": Facts(metrics=metrics, sources=sources, validation=validation),
     }
-
-
-def _retained(model: Facts | None, old: Facts) -> dict[str, tuple[int, ...]]:
-    found: dict[str, tuple[int, ...]] = {f"{old.task}/representation_forgetting": ()}
-    if model and (not model.heads or answering(model.heads, old.task, old.classes)):
-        found |= {
-            f"{old.task}/{name}": () for name in ("accuracy", "forgetting", "head_forgetting")
-        }
-    return found
 
 
 @stage(draws=True, facts=_facts)
@@ -186,6 +186,7 @@ def _watch(
     tasks = stream(run, validate)
     count = validate.count or VALIDATED
     first = tasks.batch([0])
+    fitting(algorithm, begun, first, validate.task)
     size = learning.meta.judging.chunk(first.support.y.shape[1] + first.query.y.shape[1])
 
     def measure() -> dict[str, float]:

@@ -245,7 +245,8 @@ CURVES = Facts(task="sin", ways=(0, 0), shots=(10, 10), metrics={"sin/loss": ()}
 
 
 def _learner(steps=1, head="learned", ways=(5, 5), shots=(1, 1), **more):
-    how = {"steps": steps, "head": head, "labels": "shuffled", **more}
+    outputs = ways[1] if head == "learned" else None
+    how = {"steps": steps, "head": head, "outputs": outputs, "labels": "shuffled", **more}
     return Facts(ways=ways, shots=shots, protocol=how)
 
 
@@ -270,6 +271,9 @@ def _look(bench, learner=None, family=FIVE, validate=None, **fields):
         (("error", "method.replay"), {"method": {"kind": "finetune", "replay": 0.1}}),
         (("error", "method.lr"), {"method": {"kind": "finetune", "lr": 0.1}, "lr": 0.2}),
         (("error", "from.tasks"), {"family": TEN}),
+        (("error", "from.tasks"), {"family": CURVES}),
+        (("error", "from.tasks"), {"family": CURVES, "learner": _learner(head=None, steps=None)}),
+        (("error", "from.tasks"), {"family": CURVES, "method": {"kind": "probe"}}),
         (("warning", "curve"), {"learner": _learner(steps=7)}),
         (("warning", "from.tasks"), {"learner": _learner(head=None, steps=None, ways=(3, 3))}),
         (("warning", "from.tasks"), {"learner": _learner(shots=(5, 5))}),

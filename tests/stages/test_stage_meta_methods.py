@@ -49,7 +49,7 @@ def test_every_method_adapts_a_pretrained_model_to_tasks_of_every_size(bench, le
     ("method", "said"),
     [
         ({"kind": "finetune", "head": "kept"}, "4 outputs, and the model has none"),
-        ({"kind": "lora", "targets": ["all-linear"]}, r"there are 0 \(conv\)"),
+        ({"kind": "lora", "targets": ["all-linear"]}, r"the net has 0 \(conv\)"),
     ],
 )
 def test_a_method_that_does_not_fit_says_so_before_any_task_is_judged(

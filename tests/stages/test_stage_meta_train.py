@@ -300,7 +300,19 @@ def test_a_loss_that_is_no_number_ends_it_as_diverged(bench, families):
 
 FIVE = Facts(task="train", ways=(5, 5), shots=(1, 1), metrics={"train/accuracy": ()})
 RANGE = Facts(task="train", ways=(3, 10), shots=(1, 5), protocol={"labels": "shuffled"})
-CURVES = Facts(task="sinusoid", ways=(0, 0), shots=(10, 10), metrics={"sinusoid/loss": ()})
+CURVES = Facts(
+    task="sinusoid",
+    ways=(0, 0),
+    shots=(10, 10),
+    metrics={"sinusoid/loss": ()},
+    protocol={"inputs": 1},
+)
+LINES = Facts(task="linear", ways=(0, 0), shots=(10, 10), protocol={"inputs": 3})
+TEN = Facts(task="val", ways=(10, 10), shots=(1, 1))
+THREE = Facts(task="val", ways=(3, 3), shots=(1, 1), protocol={"labels": "shuffled"})
+GLOBAL = Facts(
+    task="g", classes=tuple(range(8)), ways=(5, 5), shots=(1, 1), protocol={"labels": "global"}
+)
 OLD = Facts(task="old", classes=(0, 1), metrics={"old/accuracy": ()})
 MODEL = Facts(heads={"old": (0, 1)})
 
@@ -333,8 +345,23 @@ def _look(bench, tasks=FIVE, inputs=None, **fields):
         ),
         ("stop", {"stop": {"every": 10}}),
         ("from.validate", {"inputs": {"validate": (CURVES,)}}),
-        ("algorithm.kind", {"tasks": CURVES, "algorithm": {"kind": "newton"}}),
-        ("algorithm.kind", {"tasks": CURVES, "algorithm": {"kind": "protonet"}}),
+        ("from.validate", {"algorithm": MAML, "inputs": {"validate": (TEN,)}}),
+        ("from.validate", {"algorithm": MAML, "inputs": {"validate": (GLOBAL,)}}),
+        ("from.validate", {"algorithm": MAML, "tasks": GLOBAL, "inputs": {"validate": (THREE,)}}),
+        ("from.validate", {"net": MLP, "tasks": LINES, "inputs": {"validate": (CURVES,)}}),
+        ("net.kind", {"tasks": CURVES}),
+        ("stop.every", {"stop": {"every": 11}, "inputs": {"validate": (FIVE,)}}),
+        (
+            "stop.by",
+            {
+                "net": MLP,
+                "tasks": CURVES,
+                "stop": {"every": 5, "by": "accuracy"},
+                "inputs": {"validate": (CURVES,)},
+            },
+        ),
+        ("algorithm.kind", {"net": MLP, "tasks": CURVES, "algorithm": {"kind": "newton"}}),
+        ("algorithm.kind", {"net": MLP, "tasks": CURVES, "algorithm": {"kind": "protonet"}}),
         ("algorithm.head", {"tasks": RANGE, "algorithm": MAML}),
         ("algorithm.kind", {"tasks": RANGE, "algorithm": {"kind": "newton"}, "_": None}),
         ("algorithm.shots", {"algorithm": {"kind": "reptile", "shots": 1}}),
@@ -362,7 +389,11 @@ def test_faults_are_told_at_their_place(bench, place, more):
         {"net": None, "inputs": {"model": (MODEL,), "retain": (OLD,)}, "replay": 0.1},
         {"algorithm": {"kind": "newton"}, "tasks": Facts(task="t", ways=(20, 20), shots=(5, 5))},
         {"tasks": RANGE, "algorithm": {**MAML, "head": "shared"}},
-        {"tasks": CURVES, "algorithm": MAML},
+        {"net": MLP, "tasks": CURVES, "algorithm": MAML},
+        {"net": MLP, "tasks": CURVES, "inputs": {"validate": (CURVES,)}},
+        {"algorithm": MAML, "tasks": GLOBAL, "inputs": {"validate": (GLOBAL,)}},
+        {"inputs": {"validate": (TEN,)}},
+        {"stop": {"every": 10, "by": "accuracy"}, "inputs": {"validate": (FIVE,)}},
         {"algorithm": {**MAML, "inner": {"kind": "lora"}}, "learn": "adapter"},
         {"stop": {"every": 10}, "inputs": {"validate": (FIVE,)}},
     ],
@@ -424,3 +455,15 @@ def test_a_task_of_another_shape_than_the_model_is_refused(bench, pretrained):
     fields = {"algorithm": {"kind": "ridge"}, "budget": {"tasks": 4}}
     with pytest.raises(StageError, match="inputs of shape"):
         bench.stage(meta_train, fields, tasks=family, model=pretrained[0])
+
+
+def test_validation_tasks_that_the_net_does_not_take_are_refused_before_learning(bench, families):
+    """What a file does not tell: the size of the images, and the classes that a table has."""
+    data = bench.dataset(task="val", classes=[5, 6, 7, 8, 9])
+    five = {"episode": {"ways": 5, "shots": 1}, "queries": 3}
+    more = bench.stage(tasks, five, data=data).tasks
+    waves = bench.stage(tasks, {"kind": "sinusoid", "episode": {"shots": 5}}, data=None).tasks
+    for validate, told in ((more, "val: the learned head has 3 outputs"), (waves, r"have \(1,\)")):
+        run = bench.run()
+        with pytest.raises(StageError, match=told):
+            _train(bench, {"train": families["train"], "val": validate}, MAML, run=run)

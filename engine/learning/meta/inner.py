@@ -130,7 +130,10 @@ class Lora:
                 f"{name.removeprefix(f'{PREFIX}.')} ({_kind(dimensions)})"
                 for name, dimensions in there.items()
             )
-            raise ValueError(f"no layer is among {list(self.targets)}; there are {names}")
+            raise ValueError(
+                f"no layer is among `targets: [{', '.join(self.targets)}]`; the net has {names}: "
+                "name some of them, or say `all`"
+            )
         return found
 
     def start(self, theta: Weights, seed: int) -> Weights:
