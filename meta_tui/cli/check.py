@@ -30,8 +30,9 @@ def check(
         return
     say_lines(item.render() for item in pipeline.warnings)
     stage_count = len({cell.stage for cell in pipeline.cells})
-    warned = f", {len(pipeline.warnings)} warnings" if pipeline.warnings else ""
-    say(f"{file}: ok, {stage_count} stages, {len(pipeline.cells)} cells{warned}")
+    counts = {"stage": stage_count, "cell": len(pipeline.cells), "warning": len(pipeline.warnings)}
+    told = [f"{n} {noun}{'' if n == 1 else 's'}" for noun, n in counts.items() if n]
+    say(", ".join([f"{file}: ok", *told]))
 
 
 def _problem(problem: Problem) -> dict[str, object]:
