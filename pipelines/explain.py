@@ -136,7 +136,19 @@ def _wrong(model: type[BaseModel], raw: Any, path: Path, phrases: list[str], of:
     message = f"{what} must be {' or '.join(phrases)}, not {shown(value)}"
     choices = _choices(model, raw, path)
     close = suggestion(value, choices, "") if isinstance(value, str) and choices else ""
+    if "a mapping" in phrases and (phrases == ["a mapping"] or not isinstance(value, int | float)):
+        return Fault(path, message, _as_mapping(model, raw, path))
     return Fault(path, message, close if close.startswith("did") else "")
+
+
+def _as_mapping(model: type[BaseModel], raw: Any, path: Path) -> str:
+    """A hint to how a mapping that stands as something else is written: its kinds or fields."""
+    if kinds := _kinds(model, raw, path, "kind"):
+        value = _at(raw, path)
+        kind = value if value in kinds else kinds[0]
+        return f"as `{{kind: {kind}}}`; kinds: {listed(kinds)}"
+    found = [kind for kind in _types_at(model, raw, path) if hasattr(kind, "model_fields")]
+    return f"as `{{{': …, '.join(names(found[0]))}: …}}`" if len(found) == 1 else ""
 
 
 def _expected(item: Mapping[str, Any]) -> str:
@@ -194,7 +206,8 @@ def model_at(model: type[BaseModel], raw: Any, path: Path) -> type[BaseModel] | 
 def _kind(model: type[BaseModel], key: str = "kind") -> Any:
     field = model.model_fields.get(key)
     values = typing.get_args(field.annotation) if field else ()
-    return values[0] if values else None
+    # A choice of several names no member of a union: it is a parameter like any other.
+    return values[0] if len(values) == 1 else None
 
 
 def _kinds(model: type[BaseModel], raw: Any, path: Path, key: str) -> list[str]:

@@ -315,3 +315,14 @@ def test_a_very_long_line_is_cut_around_the_fault() -> None:
     line, caret = text.splitlines()[1:3]
     assert len(line) < 140
     assert line[caret.index("^") :].startswith("epoch: 1")
+
+
+@pytest.mark.parametrize(
+    ("fields", "hint"),
+    [
+        ("uses: init, with: {net: mlp}", "hint: as `{kind: mlp}`; kinds"),
+        ("uses: init, with: {net: [64]}", "hint: as `{kind: conv4}`; kinds: `conv4` and `mlp`"),
+    ],
+)
+def test_what_stands_for_a_mapping_is_told_with_how_it_is_written(fields: str, hint: str) -> None:
+    assert hint in told(f"{HEAD}  a: {{{fields}}}\n")

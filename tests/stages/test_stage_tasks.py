@@ -1,3 +1,4 @@
+import json
 import math
 from pathlib import Path
 
@@ -5,11 +6,13 @@ import pytest
 from pydantic import ValidationError
 
 from engine.artifacts import TaskFamily
+from engine.families import Tasks
 from engine.stages.dataset import dataset
 from engine.stages.subset import subset
 from engine.stages.tasks import tasks
 from pipelines.advice import leaks
 from pipelines.errors import StageError
+from pipelines.explain import Subject, explain
 from pipelines.stage import Facts, Look, Source
 
 EPISODE = {"ways": 5, "shots": 1}
@@ -216,3 +219,19 @@ def test_a_described_family_needs_no_torch(tmp_path):
     family = TaskFamily("linear", "t", (0, 0), (3, 3), (2, 2), {}, {}, draws={"inputs": 3})
     assert _read(family, tmp_path) == family
     assert [path.name for path in Path(tmp_path).iterdir()] == ["tasks.json"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "hint"),
+    [
+        ({"episode": 5}, "as `{ways: …, shots: …}`"),
+        ({"episode": {"ways": [2, 4], "shots": 1}}, "as `{min: …, max: …}`"),
+        ({"episode": {"shots": -1}}, ""),
+        ({"episode": {"shots": 1}, "labels": "globl"}, "did you mean `global`?"),
+    ],
+)
+def test_what_is_wrong_is_told_with_how_it_is_written(fields, hint):
+    with pytest.raises(ValidationError) as caught:
+        Tasks.model_validate_json(json.dumps(fields))
+    faults = explain(Tasks, fields, caught.value, Subject("`tasks`", "parameter"))
+    assert [fault.hint for fault in faults] == [hint]
