@@ -74,6 +74,13 @@ class Source:
             self.alive = not self.gone and self.folder.alive()
         news = [self.feed.poll(), before != (self.alive, self.gone)]
         news += [self.feed.poll_metrics(cell, _METRICS_SECONDS) for cell in self.watched]
+        # The others run too: where they are stands in the list of stages, and in what is left.
+        others = [
+            cell.ordinal
+            for cell in self.feed.view.cells
+            if cell.state is State.RUNNING and cell.ordinal not in self.watched
+        ]
+        news += [self.feed.poll_metrics(cell, _METRICS_SECONDS / len(others)) for cell in others]
         return any(news)
 
     def stop(self) -> None:

@@ -293,3 +293,14 @@ async def test_a_thousand_cells_are_a_few_widgets_and_a_quick_draw(make_run, sto
         await pilot.pause()
         assert time.process_time() - began < 0.5
         assert app.screen.query_one(Lines) is not None
+
+
+def test_what_runs_moves_on_though_nobody_looks_at_its_curves(live, store):
+    source = Source(live, store, now=lambda: 1103.0)
+    source.poll()
+    source.watched = (5,)
+    for _ in range(3):
+        source.poll()
+    assert (source.view.cells[5].step, source.view.cells[6].step) == (93, 60)
+    source.watched = ()
+    assert not source.poll()
