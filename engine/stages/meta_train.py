@@ -86,7 +86,8 @@ def _facts(look: Look) -> Mapping[str, Facts]:
         checks.alike(look, "validate", tasks, validate)
         checks.outputs(look, "validate", head, validate)
     checks.stopping(look, validate)
-    sources = tasks.learned | (model.sources if model else frozenset())
+    # Of tasks nothing is held back, so test examples that they are drawn from are learned from.
+    sources = tasks.sources | (model.sources if model else frozenset())
     marks = tuple(_marks(params))
     metrics = dict.fromkeys(validate.metrics, marks) if validate else {}
     for old in look.inputs.get("retain", ()):

@@ -8,8 +8,9 @@ from engine.stages.finetune import finetune
 from engine.stages.meta_train import meta_train
 from engine.stages.pretrain import pretrain
 from engine.stages.tasks import tasks
+from pipelines.advice import leaks
 from pipelines.errors import StageError
-from pipelines.stage import Facts, Look
+from pipelines.stage import Facts, Look, Source
 
 NET = {"kind": "conv4", "width": 4, "norm": "batch"}
 MLP = {"kind": "mlp", "hidden": [8, 8]}
@@ -467,3 +468,17 @@ def test_validation_tasks_that_the_net_does_not_take_are_refused_before_learning
         run = bench.run()
         with pytest.raises(StageError, match=told):
             _train(bench, {"train": families["train"], "val": validate}, MAML, run=run)
+
+
+def test_test_examples_that_tasks_were_drawn_from_are_a_leak_to_judge_on(bench):
+    """`part: all` of tasks holds nothing back: what judges on the same images is told so."""
+    both = frozenset({("digits/0", "train"), ("digits/0", "test")})
+    train = Facts(task="train", ways=(5, 5), shots=(1, 1), sources=both)
+    facts, _ = _look(bench, tasks=train)
+    inputs = {"learner": (facts["learner"],), "tasks": (Facts(task="test", sources=both),)}
+    found = leaks(Look(None, inputs, {"learner": (Source("learned", {}),)}))
+    assert found == [("learner", "`learned` was made from test examples of `test` (digits/0)")]
+    held = Facts(task="train", ways=(5, 5), shots=(1, 1), sources=both - {("digits/0", "test")})
+    facts, _ = _look(bench, tasks=held)
+    inputs["learner"] = (facts["learner"],)
+    assert leaks(Look(None, inputs, {"learner": (Source("learned", {}),)})) == []
