@@ -74,12 +74,16 @@ class Watch:
     def look(self, step: int, net: Kept) -> None:
         """Measure now, if this step is one to look at."""
         if step in self._marks:
-            values = {k: v for k, v in self._measure().items() if math.isfinite(v)}
+            values = self.now()
             for name, value in values.items():
                 self.curves.setdefault(name, []).append((step, value))
             self._report(step, **values)
         if self._patience and step % self._patience.every == 0:
             self._judge(self._patience, step, net)
+
+    def now(self) -> dict[str, float]:
+        """What is measured of the weights as they are, where it is a number."""
+        return {name: value for name, value in self._measure().items() if math.isfinite(value)}
 
     def _judge(self, rule: Patience, step: int, net: Kept) -> None:
         value = rule.sign * rule.measure()

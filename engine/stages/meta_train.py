@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import isfinite, nan
+from math import isfinite
 from typing import Literal
 
 from pydantic import PositiveInt
@@ -232,7 +232,10 @@ def _scores(run: Run, trainer: "learning.meta.trainer.MetaTrainer", begun: Begun
         name: tuple((min(step * plan.meta_batch, plan.tasks), value) for step, value in curve)
         for name, curve in watch.curves.items()
     }
-    final = {name: _kept(curve, plan.meta_batch, watch.best_step) for name, curve in curves.items()}
+    # With early stopping the weights that are kept need not be those of a point of the curve.
+    final = {name: curve[-1][1] for name, curve in curves.items()}
+    if watch.best_step is not None:
+        final = watch.now()
     metrics = {n: v for n, v in {**final, **forgotten(begun)}.items() if isfinite(v)}
     notes = [f"stopped early; best after {watch.best_step} steps"] if watch.stopped else []
     run.note(f"learned from {trainer.examples} labelled examples")
@@ -242,10 +245,3 @@ def _scores(run: Run, trainer: "learning.meta.trainer.MetaTrainer", begun: Begun
         status="diverged" if trainer.diverged else "ok",
         notes=tuple(notes),
     )
-
-
-def _kept(curve: tuple[tuple[int, float], ...], meta_batch: int, best_step: int | None) -> float:
-    """The point of a curve that the kept weights gave; not a number where it was not looked at."""
-    if best_step is None:
-        return curve[-1][1]
-    return dict(curve).get(best_step * meta_batch, nan)

@@ -5,6 +5,7 @@ from engine.algorithms import Maml
 from engine.artifacts import Learner, TaskFamily
 from engine.metalearning.ready import algorithm_of
 from engine.stages.finetune import finetune
+from engine.stages.meta_evaluate import meta_evaluate
 from engine.stages.meta_train import meta_train
 from engine.stages.pretrain import pretrain
 from engine.stages.tasks import tasks
@@ -240,6 +241,21 @@ def test_it_stops_by_validation_and_takes_the_best_weights_back(bench, families,
     )
     assert _same(made.learner.weights, again.learner.weights)
     assert made.scores == again.scores
+
+
+@pytest.mark.parametrize("restore", ["best", "last"])
+def test_figures_beside_early_stopping_are_those_of_the_weights_that_are_kept(
+    bench, families, restore
+):
+    """Also where these are no point of the curve, and where the best are not taken back."""
+    fields = {"outer": {"kind": "sgd", "lr": 5.0, "schedule": "constant"}, "budget": {"tasks": 300}}
+    stop = {"every": 3, "patience": 2, "restore": restore}
+    made = _train(bench, families, {"kind": "ridge"}, stop=stop, **fields)
+    assert made.scores.notes[0].startswith("stopped early")
+    judged = bench.stage(meta_evaluate, learner=made.learner, tasks=families["val"]).scores
+    assert made.scores.metrics.keys() == judged.metrics.keys() == {"val/loss", "val/accuracy"}
+    for name, value in judged.metrics.items():
+        assert made.scores.metrics[name] == pytest.approx(value, abs=1e-5)
 
 
 def test_running_moments_are_those_of_the_final_weights(bench, families):
