@@ -234,3 +234,26 @@ def test_the_rate_follows_its_schedule():
             [(training.theta.weights[n].detach() - between[n]).flatten() for n in between]
         )
     assert torch.allclose(moved["linear"], moved["constant"] / 2, rtol=1e-3, atol=1e-8)
+
+
+def test_old_tasks_take_turns_with_what_is_left_over_and_go_on_where_they_were():
+    """Three images for two tasks: one of them has two, the other one the next time."""
+    network = nets.build(NET, (1, 1, 4), 0)
+    task, part = _old()
+    olds = [mixture.Old(task, name) for name in ("old", "older")]
+    for name in ("old", "older"):
+        network.heads[name] = torch.nn.Linear(6, 2)
+    theta = {n: item.detach().clone().requires_grad_() for n, item in network.state_dict().items()}
+    zero = {name: torch.zeros_like(item) for name, item in theta.items()}
+
+    def begun():
+        return rehearsal.Rehearsal(network, olds, share=0.5, order=1, replay=2)
+
+    straight, stopped = begun(), begun()
+    first = [straight.mixed(theta, zero, 3) for _ in range(2)]
+    stopped.mixed(theta, zero, 3)
+    again = begun()
+    again.load_state_dict(stopped.state_dict())
+    resumed = again.mixed(theta, zero, 3)
+    assert all(torch.equal(first[1][name], resumed[name]) for name in theta)
+    assert len(part) == 12
