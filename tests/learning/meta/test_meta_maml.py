@@ -284,7 +284,7 @@ def test_an_adapter_adds_alpha_over_rank_times_the_product_of_its_factors():
 
 
 def test_targets_that_match_no_layer_are_an_error_that_lists_the_layers():
-    with pytest.raises(ValueError, match=r"attention.*there are 0 \(conv\), 4 \(conv\), 8"):
+    with pytest.raises(ValueError, match=r"attention.*the net has 0 \(conv\), 4 \(conv\), 8"):
         inner.Lora(targets=("attention",)).layers(stacked.theta_of(reference.conv("group")))
 
 
