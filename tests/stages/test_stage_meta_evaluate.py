@@ -1,9 +1,11 @@
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 
 from engine.learning.meta.episodes import Episodes
+from engine.metalearning import judged
 from engine.stages.init import init
 from engine.stages.meta_evaluate import meta_evaluate
 from engine.stages.meta_train import meta_train
@@ -315,3 +317,31 @@ def test_seeds_of_torch_change_nothing(bench, learners, families):
     one = _judge(bench, learners["maml"], families["test"])
     torch.manual_seed(2)
     assert _judge(bench, learners["maml"], families["test"]) == one
+
+
+class _Told:
+    """Scores by step, as a judging has them."""
+
+    def __init__(self, **by_step):
+        self.by_step = {int(step[1:]): value for step, value in by_step.items()}
+
+    def marks(self, metric):
+        return sorted(self.by_step) if metric in {"accuracy", "loss"} else []
+
+    def values(self, metric, step):
+        return [self.by_step[step]]
+
+
+def test_where_validation_and_test_disagree_validation_chooses(learners):
+    found = {"validate": _Told(s0=0.2, s1=0.9, s5=0.5), "test": _Told(s0=0.2, s1=0.5, s5=0.9)}
+    step, _ = judged.headline("chosen_on_validate", learners["maml"], None, found)
+    assert step == 1
+
+
+def test_reptile_is_judged_with_the_state_that_training_left(bench, learners, families):
+    learner = learners["reptile"]
+    bare = {n: item for n, item in learner.weights.items() if not n.startswith("state.")}
+    assert len(bare) < len(learner.weights)
+    own = _judge(bench, learner, families["test"])
+    without = _judge(bench, replace(learner, weights=bare), families["test"])
+    assert own.metrics["test/loss"] != without.metrics["test/loss"]
