@@ -18,7 +18,8 @@ from engine.executors import Task
 from engine.run import Run
 from engine.store import FileRef, Output, Store
 from pipelines.errors import StageError
-from pipelines.stage import Artifact, Source, Stage
+from pipelines.facts import Source
+from pipelines.stage import Artifact, Stage
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Warnings of meaning from the lineage of data. Pure: facts in, sentences out."""
 
-from pipelines.stage import Facts, Look
+from pipelines.facts import Facts, Look
 
 _SHOWN = 4
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.errors import Problem
-from pipelines.stage import Facts, Params, Source, Stage
+from pipelines.facts import Facts, Source
+from pipelines.stage import Params, Stage
 
 
 @dataclass(frozen=True, slots=True)

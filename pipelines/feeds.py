@@ -5,10 +5,11 @@ from dataclasses import dataclass, field, replace
 
 from pipelines.axes import SEED, Axis, ClashError, Row, merged
 from pipelines.cells import Cell, Wire
+from pipelines.facts import Source
 from pipelines.reader import Path
 from pipelines.references import Reference, Wanted, resolve
 from pipelines.report import Report
-from pipelines.stage import Artifact, Port, Source
+from pipelines.stage import Artifact, Port
 from pipelines.text import shown, suggestion
 from pipelines.values import Draft
 

@@ -8,9 +8,10 @@ from pipelines.advice import leaks
 from pipelines.axes import Row
 from pipelines.cells import Cell, Wire
 from pipelines.errors import MissingFiles
+from pipelines.facts import Facts, Look
 from pipelines.reader import Path
 from pipelines.report import Report
-from pipelines.stage import Facts, Look, Params
+from pipelines.stage import Params
 from pipelines.values import Draft, Values
 
 _SILENCE = "silence with `allow: [{}]`"

@@ -3,6 +3,8 @@
 from abc import abstractmethod
 from typing import Literal
 
+from pydantic import PositiveInt
+
 from engine import learning
 from pipelines.stage import Params
 
@@ -38,3 +40,23 @@ class Algorithm(Params):
     @abstractmethod
     def build(self, seed: int) -> "learning.meta.algorithm.Algorithm":
         """The code, drawing what it draws from `seed`."""
+
+
+class Stepwise(Algorithm):
+    """An algorithm that takes gradient steps inside, head included."""
+
+    steps: PositiveInt = 5
+    """Inner steps."""
+    head: HeadStart = "learned"
+    """Where heads start: learned for each class, one learned row for every class (so that the
+    number of classes may vary), or at 0."""
+
+    @property
+    def heads(self) -> HeadStart | None:
+        """See `Algorithm`."""
+        return self.head
+
+    @property
+    def trained_steps(self) -> int | None:
+        """See `Algorithm`."""
+        return self.steps

@@ -5,25 +5,20 @@ from typing import Literal, Self
 from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
 from engine import learning
-from engine.algorithms.base import Algorithm, HeadStart
+from engine.algorithms.base import Algorithm, HeadStart, Stepwise
 from engine.algorithms.inner import HeadOnly, Inner, Whole
 
 
-class Maml(Algorithm):
+class Maml(Stepwise):
     """Learn weights from which a few gradient steps solve a task (arXiv 1703.03400)."""
 
     kind: Literal["maml"] = "maml"
-    steps: PositiveInt = 5
-    """Inner steps."""
     inner_lr: PositiveFloat = 0.1
     """Rate of an inner step, or where learned rates start."""
     order: Literal["second", "first"] = "second"
     """`first` takes the inner gradients as constants: cheaper, and no longer the gradient."""
     inner: Inner = Whole()
     """What the inner steps train."""
-    head: HeadStart = "learned"
-    """Where heads start: learned for each class, one learned row for every class (so that the
-    number of classes may vary), or at 0."""
     rates: Literal["fixed", "tensor", "step"] = "fixed"
     """Learn the inner rates: one for each tensor (arXiv 1707.09835), or for each tensor and step
     (arXiv 1810.09502)."""
@@ -53,16 +48,6 @@ class Maml(Algorithm):
         return self
 
     @property
-    def heads(self) -> HeadStart | None:
-        """See `Algorithm`."""
-        return self.head
-
-    @property
-    def trained_steps(self) -> int | None:
-        """See `Algorithm`."""
-        return self.steps
-
-    @property
     def adapters(self) -> bool:
         """See `Algorithm`."""
         return self.inner.kind == "lora"
@@ -83,18 +68,14 @@ class Maml(Algorithm):
         )
 
 
-class Anil(Algorithm):
+class Anil(Stepwise):
     """MAML whose inner steps train the head alone (arXiv 1909.09157)."""
 
     kind: Literal["anil"] = "anil"
-    steps: PositiveInt = 5
-    """Inner steps."""
     inner_lr: PositiveFloat = 0.1
     """Rate of an inner step, or where learned rates start."""
     order: Literal["second", "first"] = "second"
     """`first` takes the inner gradients as constants."""
-    head: HeadStart = "learned"
-    """Where heads start; see maml."""
     rates: Literal["fixed", "tensor", "step"] = "fixed"
     """Learn the inner rates; see maml."""
 

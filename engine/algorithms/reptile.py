@@ -5,11 +5,11 @@ from typing import Literal
 from pydantic import PositiveFloat, PositiveInt
 
 from engine import learning
-from engine.algorithms.base import Algorithm, HeadStart
+from engine.algorithms.base import Stepwise
 from engine.optimizers import Share
 
 
-class Reptile(Algorithm):
+class Reptile(Stepwise):
     """Move toward where training on each task ends (arXiv 1803.02999).
 
     Not MAML's use of a task: support and query are pooled, and its outer rate is a share of the
@@ -17,8 +17,6 @@ class Reptile(Algorithm):
     """
 
     kind: Literal["reptile"] = "reptile"
-    steps: PositiveInt = 5
-    """Inner steps."""
     inner_lr: PositiveFloat = 0.001
     """Rate of the inner optimiser."""
     inner_batch: PositiveInt = 10
@@ -30,18 +28,6 @@ class Reptile(Algorithm):
     """Of the inner loop; Adam with beta1 = 0, whose state goes on from task to task."""
     beta2: Share = 0.999
     """Of Adam."""
-    head: HeadStart = "learned"
-    """Where heads start; see maml."""
-
-    @property
-    def heads(self) -> HeadStart | None:
-        """See `Algorithm`."""
-        return self.head
-
-    @property
-    def trained_steps(self) -> int | None:
-        """See `Algorithm`."""
-        return self.steps
 
     @property
     def pooled_shots(self) -> int | None:

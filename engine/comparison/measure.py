@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from engine.artifacts import Scores
-from pipelines.stage import Facts, Look
+from pipelines.facts import Facts, Look
 from pipelines.text import suggestion
 
 _FORM = re.compile(r"(?P<name>[^@]+(?:@ways=\d+)?)(?:@(?:step=(?P<step>\d+)|(?P<end>best|last)))?")

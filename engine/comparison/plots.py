@@ -8,7 +8,8 @@ from pydantic import Field
 from engine.artifacts import Interval, Scores
 from engine.comparison.measure import Measure
 from engine.comparison.rows import Group, interval
-from pipelines.stage import Params, Source
+from pipelines.facts import Source
+from pipelines.stage import Params
 
 STEP = "step"
 OF_CURVE = (STEP, "adaptation_step", "tasks")

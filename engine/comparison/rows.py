@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from engine import learning
 from engine.artifacts import Interval, Row, Scores
 from engine.comparison.measure import Measure
-from pipelines.stage import Source
+from pipelines.facts import Source
 
 SEED = "seed"
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")

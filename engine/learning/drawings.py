@@ -21,8 +21,6 @@ Bytes = NDArray[np.uint8]
 Numbers = NDArray[np.int64]
 
 SIDE, DRAWN_SIDE = 28, 105
-INK = 225
-"""A pixel all of ink."""
 MEMBER = re.compile(r"(.+/character\d\d)/\d{4}_(\d\d)\.png")
 MEMBER_BYTES = 16_384
 """No drawing is larger: they have at most 600 bytes."""

@@ -8,12 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from engine.learning.losses import Losses
 from engine.learning.mixture import Mixture
 from engine.learning.nets import Network
 from engine.learning.watch import Report, Watch, unheard
-
-READ_EVERY = 20
-"""Steps between reads of the losses: each read waits for the device."""
 
 OPTIMIZERS: Mapping[str, type[torch.optim.Optimizer]] = {
     "sgd": torch.optim.SGD,
@@ -73,14 +71,16 @@ class Trainer:
         self.net = net
         self.recipe = recipe
         self.watch = watch
-        self.diverged = False
-        """The loss became infinite or undefined."""
         self._mixture = mixture
-        self._report = report
         self._trained = [item for item in net.parameters() if item.requires_grad]
         self._optimizer = optimizer(self._trained, recipe)
         self._start = [item.detach().clone() for item in net.backbone.parameters()]
-        self._losses: list[Tensor] = []
+        self._losses = Losses(report, recipe.steps)
+
+    @property
+    def diverged(self) -> bool:
+        """The loss became infinite or undefined."""
+        return self._losses.diverged
 
     @property
     def stopped(self) -> bool:
@@ -97,7 +97,7 @@ class Trainer:
         for group in self._optimizer.param_groups:
             group["lr"] = self.recipe.rate(step)
         loss = self._mixture.loss(self.net, step)
-        self._losses.append(loss.detach())
+        self._losses.add(loss)
         if self.recipe.anchor:
             loss = loss + self.recipe.anchor / 2 * self._drift()
         self._optimizer.zero_grad()
@@ -105,8 +105,7 @@ class Trainer:
         if self.recipe.clip is not None:
             nn.utils.clip_grad_norm_(self._trained, self.recipe.clip)
         self._optimizer.step()
-        if step % READ_EVERY == 0 or step == self.recipe.steps or self.watch.looks(step):
-            self._read(step)
+        self._losses.read(step, now=self.watch.looks(step))
         if not self.diverged:
             self.watch.look(step, self.net)
 
@@ -119,14 +118,6 @@ class Trainer:
         pairs = zip(self.net.backbone.parameters(), self._start, strict=True)
         return torch.stack([(now - start).square().sum() for now, start in pairs]).sum()
 
-    def _read(self, step: int) -> None:
-        values = torch.stack(self._losses).tolist()
-        first = step - len(values) + 1
-        for place, value in enumerate(values):
-            self._report(first + place, loss=value)
-        self._losses = []
-        self.diverged = not all(math.isfinite(value) for value in values)
-
     def state_dict(self) -> dict[str, Any]:
         """Everything that the next step depends on."""
         return {
@@ -134,8 +125,7 @@ class Trainer:
             "optimizer": self._optimizer.state_dict(),
             "mixture": self._mixture.state_dict(),
             "watch": self.watch.state_dict(),
-            "losses": list(self._losses),
-            "diverged": self.diverged,
+            "losses": self._losses.state_dict(),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -145,8 +135,7 @@ class Trainer:
         self._mixture.load_state_dict(state["mixture"])
         self.watch.load_state_dict(state["watch"])
         device = next(self.net.parameters()).device
-        self._losses = [loss.to(device) for loss in state["losses"]]
-        self.diverged = state["diverged"]
+        self._losses.load_state_dict(state["losses"], device)
 
 
 def plain_steps(name: str, total: int, trainer: Trainer) -> Iterator[int]:

@@ -5,7 +5,7 @@ from typing import Any
 from engine.algorithms import Algorithm
 from engine.algorithms.closed import LARGEST
 from engine.methods.targets import answering, said
-from pipelines.stage import Facts, Look
+from pipelines.facts import Facts, Look
 
 
 def algorithm(look: Look, found: Algorithm, tasks: Facts) -> None:

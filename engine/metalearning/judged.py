@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from engine.artifacts import Learner, Model, Scores, TaskFamily
 from engine.metalearning.ready import algorithm_of
 from engine.methods.base import FewShot
-from pipelines.stage import Facts
+from pipelines.facts import Facts
 
 if TYPE_CHECKING:
     from engine.learning.meta.judging import Judging
@@ -53,9 +53,8 @@ def headline(
     return marks[-1], [f"headline at step {marks[-1]}"]
 
 
-def notes(net: "Net", family: TaskFamily, bn_stats: str, judging: "Judging") -> list[str]:
+def notes(net: "Net", family: TaskFamily, bn_stats: str) -> list[str]:
     """What a reader of the figures must know of how they came about."""
-    del judging
     if not net.batch_normed:
         return ["not transductive"]
     if bn_stats not in TRANSDUCTIVE:

@@ -7,7 +7,7 @@ from typing import Any
 from engine import learning
 from engine.algorithms import Algorithm
 from engine.artifacts import Dataset, Head, Learner, Model, TaskFamily
-from engine.metalearning.ready import backbone, packed
+from engine.metalearning.ready import backbone, moments, packed
 from engine.methods.ladder import Old, afterwards, remembered
 from engine.run import Run
 from pipelines.errors import StageError
@@ -157,7 +157,7 @@ def learner_of(
     return Learner(
         algorithm=value.model_dump(mode="json"),
         net=net,
-        shape=tuple(family.batch([0]).support.x.shape[2:]),
+        shape=begun.shape,
         outputs=begun.outputs,
         trained={
             "ways": list(tasks.ways),
@@ -186,11 +186,8 @@ def model_of(
     for name, item in begun.theta.weights.items():
         if name in held:
             held[name] = item.detach()
-    for name, item in learner.weights.items():
-        # Batch norm's running moments, by the names that a module has for them.
-        if name.startswith("running."):
-            layer, _, kind = name.removeprefix("running.").rpartition(".")
-            held[f"{layer}.running_{'mean' if kind == 'mean' else 'var'}"] = item
+    for layer, (mean, variance) in moments(learner.weights).items():
+        held |= {f"{layer}.running_mean": mean, f"{layer}.running_var": variance}
     network.load_state_dict(held)
     weights = learning.weights.portable(network.state_dict())
     if tasks.labels == "global" and tasks.data and "head.weight" in learner.weights:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from pipelines.stage import Facts, Look
+from pipelines.facts import Facts, Look
 
 _NUMBERS = 1_000_000
 """Labels above were made of names."""

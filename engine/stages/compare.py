@@ -10,7 +10,8 @@ from engine.comparison import measure, plots, rows
 from engine.comparison.contrasts import contrasts
 from engine.comparison.measure import headlines, measures
 from engine.run import Run
-from pipelines.stage import Facts, Look, Params, Source, stage
+from pipelines.facts import Facts, Look, Source
+from pipelines.stage import Params, stage
 from pipelines.text import listed, suggestion
 
 

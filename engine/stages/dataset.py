@@ -12,7 +12,8 @@ from engine.artifacts import Part
 from engine.collection import Dataset
 from engine.run import Run
 from pipelines.errors import StageError
-from pipelines.stage import Facts, Look, stage
+from pipelines.facts import Facts, Look
+from pipelines.stage import stage
 from pipelines.text import safe_text
 
 

@@ -9,7 +9,8 @@ from engine.methods.ladder import network, standing
 from engine.methods.targets import answering, distinct_tasks, said
 from engine.run import Run
 from pipelines.errors import StageError
-from pipelines.stage import Facts, Look, Params, stage
+from pipelines.facts import Facts, Look
+from pipelines.stage import Params, stage
 
 
 class Evaluate(Params):

@@ -13,7 +13,8 @@ from engine.metalearning.ready import algorithm_of, ready, stream
 from engine.methods import AnyFewShot
 from engine.run import Run
 from pipelines.errors import StageError
-from pipelines.stage import Facts, Look, Params, Source, stage
+from pipelines.facts import Facts, Look, Source
+from pipelines.stage import Params, stage
 
 _POINTS = 200
 """Points of a curve."""

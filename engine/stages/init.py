@@ -9,7 +9,8 @@ from engine import learning
 from engine.artifacts import Dataset, Model
 from engine.nets import Net
 from engine.run import Run
-from pipelines.stage import Facts, Look, Params, stage
+from pipelines.facts import Facts, Look
+from pipelines.stage import Params, stage
 
 
 class Init(Params):

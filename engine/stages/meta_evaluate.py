@@ -13,7 +13,8 @@ from engine.metalearning.ready import ready, stream
 from engine.methods import AnyFewShot
 from engine.methods.base import Start
 from engine.run import Run
-from pipelines.stage import Facts, Look, Params, stage
+from pipelines.facts import Facts, Look
+from pipelines.stage import Params, stage
 
 TASKS = 600
 """Tasks where their stream is endless."""
@@ -121,14 +122,14 @@ def meta_evaluate(
         source = stream(run, family)
         first = source.batch([0])
         who = ready(run, learner, method, first, bn_stats)
-        size = learning.meta.judging.chunk(first.support.y.shape[1] + first.query.y.shape[1])
+        size = learning.meta.judging.chunk(first)
         count = family.count or TASKS
         judging = learning.meta.judging.Judging(who, source, count, size, params.curve)
         for step in run.steps(name, judging.steps, judging):
             judging.step(step)
         found[name] = judging
         if name == "test":
-            notes = judged.notes(who.net, family, bn_stats, judging)
+            notes = judged.notes(who.net, family, bn_stats)
     notes += method.few_shot_notes(tasks.shots[0]) if method else []
     mark, told = judged.headline(params.headline, learner, method, found)
     (digest,) = run.digests.get("tasks", ("",))

@@ -26,7 +26,8 @@ from engine.nets import Net
 from engine.optimizers import Share
 from engine.run import Run
 from pipelines.errors import StageError
-from pipelines.stage import Facts, Look, Params, stage
+from pipelines.facts import Facts, Look
+from pipelines.stage import Params, stage
 
 LOOKS = 5
 """How often it is validated on the way."""
@@ -61,7 +62,7 @@ class MetaTrain(Params):
     """`bfloat16` on CUDA only: on a CPU it spoilt the gradient by a third."""
     compute: Literal["stacked", "looped", "fastest"] = "stacked"
     """All tasks of a step at once, one after another, or what is faster when it starts; then the
-    last bits depend on the machine's mood."""
+    last bits depend on the machine's load."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +98,9 @@ def _facts(look: Look) -> Mapping[str, Facts]:
         ways=tasks.ways,
         shots=tasks.shots,
         protocol={
-            "algorithm": params.algorithm.kind,
             "steps": params.algorithm.trained_steps,
             "head": params.algorithm.heads,
             "outputs": head,
-            "bn_stats": params.bn_stats,
-            "labels": tasks.protocol.get("labels"),
             "pooled": params.algorithm.pooled_shots is not None,
         },
     )
@@ -188,7 +186,7 @@ def _watch(
     count = validate.count or VALIDATED
     first = tasks.batch([0])
     fitting(algorithm, begun, first, validate.task)
-    size = learning.meta.judging.chunk(first.support.y.shape[1] + first.query.y.shape[1])
+    size = learning.meta.judging.chunk(first)
 
     def measure() -> dict[str, float]:
         theta = learning.meta.batches.detached(begun.theta.weights)

@@ -11,7 +11,8 @@ from engine.methods.base import Learned
 from engine.nets import Conv4, Net
 from engine.optimizers import Training
 from engine.run import Run
-from pipelines.stage import Facts, Look, stage
+from pipelines.facts import Facts, Look
+from pipelines.stage import stage
 
 STEPS = 500
 """Where a file gives neither steps nor epochs."""

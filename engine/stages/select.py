@@ -9,7 +9,8 @@ from engine import learning
 from engine.artifacts import Choice, Scores
 from engine.run import Run
 from pipelines.errors import StageError
-from pipelines.stage import Facts, Look, Params, Source, stage
+from pipelines.facts import Facts, Look, Source
+from pipelines.stage import Params, stage
 from pipelines.text import suggestion
 
 Candidates = Sequence[tuple[Source, Scores]]

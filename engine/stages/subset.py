@@ -11,7 +11,8 @@ from engine import learning
 from engine.artifacts import Dataset, Part
 from engine.run import Run
 from pipelines.errors import StageError
-from pipelines.stage import Facts, Look, Params, stage
+from pipelines.facts import Facts, Look
+from pipelines.stage import Params, stage
 
 
 class Subset(Params):

@@ -19,7 +19,8 @@ from engine.families import (
 )
 from engine.run import Run
 from pipelines.errors import StageError
-from pipelines.stage import Facts, Look, stage
+from pipelines.facts import Facts, Look
+from pipelines.stage import stage
 from pipelines.text import safe_text
 
 TURNED = "`rotations: augment` of {} is for training by batches; for tasks say `rotations: classes`"
@@ -57,7 +58,6 @@ def _facts(look: Look) -> Mapping[str, Facts]:
         examples={k: n for k, n in known.examples.items() if params.part in ("all", k)},
         protocol={
             "labels": params.labels,
-            "queries": span(params.queries),
             "count": params.count,
             "inputs": inputs.get(params.kind),
         },

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from pydantic import Field
 
 from engine.key import Key, canonical, cell_key, difference, port_digest
-from pipelines.stage import Params, Source
+from pipelines.facts import Source
+from pipelines.stage import Params
 
 
 class Conv(Params):

@@ -61,7 +61,7 @@ def test_ink_is_high_and_paper_is_0():
     black = {name: _png(np.ones((105, 105))) for name in _greek()}
     index = np.array([_index("Greek/character01")])
     assert drawings.images(_archives(blank), ["blank"], index).max() == 0
-    assert drawings.images(_archives(black), ["black"], index).min() == drawings.INK
+    assert drawings.images(_archives(black), ["black"], index).min() == 225
 
 
 def test_a_quarter_turns_a_drawing_counter_clockwise():

@@ -10,8 +10,9 @@ import pytest
 from pydantic import Field, PositiveFloat, PositiveInt
 
 from pipelines.errors import MissingFiles, PipelineError
+from pipelines.facts import Facts, Look
 from pipelines.pipeline import Pipeline, check
-from pipelines.stage import Artifact, Facts, Look, Params, Stage, stage
+from pipelines.stage import Artifact, Params, Stage, stage
 
 
 class Thing(Artifact):

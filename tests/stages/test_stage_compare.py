@@ -11,7 +11,7 @@ from engine.comparison.measure import Measure
 from engine.comparison.rows import without_repeats
 from engine.run import Run
 from engine.stages.compare import compare
-from pipelines.stage import Facts, Source
+from pipelines.facts import Facts, Source
 
 ZERO = [0.90, 0.92, 0.95, 0.91, 0.93]
 RANDOM = [0.80, 0.85, 0.90, 0.79, 0.88]

@@ -7,7 +7,7 @@ from engine.stages.finetune import finetune
 from engine.stages.linear_probe import linear_probe
 from engine.stages.subset import subset
 from pipelines.errors import StageError
-from pipelines.stage import Facts
+from pipelines.facts import Facts
 
 
 def _same(one, other):

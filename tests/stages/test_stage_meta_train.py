@@ -11,7 +11,7 @@ from engine.stages.pretrain import pretrain
 from engine.stages.tasks import tasks
 from pipelines.advice import leaks
 from pipelines.errors import StageError
-from pipelines.stage import Facts, Look, Source
+from pipelines.facts import Facts, Look, Source
 
 NET = {"kind": "conv4", "width": 4, "norm": "batch"}
 MLP = {"kind": "mlp", "hidden": [8, 8]}

@@ -5,7 +5,7 @@ from engine.channel import Silent
 from engine.run import Run
 from engine.stages.select import select
 from pipelines.errors import StageError
-from pipelines.stage import Facts, Source
+from pipelines.facts import Facts, Source
 
 # Mean validation loss by rate: 0.1 -> 0.52, 0.3 -> 0.50, 1 -> 0.9; 0.1 lies within one error.
 LOSSES = {"0.3": [0.40, 0.50, 0.60], "0.1": [0.45, 0.51, 0.60], "1": [0.8, 0.9, 1.0]}

@@ -13,7 +13,7 @@ from engine.stages.tasks import tasks
 from pipelines.advice import leaks
 from pipelines.errors import StageError
 from pipelines.explain import Subject, explain
-from pipelines.stage import Facts, Look, Source
+from pipelines.facts import Facts, Look, Source
 
 EPISODE = {"ways": 5, "shots": 1}
 DIGITS = Facts(

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from engine.learning.meta.algorithm import Algorithm, curve
-from engine.learning.meta.batches import Weights
+from engine.learning.meta.batches import TaskBatch, Weights
 from engine.learning.meta.stacked import Net
 from engine.learning.meta.streams import Family
 
@@ -35,8 +35,9 @@ class Learner:
     state: Weights
 
 
-def chunk(examples: int) -> int:
-    """Tasks at a time, of so many examples each. The same on every machine: it changes rounding."""
+def chunk(first: TaskBatch) -> int:
+    """Tasks at a time, of a size like the first. The same on every machine: it changes rounding."""
+    examples = first.support.y.shape[1] + first.query.y.shape[1]
     return max(1, min(TASKS, EXAMPLES // examples))
 
 

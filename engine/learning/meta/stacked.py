@@ -161,16 +161,6 @@ def seen(net: Net, weights: Weights, batch: TaskBatch) -> dict[str, Moments]:
     return {name: (mean.mean(0), _total(mean, var)) for name, (mean, var) in found.items()}
 
 
-def averaged(
-    old: Mapping[str, Moments], new: Mapping[str, Moments], momentum: float = 0.1
-) -> dict[str, Moments]:
-    """Exponential averages: each moves toward the new by `momentum`."""
-    return {
-        name: (mean.lerp(new[name][0], momentum), variance.lerp(new[name][1], momentum))
-        for name, (mean, variance) in old.items()
-    }
-
-
 def _total(mean: Tensor, variance: Tensor) -> Tensor:
     """Variance (C,) over all tasks, of those within each (T, C)."""
     return variance.mean(0) + mean.var(0, correction=0)

@@ -25,14 +25,6 @@ class Family(Protocol):
         ...
 
 
-class Known(Family, Protocol):
-    """A family of functions that can be asked anywhere, not only where its tasks have points."""
-
-    def truth(self, numbers: Sequence[int], x: Tensor) -> Tensor:
-        """What they say (T, n, 1) to inputs x (T, n, inputs) or (1, n, inputs)."""
-        ...
-
-
 def generator(seed: int, purpose: str, number: int) -> torch.Generator:
     """Random numbers that belong to one task and one purpose."""
     digest = hashlib.sha256(f"{seed} {purpose} {number}".encode()).digest()

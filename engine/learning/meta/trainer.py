@@ -1,14 +1,14 @@
 """The one loop of meta-training: every algorithm learns in it, and it resumes to the same bits."""
 
-import math
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
+from engine.learning.losses import Losses
 from engine.learning.meta import plain, stacked
 from engine.learning.meta.algorithm import Algorithm
 from engine.learning.meta.batches import TaskBatch, Weights
@@ -17,7 +17,7 @@ from engine.learning.meta.layers import Moments
 from engine.learning.meta.rehearsal import Rehearsal
 from engine.learning.meta.stacked import Net
 from engine.learning.meta.streams import Family
-from engine.learning.train import READ_EVERY, Recipe, optimizer
+from engine.learning.train import Recipe, optimizer
 from engine.learning.watch import Report, Watch, unheard
 
 Compute = Literal["stacked", "looped", "fastest"]
@@ -91,8 +91,6 @@ class MetaTrainer:
         self.theta = theta
         self.plan = plan
         self.watch = watch
-        self.diverged = False
-        """The loss became infinite or undefined."""
         self.examples = 0
         """Labelled examples seen so far, support and query."""
         self.implementation = "" if plan.compute == "fastest" else str(plan.compute)
@@ -101,10 +99,14 @@ class MetaTrainer:
         self._net = net
         self._family = family
         self._rehearsal = rehearsal
-        self._report = report
         self._learned = {n: item for n, item in theta.weights.items() if item.requires_grad}
         self._optimizer = optimizer(list(self._learned.values()), plan.recipe)
-        self._losses: list[Tensor] = []
+        self._losses = Losses(report, plan.recipe.steps)
+
+    @property
+    def diverged(self) -> bool:
+        """The loss became infinite or undefined."""
+        return self._losses.diverged
 
     @property
     def stopped(self) -> bool:
@@ -123,8 +125,7 @@ class MetaTrainer:
         if self.plan.recipe.clip is not None:
             nn.utils.clip_grad_norm_(list(self._learned.values()), self.plan.recipe.clip)
         self._optimizer.step()
-        if step % READ_EVERY == 0 or step == self.plan.recipe.steps or self.watch.looks(step):
-            self._read(step)
+        self._losses.read(step, now=self.watch.looks(step))
         if not self.diverged:
             self.watch.look(step, self.theta)
 
@@ -143,7 +144,7 @@ class MetaTrainer:
                 algorithm = plain.Looped(algorithm)
             found = algorithm.meta_gradient(self._net, weights, batch, self.theta.state)
         self.theta.state = found.state
-        self._losses.append(found.losses.detach().mean())
+        self._losses.add(found.losses.mean())
         seen = _count(batch)
         self.examples += seen
         # An algorithm knows only its own part of theta; old heads are the rehearsal's.
@@ -158,14 +159,6 @@ class MetaTrainer:
             return nullcontext()
         return torch.autocast(batch.support.x.device.type, torch.bfloat16)
 
-    def _read(self, step: int) -> None:
-        values = torch.stack(self._losses).tolist()
-        first = step - len(values) + 1
-        for place, value in enumerate(values):
-            self._report(first + place, loss=value)
-        self._losses = []
-        self.diverged = not all(math.isfinite(value) for value in values)
-
     def state_dict(self) -> dict[str, Any]:
         """Everything that the next step depends on."""
         return {
@@ -173,8 +166,7 @@ class MetaTrainer:
             "optimizer": self._optimizer.state_dict(),
             "rehearsal": self._rehearsal.state_dict() if self._rehearsal else None,
             "watch": self.watch.state_dict(),
-            "losses": list(self._losses),
-            "diverged": self.diverged,
+            "losses": self._losses.state_dict(),
             "examples": self.examples,
             "implementation": self.implementation,
         }
@@ -187,8 +179,7 @@ class MetaTrainer:
             self._rehearsal.load_state_dict(state["rehearsal"])
         self.watch.load_state_dict(state["watch"])
         device = next(iter(self._learned.values())).device
-        self._losses = [loss.to(device) for loss in state["losses"]]
-        self.diverged = state["diverged"]
+        self._losses.load_state_dict(state["losses"], device)
         self.examples = state["examples"]
         self.implementation = state["implementation"]
 

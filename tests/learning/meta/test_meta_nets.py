@@ -191,10 +191,6 @@ def test_moments_seen_are_what_running_averages_move_toward():
     n = 2 * 12 * 16
     torch.testing.assert_close(mean, first[1].running_mean)
     torch.testing.assert_close(var * n / (n - 1), first[1].running_var)
-    old = {"a": (torch.tensor([0.0]), torch.tensor([1.0]))}
-    new = {"a": (torch.tensor([1.0]), torch.tensor([3.0]))}
-    moved = stacked.averaged(old, new, 0.25)["a"]
-    assert [float(item) for item in moved] == [0.25, 1.5]
 
 
 def test_a_layer_without_a_task_dimension_is_refused_by_name():

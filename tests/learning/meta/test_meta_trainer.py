@@ -16,7 +16,7 @@ from engine.learning.meta import (
     trainer,
 )
 from engine.learning.train import Recipe
-from engine.learning.watch import Watch
+from engine.learning.watch import Watch, unheard
 
 NET = {"kind": "mlp", "hidden": [6, 6]}
 
@@ -30,14 +30,22 @@ def _theta(method, seed=0):
 
 
 def _trainer(
-    method=None, *, tasks=12, meta_batch=5, family=None, clip=None, schedule="constant", **plan
+    method=None,
+    *,
+    tasks=12,
+    meta_batch=5,
+    family=None,
+    clip=None,
+    schedule="constant",
+    report=unheard,
+    **plan,
 ):
     method = method or maml.Maml(steps=1, lr=0.01)
     net, theta = _theta(method)
     recipe = Recipe(-(-tasks // meta_batch), 0.1, {"kind": "sgd"}, schedule=schedule, clip=clip)
     return trainer.MetaTrainer(
         method, net, theta, family or streams.Sinusoids(0),
-        trainer.Plan(tasks, meta_batch, recipe, **plan), Watch(dict, ()),
+        trainer.Plan(tasks, meta_batch, recipe, **plan), Watch(dict, ()), report=report,
     )  # fmt: skip
 
 
@@ -126,9 +134,12 @@ def test_learners_of_one_stream_differ_and_judges_agree():
 
 
 def test_a_chunk_of_tasks_is_bounded():
-    assert judging.chunk(10**6) == 1
-    assert judging.chunk(1) == 50
-    assert judging.chunk(80) == 12
+    def chunk(shots, queries):
+        return judging.chunk(streams.Sinusoids(0, shots=shots, queries=queries).batch([0]))
+
+    assert chunk(900, 200) == 1
+    assert chunk(1, 1) == 50
+    assert chunk(30, 50) == 12
 
 
 def test_judging_in_chunks_is_judging_at_once():
@@ -257,3 +268,22 @@ def test_old_tasks_take_turns_with_what_is_left_over_and_go_on_where_they_were()
     resumed = again.mixed(theta, zero, 3)
     assert all(torch.equal(first[1][name], resumed[name]) for name in theta)
     assert len(part) == 12
+
+
+def test_losses_that_were_not_read_before_a_stop_are_reported_after_it():
+    heard, again = [], []
+
+    def into(found):
+        return lambda step, **values: found.append((step, values["loss"]))
+
+    whole = _trainer(tasks=60, report=into(heard))
+    for step in range(1, 13):
+        whole.step(step)
+    first, second = _trainer(tasks=60), _trainer(tasks=60, report=into(again))
+    for step in range(1, 6):
+        first.step(step)
+    second.load_state_dict(first.state_dict())
+    for step in range(6, 13):
+        second.step(step)
+    assert [step for step, _ in again] == list(range(1, 13))
+    assert again == heard

@@ -1,0 +1,84 @@
+"""What is known of a stage's outputs before anything runs, for checks of meaning."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of an output before anything runs; flows along edges for checks of meaning."""
+
+    task: str = ""
+    """A dataset's task label."""
+    classes: tuple[int, ...] = ()
+    """A dataset's classes."""
+    names: Mapping[int, str] = field(default_factory=dict)
+    """A dataset's classes that have names -> these."""
+    sources: frozenset[tuple[str, str]] = frozenset()
+    """Examples it was made from, as (collection/class, part): for checks of leakage."""
+    heads: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """A model's heads: task -> classes."""
+    metrics: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """Scores: metric name -> the steps of its curve, () where it has none."""
+    validation: frozenset[str] = frozenset()
+    """Scores: metrics measured on validation tasks, besides those named `task/val_*`."""
+    examples: Mapping[str, int] = field(default_factory=dict)
+    """A dataset's parts -> how many examples its smallest class has there; absent if unknown."""
+    turned: bool = False
+    """A dataset: training images are turned by quarters at random."""
+    ways: tuple[int, int] | None = None
+    """A family of tasks: fewest and most classes of a task, (0, 0) for regression."""
+    shots: tuple[int, int] | None = None
+    """A family of tasks: fewest and most support examples of a class."""
+    protocol: Mapping[str, Any] = field(default_factory=dict)
+    """A learner: how it was trained, `steps`, `head`, its `outputs`, and whether shots were
+    `pooled`. A family of tasks: `labels`, `count`, and `inputs` of regression. Empty where it is
+    unknown."""
+
+    @property
+    def learned(self) -> frozenset[tuple[str, str]]:
+        """Its sources without the test examples: what a stage that learns from it sees."""
+        return frozenset(source for source in self.sources if source[1] != "test")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where an input comes from: a stage of the file and the labels of its axes."""
+
+    stage: str
+    axes: Mapping[str, str]
+
+    def __str__(self) -> str:
+        return "".join([self.stage, *(f"@{axis}={label}" for axis, label in self.axes.items())])
+
+
+@dataclass(slots=True)
+class Look:
+    """What a stage type's `facts` function sees of one cell, and where it reports faults."""
+
+    params: Any
+    inputs: Mapping[str, tuple[Facts, ...]]
+    sources: Mapping[str, tuple[Source, ...]]
+    axes: Mapping[str, str] = field(default_factory=dict)
+    """Axis -> label of this cell, inherited ones included."""
+    folder: Path = field(default_factory=Path)
+    """Where the pipeline file lies."""
+    faults: list[tuple[str, str, str, str]] = field(default_factory=list)
+
+    def one(self, port: str) -> Facts | None:
+        """Facts of a single-valued port, or None where it is not connected."""
+        found = self.inputs.get(port, ())
+        return found[0] if found else None
+
+    def error(self, place: str, message: str, hint: str = "") -> None:
+        """Report an error at a parameter (`lr`, `net.width`) or a port (`from.retain`)."""
+        self.faults.append(("error", place, message, hint))
+
+    def warn(self, place: str, message: str, hint: str = "") -> None:
+        """Report a warning at a parameter or a port."""
+        self.faults.append(("warning", place, message, hint))
+
+
+FactsFunction = Callable[[Look], Mapping[str, Facts]]
