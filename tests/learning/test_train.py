@@ -21,3 +21,10 @@ def test_a_cosine_falls_from_the_top_to_almost_nothing():
 
 def test_a_warm_up_shorter_than_a_step_is_none():
     assert Recipe(steps=3, lr=1.0, optimizer={"kind": "sgd"}, warmup=0.1).rate(1) == 1
+
+
+def test_a_line_falls_from_the_top_after_the_warm_up():
+    recipe = Recipe(steps=100, lr=1.0, optimizer={"kind": "sgd"}, warmup=0.2, schedule="linear")
+    assert [recipe.rate(step) for step in (10, 20, 21, 61, 100)] == pytest.approx(
+        [0.5, 1.0, 1.0, 0.5, 1 / 80]
+    )
