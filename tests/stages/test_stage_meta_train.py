@@ -243,6 +243,16 @@ def test_it_stops_by_validation_and_takes_the_best_weights_back(bench, families,
     assert made.scores == again.scores
 
 
+@pytest.mark.parametrize(("every", "steps"), [(8, 2), (9, 3), (1, 1)])
+def test_looks_are_so_many_tasks_apart_rounded_up_to_whole_batches(bench, families, every, steps):
+    fields = {"outer": {"kind": "sgd", "lr": 20.0, "schedule": "constant"}, "meta_batch": 4}
+    stop = {"every": every, "patience": 3}
+    made = _train(bench, families, MAML, stop=stop, budget={"tasks": 400}, **fields)
+    best = int(made.scores.notes[0].split()[-2])
+    seen = made.learner.trained["examples"] // (4 * 15)
+    assert seen - best == 3 * steps
+
+
 @pytest.mark.parametrize("restore", ["best", "last"])
 def test_figures_beside_early_stopping_are_those_of_the_weights_that_are_kept(
     bench, families, restore
