@@ -2,8 +2,11 @@
 
 from engine.artifacts.dataset import Dataset, Part
 from engine.artifacts.gallery import Gallery, Picture
+from engine.artifacts.generator import Generator
+from engine.artifacts.judge import Judge
 from engine.artifacts.learner import Learner
 from engine.artifacts.model import Head, Model
+from engine.artifacts.samples import Samples
 from engine.artifacts.scores import Choice, Scores
 from engine.artifacts.table import Contrast, Interval, Row, Table
 from engine.artifacts.tasks import TaskFamily
@@ -13,13 +16,16 @@ __all__ = [
     "Contrast",
     "Dataset",
     "Gallery",
+    "Generator",
     "Head",
     "Interval",
+    "Judge",
     "Learner",
     "Model",
     "Part",
     "Picture",
     "Row",
+    "Samples",
     "Scores",
     "Table",
     "TaskFamily",

@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # what lies behind the door, for type checkers
     from engine.learning import features as features
     from engine.learning import files as files
     from engine.learning import folders as folders
+    from engine.learning import generative as generative
     from engine.learning import heads as heads
     from engine.learning import kernels as kernels
     from engine.learning import meta as meta

@@ -7,6 +7,10 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
+from engine.learning.trunks import trunk
+
+ENCODER = "encoder"
+"""Kind of a net that is the encoder of an autoencoder or VAE: its features are the code."""
 GROUP_CHANNELS = 4
 """Channels that a group norm averages over, where the width allows it."""
 
@@ -56,11 +60,12 @@ def build(net: Mapping[str, Any], shape: Sequence[int], seed: int) -> Network:
     """An untrained network without heads.
 
     Args:
-        net: fields of `engine.nets.Conv4` or `engine.nets.Mlp`.
+        net: fields of `engine.nets.Conv4` or `engine.nets.Mlp`, or an encoder's: {"kind":
+            "encoder", "net": fields of a value in `engine.generative.coders`, "z": 32}.
         shape: (channels, height, width) of its images.
         seed: of the weights; the same on every device.
     """
-    layers, width = _conv4(net, shape) if net["kind"] == "conv4" else _mlp(net, shape)
+    layers, width = _LAYERS[net["kind"]](net, shape)
     network = Network(nn.Sequential(*layers), width)
     draws = torch.Generator().manual_seed(seed)
     for module in network.backbone.modules():
@@ -134,3 +139,11 @@ def _mlp(net: Mapping[str, Any], shape: Sequence[int]) -> tuple[Iterable[nn.Modu
         layers += [nn.Linear(width, hidden), nn.ReLU()]
         width = hidden
     return layers, width
+
+
+def _encoder(net: Mapping[str, Any], shape: Sequence[int]) -> tuple[Iterable[nn.Module], int]:
+    layers, width = trunk(net["net"], shape)
+    return [*layers, nn.Linear(width, net["z"])], net["z"]
+
+
+_LAYERS = {"conv4": _conv4, "mlp": _mlp, ENCODER: _encoder}

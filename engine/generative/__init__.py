@@ -1,0 +1,1 @@
+"""Generative models as values: nets, likelihoods, objectives, ways to draw."""

@@ -1,0 +1,29 @@
+"""How pixels are scored, as values. The code is in `engine.learning.generative.likelihoods`."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import PositiveFloat
+
+from pipelines.stage import Params
+
+
+class Gaussian(Params):
+    """Pixels with Gaussian noise of one spread."""
+
+    kind: Literal["gaussian"]
+    """Name of the likelihood."""
+    sigma: PositiveFloat | Literal["optimal", "learned"]
+    """Spread of the noise, with pixels from 0 to 1: a number, `optimal` (the closed form of each
+    batch, arXiv 2006.13202), or `learned` by gradient."""
+
+
+Likelihood = Literal["bernoulli", "logistic"] | Gaussian
+"""`bernoulli` from logits; `logistic` discretised to the stored levels (arXiv 1606.04934, 2.3)."""
+
+
+def fields(likelihood: Likelihood) -> Mapping[str, Any]:
+    """A likelihood's fields, as a `Generator` keeps them."""
+    if isinstance(likelihood, Gaussian):
+        return likelihood.model_dump()
+    return {"kind": likelihood}

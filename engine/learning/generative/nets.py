@@ -1,0 +1,150 @@
+"""Encoder and decoder as one module; a label enters each as a one-hot input would.
+
+Images are (n, channels, height, width) float32 from 0 to 1 everywhere outside this module; what the
+encoder sees is scaled as the collection's other nets see it, so that it can serve as a backbone.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from engine.learning.data import SCALINGS
+from engine.learning.nets import ENCODER
+from engine.learning.trunks import mirror, start, trunk
+
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    """What a coder is built from.
+
+    Attributes:
+        net: fields of a value in `engine.generative.coders`.
+        shape: (channels, height, width).
+        z: numbers of a code.
+        data: collection, by which images are scaled.
+        classes: labels that it is told; 0 where it is unconditional.
+        spread: whether codes are Gaussians (a VAE) or points.
+    """
+
+    net: Mapping[str, Any]
+    shape: tuple[int, int, int]
+    z: int
+    data: str
+    classes: int = 0
+    spread: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Codes:
+    """What an encoder says of images: means (n, z), and log variances (n, z) of Gaussians."""
+
+    mean: Tensor
+    log_variance: Tensor | None = None
+
+
+class Coder(nn.Module):
+    """An encoder and a decoder.
+
+    Weights: `trunk.*`, `mean.*` and `spread.*` of the encoder, `decoder.*`, and `told.weight`
+    (width of the first layer, classes), the columns that one-hot labels would have in it.
+    """
+
+    def __init__(self, design: Design) -> None:
+        super().__init__()
+        layers, width = trunk(design.net, design.shape)
+        self.design = design
+        self.trunk = nn.Sequential(*layers)
+        self.mean = nn.Linear(width, design.z)
+        self.spread = nn.Linear(width, design.z) if design.spread else None
+        self.told = (
+            nn.Linear(design.classes, _outputs(self._first), bias=False) if design.classes else None
+        )
+        self.decoder = nn.Sequential(*mirror(design.net, design.shape, design.z + design.classes))
+        self._scaling = SCALINGS[design.data]
+
+    def encode(self, images: Tensor, y: Tensor | None = None) -> Codes:
+        """Codes of images (n, *shape), told their classes y (n,) where it is conditional."""
+        x = (images - self._scaling.mean) / self._scaling.std
+        if self.told is None:
+            features = self.trunk(x)
+        else:
+            place = self._place
+            first = self.trunk[: place + 1](x)
+            told = self.told(self._one_hot(y))
+            features = self.trunk[place + 1 :](
+                first + told.view(*told.shape, *(1,) * (first.ndim - 2))
+            )
+        return Codes(self.mean(features), self.spread(features) if self.spread else None)
+
+    def decode(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """What a likelihood takes, (n, *shape), from codes (n, z) and classes (n,)."""
+        if self.design.classes:
+            z = torch.cat([z, self._one_hot(y)], 1)
+        return cast("Tensor", self.decoder(z))
+
+    def _one_hot(self, y: Tensor | None) -> Tensor:
+        if y is None:
+            raise ValueError("a conditional coder has to be told classes")
+        return functional.one_hot(y, self.design.classes).to(self.mean.weight.dtype)
+
+    @property
+    def _place(self) -> int:
+        """Of the first layer with weights in the trunk."""
+        return next(i for i, layer in enumerate(self.trunk) if isinstance(layer, _WEIGHTED))
+
+    @property
+    def _first(self) -> nn.Module:
+        return self.trunk[self._place]
+
+    def backbone(self) -> dict[str, Tensor]:
+        """The encoder's means as weights of `learning.nets.build(encoder(design), ...)`.
+
+        Told no class, a conditional encoder takes the mean over all of them.
+        """
+        found = {f"backbone.{name}": item for name, item in self.trunk.state_dict().items()}
+        if self.told is not None:
+            bias = f"backbone.{self._place}.bias"
+            found[bias] = found[bias] + self.told.weight.mean(1)
+        mean = {f"backbone.{len(self.trunk)}.{n}": x for n, x in self.mean.state_dict().items()}
+        return found | mean
+
+
+_WEIGHTED = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
+
+
+def build(design: Design, seed: int) -> Coder:
+    """An untrained coder; the same seed gives the same weights on every device."""
+    coder = Coder(design)
+    draws = torch.Generator().manual_seed(seed)
+    rectified = design.net["kind"] == "conv" or design.net["activation"] == "relu"
+    for layers in (coder.trunk, coder.decoder):
+        weighted = [layer for layer in layers if isinstance(layer, _WEIGHTED)]
+        for layer in weighted:
+            last = layers is coder.decoder and layer is weighted[-1]
+            start(layer, draws, rectified=rectified and not last)
+    for linear in (coder.mean, coder.spread, coder.told):
+        if linear is not None:
+            start(linear, draws, rectified=False)
+    return coder
+
+
+def restore(design: Design, weights: Mapping[str, Tensor]) -> Coder:
+    """A coder with given weights."""
+    coder = Coder(design)
+    coder.load_state_dict(dict(weights))
+    return coder
+
+
+def encoder(design: Design) -> dict[str, Any]:
+    """Fields by which `learning.nets.build` makes the encoder a backbone whose features are z."""
+    return {"kind": ENCODER, "net": dict(design.net), "z": design.z}
+
+
+def _outputs(layer: nn.Module) -> int:
+    if isinstance(layer, nn.Linear):
+        return layer.out_features
+    return cast("nn.Conv2d", layer).out_channels
