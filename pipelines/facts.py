@@ -13,7 +13,8 @@ class Facts:
     task: str = ""
     """A dataset's task label."""
     classes: tuple[int, ...] = ()
-    """A dataset's classes."""
+    """Classes of a dataset, of a judge, and those that a generator or samples were told; of an
+    unconditional generator ()."""
     names: Mapping[int, str] = field(default_factory=dict)
     """A dataset's classes that have names -> these."""
     sources: frozenset[tuple[str, str]] = frozenset()
@@ -26,6 +27,10 @@ class Facts:
     """Scores: metrics measured on validation tasks, besides those named `task/val_*`."""
     examples: Mapping[str, int] = field(default_factory=dict)
     """A dataset's parts -> how many examples its smallest class has there; absent if unknown."""
+    collection: str = ""
+    """A dataset, generator, samples or judge: the collection of its images, `mnist`."""
+    z: int | None = None
+    """A generator: numbers of a code."""
     turned: bool = False
     """A dataset: training images are turned by quarters at random."""
     ways: tuple[int, int] | None = None
@@ -34,8 +39,8 @@ class Facts:
     """A family of tasks: fewest and most support examples of a class."""
     protocol: Mapping[str, Any] = field(default_factory=dict)
     """A learner: how it was trained, `steps`, `head`, its `outputs`, and whether shots were
-    `pooled`. A family of tasks: `labels`, `count`, and `inputs` of regression. Empty where it is
-    unknown."""
+    `pooled`. A family of tasks: `labels`, `count`, and `inputs` of regression. A generator:
+    `kind`, `likelihood` and `binarise`. Empty where it is unknown."""
 
     @property
     def learned(self) -> frozenset[tuple[str, str]]:

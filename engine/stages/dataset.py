@@ -37,6 +37,7 @@ def _facts(look: Look) -> Mapping[str, Facts]:
     }
     facts = Facts(
         task=params.label,
+        collection=params.name,
         classes=params.kept,
         sources=frozenset(sources),
         metrics={f"{params.label}/{name}": () for name in names},
@@ -60,6 +61,7 @@ def _known_characters(params: Dataset, folder: Path) -> Facts:
     names = learning.alphabets.characters()
     return Facts(
         task=params.label,
+        collection=params.name,
         classes=omniglot.classes(chosen, turned=params.turned),
         sources=frozenset((f"{omniglot.NAME}/{names[character]}", part) for character in chosen),
         metrics={f"{params.label}/{name}": () for name in imagesets.JUDGED[part]},
@@ -73,7 +75,7 @@ def _known_folder(look: Look, params: Dataset) -> Facts:
     for fault in params.choice.faults(found):
         look.error(*fault)
     if look.faults:
-        return Facts(task=params.label)
+        return Facts(task=params.label, collection=params.name)
     names, fewest = params.choice.names(found), params.choice.fewest(found)
     there = {part: _taken(params, part, n, len(names)) for part, n in fewest.items() if n}
     judged = [name for part in there for name in imagesets.JUDGED[part]]
@@ -82,6 +84,7 @@ def _known_folder(look: Look, params: Dataset) -> Facts:
     numbers = tuple(learning.folders.number(name) for name in names)
     return Facts(
         task=params.label,
+        collection=params.name,
         classes=numbers,
         names=dict(zip(numbers, names, strict=True)),
         sources=frozenset((f"{root}/{name}", part) for name in names for part in there),
