@@ -1,5 +1,5 @@
 """Autoencoders and VAEs, drawing from them, and judging what they draw. torch only."""
 
-from engine.learning.generative import likelihoods, nets, pairs
+from engine.learning.generative import binarised, likelihoods, nets, pairs
 
-__all__ = ["likelihoods", "nets", "pairs"]
+__all__ = ["binarised", "likelihoods", "nets", "pairs"]
