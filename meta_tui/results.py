@@ -78,6 +78,14 @@ def artifact(cell: CellView, store: Store) -> Table | Scores | Missing | None:
     return None
 
 
+def has_pictures(cell: CellView, store: Store) -> bool:
+    """Whether a cell's result holds a gallery; reads its description, not the pictures."""
+    found = result(cell, store)
+    return isinstance(found, Result) and any(
+        output.type == Gallery.__name__ for output in found.outputs.values()
+    )
+
+
 def pictures(cell: CellView, store: Store) -> tuple[Shown, ...] | Missing:
     """The pictures of a cell's galleries, in order; none where it has no gallery."""
     found = result(cell, store)

@@ -10,6 +10,7 @@ from textual.binding import Binding, BindingType
 from engine.runs import RunFolder
 from engine.store import Store
 from meta_tui.dashboard.screens.base import RunScreenBase
+from meta_tui.dashboard.screens.gallery import GalleryScreen
 from meta_tui.dashboard.screens.help import HelpScreen
 from meta_tui.dashboard.screens.results import ResultsScreen
 from meta_tui.dashboard.screens.run import RunScreen
@@ -36,6 +37,7 @@ class Dashboard(App[None]):
         Binding("question_mark", "help", "Help", id="app.help"),
         Binding("1", "screen('run')", "Run", id="app.run"),
         Binding("2", "screen('results')", "Results", id="app.results"),
+        Binding("3", "screen('gallery')", "Gallery", id="app.gallery"),
         Binding("y", "log_y", "log-y", id="app.log_y"),
     ]
 
@@ -49,6 +51,7 @@ class Dashboard(App[None]):
         self._drawn = 0.0
         self.add_mode("run", lambda: RunScreen(source))
         self.add_mode("results", lambda: ResultsScreen(source))
+        self.add_mode("gallery", lambda: GalleryScreen(source))
 
     def on_mount(self) -> None:
         """Show the run, and begin to read."""

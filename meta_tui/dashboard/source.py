@@ -12,7 +12,7 @@ from meta_tui import results
 from meta_tui.curves import Curves
 from meta_tui.feed import Feed
 from meta_tui.plain import lines
-from meta_tui.results import Missing
+from meta_tui.results import Missing, Shown
 from meta_tui.summary import StageView, stages
 from meta_tui.view import CellView, RunView, State, stopped
 
@@ -20,6 +20,7 @@ MOST_CURVES = 6
 """Cells whose curves lie over each other: as many as there are colours."""
 _ALIVE_SECONDS = 1.0
 _METRICS_SECONDS = 0.01
+_LOOK_SECONDS = 0.05
 
 
 @dataclass(slots=True)
@@ -42,6 +43,8 @@ class Source:
     _asked: float = field(default=float("-inf"), init=False)
     _published: dict[int, Curves] = field(default_factory=dict, init=False)
     _tables: dict[int, Table | Missing] = field(default_factory=dict, init=False)
+    _pictured: dict[int, bool] = field(default_factory=dict, init=False)
+    _shown: tuple[str, tuple[Shown, ...] | Missing] | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         self.feed = Feed(self.folder, listen=self._listen)
@@ -109,6 +112,23 @@ class Source:
         if cell.ordinal not in self._published:
             self._published[cell.ordinal] = results.curves(cell, self.store)
         return self._published[cell.ordinal]
+
+    def galleries(self) -> list[CellView]:
+        """Cells that are over and have pictures; each is asked once, for at most 50 ms in all."""
+        until = time.monotonic() + _LOOK_SECONDS
+        for cell in self.view.cells:
+            if cell.ordinal in self._pictured or not (cell.key and cell.state.over):
+                continue
+            self._pictured[cell.ordinal] = results.has_pictures(cell, self.store)
+            if time.monotonic() >= until:
+                break
+        return [cell for cell in self.view.cells if self._pictured.get(cell.ordinal)]
+
+    def pictures(self, cell: CellView) -> tuple[Shown, ...] | Missing:
+        """The pictures of a cell; those of the last one asked for are kept."""
+        if self._shown is None or self._shown[0] != cell.key:
+            self._shown = cell.key, results.pictures(cell, self.store)
+        return self._shown[1]
 
     def tables(self) -> list[tuple[CellView, Table | Missing]]:
         """Tables of the `compare` cells that are over; each is read once."""

@@ -10,7 +10,7 @@ from textual.widgets import Static
 TEXT = """\
 q        leave; the run goes on: `meta watch`
 ctrl+c   stop after a checkpoint; again: kill now
-1  2     run, results
+1  2  3  run, results, gallery
 tab      next pane
 ↑ ↓ j k  choose a stage or cell, scroll
 ← →      scroll a long log line
@@ -18,6 +18,8 @@ enter    show or hide the cells of a stage
 f        follow what runs
 g  G     first, last
 y        curves on a logarithmic scale, and back
+← →      in the gallery: the picture before, the next
+z        in the gallery: the picture alone, and back
 ?        these keys; esc closes them
 
 ✓ done  ≡ cached  ▶ running  · waiting

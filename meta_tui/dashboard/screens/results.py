@@ -14,7 +14,7 @@ from meta_tui.results import Missing
 class ResultsScreen(RunScreenBase):
     """What came out."""
 
-    KEYS: ClassVar[tuple[str, ...]] = ("q leave", "? help", STOP, "1 run", "↑↓ scroll")
+    KEYS: ClassVar[tuple[str, ...]] = ("q leave", "? help", STOP, "1 run", "3 gallery", "↑↓ scroll")
 
     def body(self) -> ComposeResult:
         """One pane with all tables."""

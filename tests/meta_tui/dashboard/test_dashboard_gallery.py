@@ -1,0 +1,172 @@
+"""Screen 3: pictures of cells, scrubbed with arrows."""
+
+import io
+
+import pytest
+from PIL import Image
+from test_dashboard_grids import SIZES, agrees, drawn
+from test_dashboard_keys import append
+
+from engine.artifacts import Gallery, Picture
+from engine.events import RunEnded
+from engine.store import Output, Result
+from meta_tui.dashboard.app import Dashboard
+from meta_tui.dashboard.screens.gallery import GalleryScreen
+from meta_tui.dashboard.source import Source
+from meta_tui.dashboard.widgets.choices import Choices
+from meta_tui.dashboard.widgets.picture import PicturePane
+
+RED, BLUE = (200, 0, 0), (0, 0, 200)
+
+
+def png(colour, size=(40, 20)):
+    packed = io.BytesIO()
+    Image.new("RGB", size, colour).save(packed, "PNG")
+    return packed.getvalue()
+
+
+def publish(store, cell, *pictures):
+    with store.scratch() as folder:
+        Gallery(tuple(pictures)).write(folder)
+        files = {path.name: store.put(path) for path in folder.iterdir()}
+    output = Output("Gallery", Gallery.format, files)
+    store.publish(f"{cell:064x}", Result(outputs={"gallery": output}))
+    return files
+
+
+@pytest.fixture
+def painted(store, finished):
+    """Two cells with pictures: three of the one, one of the other."""
+    steps = [
+        Picture(f"step-{n}", f"after {n} steps", png(colour))
+        for n, colour in ((0, RED), (10, BLUE), (20, RED))
+    ]
+    publish(store, 5, *steps)
+    hostile = Picture("last", "[b]bold[/b] \x1b[31m and long " * 40, png(BLUE))
+    publish(store, 7, hostile, Picture("other", "another", png(RED)))
+    return Source(finished, store, now=lambda: 1103.0)
+
+
+def text_of(app):
+    rows = app.screen._compositor.render_strips()
+    return "\n".join("".join(segment.text for segment in strip) for strip in rows)
+
+
+def colours_of(app):
+    """Colours of the half blocks that are on the screen."""
+    return {
+        tuple(segment.style.color.triplet)
+        for strip in app.screen._compositor.render_strips()
+        for segment in strip
+        if "▀" in segment.text
+    }
+
+
+async def test_3_shows_the_cells_that_have_pictures_and_the_first_picture(painted):
+    app = Dashboard(painted, timers=False)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("3")
+        await pilot.pause()
+        shown = text_of(app)
+        assert isinstance(app.screen, GalleryScreen)
+        assert len(app.screen.query_one(Choices).rows) == 2
+        for part in ("tuned@head=random@seed=0", "tuned@head=random@seed=2", "1/3  000-step-0.png",
+                     "after 0 steps"):  # fmt: skip
+            assert part in shown
+        assert colours_of(app) == {RED}
+
+
+async def test_arrows_scrub_and_stop_at_the_ends(painted):
+    app = Dashboard(painted, timers=False)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("3", "right")
+        await pilot.pause()
+        assert "after 10 steps" in text_of(app)
+        assert colours_of(app) == {BLUE}
+        await pilot.press("right", "right", "l")
+        assert "3/3" in str(app.screen.query_one(PicturePane).border_title)
+        await pilot.press("left", "h", "left", "left")
+        assert "1/3" in str(app.screen.query_one(PicturePane).border_title)
+
+
+async def test_another_cell_begins_with_its_first_picture(painted):
+    app = Dashboard(painted, timers=False)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("3", "right", "right", "down")
+        await pilot.pause()
+        assert "1/2  000-last.png" in text_of(app)
+        await pilot.press("up")
+        await pilot.pause()
+        assert "1/3" in text_of(app)
+
+
+async def test_text_of_a_caption_is_neither_markup_nor_control(painted):
+    app = Dashboard(painted, timers=False)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("3", "down")
+        await pilot.pause()
+        shown = text_of(app)
+        assert "[b]bold[/b]" in shown
+        assert "\x1b" not in shown
+        assert "…" in shown
+
+
+async def test_z_gives_the_picture_the_whole_width_and_takes_it_back(painted):
+    app = Dashboard(painted, timers=False)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("3")
+        await pilot.pause()
+        pane = app.screen.query_one(PicturePane)
+        before = pane.size.width
+        await pilot.press("z")
+        await pilot.pause()
+        assert pane.size.width > before + 20
+        await pilot.press("z")
+        await pilot.pause()
+        assert pane.size.width == before
+
+
+async def test_a_picture_that_is_damaged_is_told(store, finished):
+    files = publish(store, 5, Picture("a", "a caption", png(RED)))
+    path = store.objects.path(files["000-a.png"].sha256)
+    path.chmod(0o644)
+    path.write_bytes(path.read_bytes()[::-1])
+    app = Dashboard(Source(finished, store, now=lambda: 1103.0), timers=False)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("3")
+        await pilot.pause()
+        assert "tuned@head=random@seed=0:" in text_of(app)
+        assert colours_of(app) == set()
+
+
+async def test_without_colours_a_picture_is_drawn_in_dots(painted, monkeypatch):
+    monkeypatch.setenv("NO_COLOR", "1")
+    packed = io.BytesIO()
+    image = Image.new("L", (40, 40), 0)
+    image.paste(255, (10, 10, 30, 30))
+    image.save(packed, "PNG")
+    publish(painted.store, 5, Picture("square", "a square", packed.getvalue()))
+    app = Dashboard(painted, timers=False)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("3")
+        await pilot.pause()
+        assert "▀" not in text_of(app)
+        assert "⣿" in text_of(app)
+
+
+async def test_a_run_without_pictures_says_so(live, store):
+    app = Dashboard(Source(live, store, now=lambda: 1103.0), timers=False)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("3")
+        await pilot.pause()
+        assert "no pictures yet" in text_of(app)
+        append(live, RunEnded(time=1104, code=0, seconds=104.0))
+        app.poll()
+        await pilot.press("3")
+        await pilot.pause()
+        assert "no cell of this run made pictures" in text_of(app)
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_the_gallery_is_drawn_as_committed(painted, size):
+    agrees(await drawn(painted, SIZES[size], "3 right"), f"gallery-{size}")
