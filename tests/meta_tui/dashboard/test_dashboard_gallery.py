@@ -4,6 +4,7 @@ import io
 
 import pytest
 from PIL import Image
+from rich.style import Style
 from test_dashboard_grids import SIZES, agrees, drawn
 from test_dashboard_keys import append
 
@@ -11,10 +12,12 @@ from engine.artifacts import Gallery, Picture
 from engine.events import RunEnded
 from engine.store import Output, Result
 from meta_tui.dashboard.app import Dashboard
+from meta_tui.dashboard.palette import tiles
 from meta_tui.dashboard.screens.gallery import GalleryScreen
 from meta_tui.dashboard.source import Source
 from meta_tui.dashboard.widgets.choices import Choices
 from meta_tui.dashboard.widgets.picture import PicturePane
+from meta_tui.render.pixels import Tile
 
 RED, BLUE = (200, 0, 0), (0, 0, 200)
 
@@ -170,3 +173,11 @@ async def test_a_run_without_pictures_says_so(live, store):
 @pytest.mark.parametrize("size", SIZES)
 async def test_the_gallery_is_drawn_as_committed(painted, size):
     agrees(await drawn(painted, SIZES[size], "3 right"), f"gallery-{size}")
+
+
+def test_of_a_half_block_the_upper_pixel_is_the_letter_and_the_lower_the_ground():
+    found = tiles((Tile(2, RED, BLUE),), 4, Style())
+    blocks = [segment for segment in found if "▀" in segment.text]
+    assert [tuple(block.style.color.triplet) for block in blocks] == [RED]
+    assert [tuple(block.style.bgcolor.triplet) for block in blocks] == [BLUE]
+    assert "".join(segment.text for segment in found) == " ▀▀ "
