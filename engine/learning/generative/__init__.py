@@ -1,5 +1,23 @@
 """Autoencoders and VAEs, drawing from them, and judging what they draw. torch only."""
 
-from engine.learning.generative import binarised, likelihoods, nets, pairs
+from engine.learning.generative import (
+    assessed,
+    binarised,
+    likelihoods,
+    nets,
+    objective,
+    pairs,
+    snapshots,
+    trainer,
+)
 
-__all__ = ["binarised", "likelihoods", "nets", "pairs"]
+__all__ = [
+    "assessed",
+    "binarised",
+    "likelihoods",
+    "nets",
+    "objective",
+    "pairs",
+    "snapshots",
+    "trainer",
+]

@@ -19,6 +19,9 @@ LEAST_SIGMA = 1e-3
 class Likelihood(nn.Module):
     """p(image | what a decoder says)."""
 
+    fitted = False
+    """Whether something in it is fixed by `settle` once it is trained."""
+
     @abstractmethod
     def log_prob(self, said: Tensor, images: Tensor) -> Tensor:
         """Nats (n,) of images (n, *shape), given what the decoder said (n, *shape)."""
@@ -52,7 +55,7 @@ class Gaussian(Likelihood):
         super().__init__()
         start = sigma if isinstance(sigma, float) else 1.0
         log = torch.tensor(math.log(start))
-        self._optimal = sigma == "optimal"
+        self.fitted = sigma == "optimal"
         if sigma == "learned":
             self.log_sigma = nn.Parameter(log)
         else:
@@ -66,12 +69,23 @@ class Gaussian(Likelihood):
         """
         error = (said - images).square().flatten(1).sum(1)
         pixels = images[0].numel()
-        log_sigma = self.log_sigma.clamp_min(math.log(LEAST_SIGMA))
-        if self._optimal and self.training:
-            log_sigma = _best(error.detach().mean(), pixels)
+        log_sigma = self._log_sigma(error, pixels)
         return -error / (2 * (2 * log_sigma).exp()) - pixels * (
             log_sigma + math.log(2 * math.pi) / 2
         )
+
+    def _log_sigma(self, error: Tensor, pixels: int) -> Tensor:
+        if self.fitted and self.training:
+            return _best(error.detach().mean(), pixels)
+        if isinstance(self.log_sigma, nn.Parameter):
+            # The least spread is added and not clamped at, for there a gradient would vanish.
+            return (
+                torch.logaddexp(
+                    2 * self.log_sigma, self.log_sigma.new_tensor(2 * math.log(LEAST_SIGMA))
+                )
+                / 2
+            )
+        return self.log_sigma
 
     def mean(self, said: Tensor) -> Tensor:
         """See `Likelihood`."""
@@ -79,7 +93,7 @@ class Gaussian(Likelihood):
 
     def settle(self, squared_error: float, pixels: int) -> None:
         """See `Likelihood`."""
-        if self._optimal:
+        if self.fitted:
             self.log_sigma.copy_(_best(torch.tensor(squared_error), pixels))
 
 

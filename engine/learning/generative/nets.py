@@ -45,6 +45,22 @@ class Codes:
     mean: Tensor
     log_variance: Tensor | None = None
 
+    @property
+    def gaussian(self) -> tuple[Tensor, Tensor]:
+        """Means and log variances.
+
+        Raises:
+            ValueError: these codes are points.
+        """
+        if self.log_variance is None:
+            raise ValueError("these codes are points: only a VAE's are Gaussians")
+        return self.mean, self.log_variance
+
+    def noisy(self, noise: Tensor) -> Tensor:
+        """Draws (..., n, z) by standard normal noise, through which gradients flow."""
+        mean, log_variance = self.gaussian
+        return mean + (log_variance / 2).exp() * noise
+
 
 class Coder(nn.Module):
     """An encoder and a decoder.

@@ -1,0 +1,24 @@
+"""What a VAE makes small, as values. The code is in `engine.learning.generative.objective`."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, PositiveInt
+
+from pipelines.stage import Params
+
+
+class Elbo(Params):
+    """The evidence lower bound (arXiv 1312.6114)."""
+
+    kind: Literal["elbo"] = "elbo"
+
+
+class Iwae(Params):
+    """The importance weighted bound, which is tighter (arXiv 1509.00519)."""
+
+    kind: Literal["iwae"]
+    k: PositiveInt
+    """Draws of a code for each image; 1 is the ELBO with a noisier KL."""
+
+
+Objective = Annotated[Elbo | Iwae, Field(discriminator="kind")]

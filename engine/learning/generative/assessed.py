@@ -1,0 +1,104 @@
+"""How well a pair explains a part: the same numbers whatever was drawn before.
+
+neg_elbo       minus log p(x|z) plus the KL, in nats per image, one draw of z each: the plain bound,
+               whatever was trained
+kl             mean KL of q(z|x) and the prior, in nats per image
+active_dims    dimensions whose mean KL is above 0.1 nats
+squared_error  of the images that the mean codes give, summed over pixels
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from engine.learning.data import Examples, generator
+from engine.learning.generative import binarised
+from engine.learning.generative.nets import Codes
+from engine.learning.generative.objective import divergence
+from engine.learning.generative.pairs import CHUNK, Pair, pixels
+
+SEED = 20_250_723
+"""Judged codes have the same noise in every run, whatever its seeds: seeds are paired."""
+ACTIVE = 0.1
+"""Nats of KL from which on a dimension counts as used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assessed:
+    """Of a part.
+
+    Attributes:
+        metrics: by name, see the module.
+        kl: of each dimension, in nats; () where codes are points.
+    """
+
+    metrics: dict[str, float]
+    kl: tuple[float, ...] = ()
+
+
+@torch.no_grad()
+def assess(pair: Pair, examples: Examples, binarise: str) -> Assessed:
+    """Judge a pair by a part.
+
+    Args:
+        pair: is left in evaluation mode.
+        examples: the part.
+        binarise: as it was trained, see `binarised.fixed`.
+    """
+    pair.eval()
+    images = binarised.fixed(pixels(examples), binarise)
+    y = examples.y
+    codes = pair.codes(images, y)
+    error = (pair.images(codes.mean, y) - images).square().flatten(1).sum(1)
+    found = {"squared_error": _mean(error)}
+    if codes.log_variance is None:
+        return Assessed(found)
+    each = divergence(codes).double().mean(0)
+    nats = _nats(pair, _noisy(codes, generator(SEED)), images, y)
+    found["kl"] = float(each.sum())
+    found["neg_elbo"] = _mean(nats) + found["kl"]
+    found["active_dims"] = float((each > ACTIVE).sum()) if each.isfinite().all() else math.nan
+    return Assessed(found, tuple(each.tolist()))
+
+
+@torch.no_grad()
+def settle(pair: Pair, examples: Examples, *, limit: int | None = None) -> None:
+    """Fix what the likelihood fits in closed form, by codes with noise, as training has them.
+
+    Args:
+        pair: whose likelihood changes, if it has such a thing.
+        examples: the training part; what is fitted in closed form takes greys.
+        limit: images to take at most.
+    """
+    if not pair.likelihood.fitted:
+        return
+    pair.eval()
+    count, total, draws = min(len(examples), limit or len(examples)), 0.0, generator(SEED)
+    for i in range(0, count, CHUNK):
+        chosen = slice(i, min(i + CHUNK, count))
+        images, y = pixels(examples, chosen), examples.y[chosen]
+        codes = pair.coder.encode(images, y)
+        z = codes.mean if codes.log_variance is None else _noisy(codes, draws)
+        total += float((pair.coder.decode(z, y) - images).square().double().sum())
+    pair.likelihood.settle(total / count, examples.x[0].numel())
+
+
+def _noisy(codes: Codes, draws: torch.Generator) -> Tensor:
+    """One z of each code, drawn on the CPU, so that every device judges the same ones."""
+    noise = torch.randn(codes.mean.shape, generator=draws).to(codes.mean)
+    return codes.noisy(noise)
+
+
+def _nats(pair: Pair, z: Tensor, images: Tensor, y: Tensor) -> Tensor:
+    """Minus log p(x|z) of images (n, *shape) and codes (n, z): (n,)."""
+    parts = []
+    for i in range(0, len(images), CHUNK):
+        said = pair.coder.decode(z[i : i + CHUNK], y[i : i + CHUNK])
+        parts.append(-pair.likelihood.log_prob(said, images[i : i + CHUNK]))
+    return torch.cat(parts)
+
+
+def _mean(values: Tensor) -> float:
+    return float(values.double().mean())

@@ -1,0 +1,204 @@
+"""The training loop of autoencoders and VAEs: resident images, streams of noise of its own."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from engine.learning.data import Batches, Task, generator, quartered, rotate
+from engine.learning.generative import binarised
+from engine.learning.generative.assessed import settle
+from engine.learning.generative.objective import Cost, Objective, cost
+from engine.learning.generative.pairs import Pair, pixels
+from engine.learning.generative.snapshots import Snapshots
+from engine.learning.losses import READ_EVERY, Losses
+from engine.learning.train import Recipe, optimizer
+from engine.learning.watch import Report, Watch, unheard
+
+SETTLED_BY = 2000
+"""Training images by which a spread is fitted at a look on the way; at the end it is all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seeds:
+    """Seeds of the streams; each is its own, so that noise changes no batch."""
+
+    order: int
+    augment: int
+    noise: int
+
+
+class Images:
+    """Training images from 0 to 1 in a random order of its own, turned and made binary anew."""
+
+    def __init__(self, task: Task, binarise: str, seeds: Seeds) -> None:
+        self.part = task.parts["train"]
+        self._task = task
+        self._binarise = binarise
+        device = self.part.x.device
+        self._batches = Batches(len(self.part), seeds.order, str(device))
+        self._turns = generator(seeds.augment)
+        # On the device: a batch has as many draws as pixels.
+        self._pixels = torch.Generator(device).manual_seed(seeds.noise + 1)
+
+    def take(self, size: int) -> tuple[Tensor, Tensor]:
+        """Images (size, channels, height, width) and classes (size,)."""
+        index = self._batches.take(size)
+        x = pixels(self.part, index)
+        if self._task.rotate:
+            draws = torch.rand(size, generator=self._turns)
+            turn = ((2 * draws - 1) * self._task.rotate).to(x.device)
+            x = rotate(x, turn).clamp(0, 1)  # rounding may lead a little beyond
+        if self._task.quarters:
+            x = quartered(x, torch.randint(4, (size,), generator=self._turns).to(x.device))
+        return binarised.drawn(x, self._binarise, self._pixels), self.part.y[index]
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where the stream is."""
+        return {
+            "batches": self._batches.state_dict(),
+            "turns": self._turns.get_state(),
+            "pixels": self._pixels.get_state(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go back there."""
+        self._batches.load_state_dict(state["batches"])
+        self._turns.set_state(state["turns"])
+        self._pixels.set_state(state["pixels"])
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a pair is trained.
+
+    Attributes:
+        recipe: steps, rates and the optimiser.
+        objective: what is made small.
+        batch: images of a step.
+        likelihood_lr: highest rate of what the likelihood learns; that of the rest if None.
+    """
+
+    recipe: Recipe
+    objective: Objective
+    batch: int
+    likelihood_lr: float | None = None
+
+
+class GenerativeTrainer:
+    """A pair in training; see `engine.run.Trainer` for how it is saved and restored."""
+
+    def __init__(
+        self,
+        pair: Pair,
+        images: Images,
+        plan: Plan,
+        *,
+        seeds: Seeds,
+        watch: Watch,
+        snapshots: Snapshots,
+        report: Report = unheard,
+    ) -> None:
+        self.pair = pair
+        self.plan = plan
+        self.watch = watch
+        self.snapshots = snapshots
+        self._images = images
+        self._report = report
+        self._trained = list(pair.parameters())
+        self._optimizer = optimizer(list(pair.coder.parameters()), plan.recipe)
+        self._scales = [1.0]
+        own = list(pair.likelihood.parameters())
+        if own:
+            self._optimizer.add_param_group({"params": own})
+            self._scales.append((plan.likelihood_lr or plan.recipe.lr) / plan.recipe.lr)
+        device = self._trained[0].device
+        self._draws = torch.Generator(device).manual_seed(seeds.noise)
+        self._losses = Losses(report, plan.recipe.steps)
+
+    @property
+    def diverged(self) -> bool:
+        """The loss became infinite or undefined."""
+        return self._losses.diverged
+
+    @property
+    def stopped(self) -> bool:
+        """Whether training is over before its last step."""
+        return self.diverged
+
+    def step(self, step: int) -> None:
+        """One step, counted from 1."""
+        if step == 1:
+            self._look(0)
+        self.pair.train()
+        rate = self.plan.recipe.rate(step)
+        for group, scale in zip(self._optimizer.param_groups, self._scales, strict=True):
+            group["lr"] = rate * scale
+        found = self._cost(step)
+        self._losses.add(found.loss)
+        self._optimizer.zero_grad()
+        found.loss.backward()
+        if self.plan.recipe.clip is not None:
+            nn.utils.clip_grad_norm_(self._trained, self.plan.recipe.clip)
+        self._optimizer.step()
+        looks = self.watch.looks(step) or step in self.snapshots.marks
+        self._losses.read(step, now=looks)
+        self._tell(step, found)
+        if looks and not self.diverged:
+            self._look(step)
+
+    def _cost(self, step: int) -> Cost:
+        images, y = self._images.take(self.plan.batch)
+        return cost(
+            self.pair,
+            self.plan.objective,
+            images,
+            y,
+            weight=self.plan.objective.weight(step, self.plan.recipe.steps),
+            draws=self._draws,
+        )
+
+    def _tell(self, step: int, found: Cost) -> None:
+        """Report the parts of the loss now and then: each report waits for the device."""
+        if found.kl is not None and (step % READ_EVERY == 0 or step == self.plan.recipe.steps):
+            kl, reconstruction = torch.stack([found.kl, found.reconstruction]).tolist()
+            self._report(step, kl=kl, reconstruction=reconstruction)
+
+    def _look(self, step: int) -> None:
+        if self.watch.looks(step):
+            self._settle(SETTLED_BY)
+        self.pair.eval()
+        self.watch.look(step, self.pair)
+        self.snapshots.take(step)
+
+    def _settle(self, limit: int | None) -> None:
+        settle(self.pair, self._images.part, limit=limit)
+
+    def finish(self) -> None:
+        """After the last step: fix what the likelihood fits, and stay in evaluation mode."""
+        self.pair.eval()
+        if not self.diverged:
+            self._settle(None)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that the next step depends on, and what was made on the way."""
+        return {
+            "pair": self.pair.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "images": self._images.state_dict(),
+            "draws": self._draws.get_state(),
+            "watch": self.watch.state_dict(),
+            "losses": self._losses.state_dict(),
+            "snapshots": self.snapshots.state_dict(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go back to such a state."""
+        self.pair.load_state_dict(state["pair"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._images.load_state_dict(state["images"])
+        self._draws.set_state(state["draws"])
+        self.watch.load_state_dict(state["watch"])
+        self._losses.load_state_dict(state["losses"], self._trained[0].device)
+        self.snapshots.load_state_dict(state["snapshots"])
