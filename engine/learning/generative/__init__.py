@@ -3,6 +3,7 @@
 from engine.learning.generative import (
     assessed,
     binarised,
+    bound,
     likelihoods,
     nets,
     objective,
@@ -14,6 +15,7 @@ from engine.learning.generative import (
 __all__ = [
     "assessed",
     "binarised",
+    "bound",
     "likelihoods",
     "nets",
     "objective",
