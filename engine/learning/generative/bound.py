@@ -72,6 +72,7 @@ class Bound:
         self._size = max(1, CODES // self._draws[-1])
         self.steps = -(-len(images) // self._size)
         """Of a few images each."""
+        self._judged = 0
         self._bounds = torch.full((len(self._draws), len(images)), math.nan, dtype=torch.float64)
 
     @torch.no_grad()
@@ -83,10 +84,15 @@ class Bound:
         for row, k in enumerate(self._draws):
             groups = weights[:, : weights.shape[1] // k * k].unflatten(1, (-1, k))
             self._bounds[row, first:last] = (groups.logsumexp(2) - math.log(k)).mean(1)
+        self._judged = last
 
     def values(self, k: int) -> Tensor:
         """L_k (n,) float64 of the images, in nats; NaN where they are not judged yet."""
         return self._bounds[self._draws.index(k)]
+
+    def mean(self, k: int) -> float:
+        """Mean L_k of the images that were judged so far."""
+        return float(self.values(k)[: self._judged].mean())
 
     def _log_weights(self, first: int, last: int) -> Tensor:
         """Of some images, log p(x, z) / q(z | x) as (images, draws) float64."""
@@ -122,11 +128,12 @@ class Bound:
 
     def state_dict(self) -> dict[str, Any]:
         """What was found so far."""
-        return {"bounds": self._bounds}
+        return {"bounds": self._bounds, "judged": self._judged}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go back there."""
         self._bounds.copy_(state["bounds"])
+        self._judged = state["judged"]
 
 
 def _signs(pair: Pair, images: Tensor) -> Tensor | None:
@@ -139,3 +146,15 @@ def _signs(pair: Pair, images: Tensor) -> Tensor | None:
 def binary(images: Tensor) -> bool:
     """Whether all pixels are 0 or 1."""
     return bool(((images == 0) | (images == 1)).all())
+
+
+def places(count: int, images: int | None) -> Tensor:
+    """Which of `count` images are judged, ascending: all, or so many that are always the same."""
+    if images is None:
+        return torch.arange(count)
+    return torch.randperm(count, generator=generator(SEED - 1))[:images].sort().values
+
+
+def renumbered(y: Tensor, classes: Sequence[int], told: Sequence[int]) -> Tensor:
+    """Positions in the classes that a pair was told, of positions in those of a dataset."""
+    return torch.tensor([told.index(label) for label in classes], device=y.device)[y]

@@ -1,5 +1,6 @@
 """The bound against a linear-Gaussian model, whose log p(x) is a closed form."""
 
+import copy
 import math
 
 import pytest
@@ -212,11 +213,13 @@ def test_a_bound_goes_on_from_its_state_to_the_same_bits(monkeypatch):
     begun = Bound(pair, images, draws=draws)
     begun.step(1)
     begun.step(2)
-    state = {name: value.clone() for name, value in begun.state_dict().items()}
+    state = copy.deepcopy(begun.state_dict())
     assert begun.values(10).isnan().tolist() == [False] * 4 + [True] * 5
+    assert begun.mean(10) == float(whole.values(10)[:4].mean())
     torch.manual_seed(99)
     gone_on = Bound(pair, images, draws=draws)
     gone_on.load_state_dict(state)
+    assert gone_on.mean(1) == begun.mean(1)
     for step in range(3, gone_on.steps + 1):
         gone_on.step(step)
     for k in draws:
