@@ -1,6 +1,7 @@
 """Autoencoders and VAEs, drawing from them, and judging what they draw. torch only."""
 
 from engine.learning.generative import (
+    ascent,
     assessed,
     binarised,
     bound,
@@ -13,6 +14,7 @@ from engine.learning.generative import (
 )
 
 __all__ = [
+    "ascent",
     "assessed",
     "binarised",
     "bound",
