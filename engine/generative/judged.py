@@ -1,0 +1,146 @@
+"""All that a judge says of samples, beside what it says of real images at the same n."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from engine import learning
+from engine.artifacts import Dataset, Judge, Samples
+from pipelines.errors import StageError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+ALWAYS = (
+    "distance", "distance_second", "floor", "precision", "recall", "coverage", "validity",
+    "grey", "grey_real", "components", "components_real", "memorising",
+)  # fmt: skip
+"""Metrics of all samples."""
+LABELLED = "agreement"
+"""The metric of samples that were asked to show a class."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Metrics without the task's name, and what a reader of them must know."""
+
+    metrics: Mapping[str, float]
+    notes: tuple[str, ...]
+
+
+def check(judge: Judge, samples: Samples, data: Dataset) -> None:
+    """Refuse what cannot be compared.
+
+    Raises:
+        StageError: says what does not fit.
+    """
+    for what, collection, shape in (
+        ("the judge is", judge.data, judge.shape), ("samples are", samples.data, samples.shape),
+    ):  # fmt: skip
+        if (collection, shape) != (data.name, data.shape):
+            raise StageError(
+                f"{what} of {collection}, {_said(shape)} pixels, and the data of {data.name}, "
+                f"{_said(data.shape)}: connect samples, judge and data of one collection"
+            )
+    strangers = sorted(set(samples.labels) - set(judge.classes))
+    if strangers:
+        raise StageError(f"samples were asked for {strangers}, and the judge knows no such class")
+
+
+def measured(
+    judge: Judge, samples: Samples, task: "learning.data.Task", n: int, device: str
+) -> Verdict:
+    """Judge n samples against n test images, and n training images against the same.
+
+    Args:
+        judge: of the samples' collection.
+        samples: n of them are judged.
+        task: real images in the parts `train` and `test`.
+        n: images on each side.
+        device: `cpu` or `cuda:0`.
+    """
+    judges = learning.generative.judges.restore(judge, device)
+    train, test = (
+        learning.generative.judges.quantised(task.parts[part]).cpu() for part in ("train", "test")
+    )
+    chosen = learning.generative.fidelity.some(len(samples), n)
+    made, real = samples.pixels[chosen], _some(test, n)
+    seen, held, known = (
+        learning.generative.judges.look(judges, x, judge.data)
+        for x in (made, real, _some(train, n))
+    )
+    found, floor = _against(seen, held), _against(known, held)
+    metrics = {name: value for name, value in found.items() if name != "accepted"}
+    metrics["floor"] = floor["distance"]
+    metrics |= _surface(made) | {f"{k}_real": value for k, value in _surface(real).items()}
+    metrics["memorising"] = learning.generative.fidelity.memorising(
+        made, train, _some(test, len(test))
+    )
+    if samples.labels:
+        asked = [judge.classes.index(samples.labels[place]) for place in chosen.tolist()]
+        said = seen.labels.tolist()
+        metrics[LABELLED] = sum(a == b for a, b in zip(asked, said, strict=True)) / n
+    notes = _notes(n, seen.plain.shape[1], found, floor)
+    return Verdict({k: value for k, value in metrics.items() if math.isfinite(value)}, notes)
+
+
+def _some(images: "Tensor", n: int) -> "Tensor":
+    return images[learning.generative.fidelity.some(len(images), n)]
+
+
+def _against(
+    seen: "learning.generative.judges.Seen", real: "learning.generative.judges.Seen"
+) -> dict[str, float]:
+    """What a judge saw in some images, against what it saw in as many real ones."""
+    k = learning.generative.fidelity.NEIGHBOURS
+    balls = [
+        (side, learning.generative.fidelity.radii(side, k)) for side in (real.plain, seen.plain)
+    ]
+    within = learning.generative.fidelity.inside(seen.plain, *balls[0])
+    reached = learning.generative.fidelity.inside(real.plain, *balls[1])
+    near = learning.generative.fidelity.covered(real.plain, seen.plain)
+    accepted = seen.accepted.cpu()
+    return {
+        "distance": learning.generative.fidelity.distance(seen.plain, real.plain),
+        "distance_second": learning.generative.fidelity.distance(seen.second, real.second),
+        "precision": _share(within),
+        "recall": _share(reached),
+        "coverage": _share(near),
+        "validity": _share(within & accepted),
+        "accepted": _share(accepted),
+    }
+
+
+def _share(which: "Tensor") -> float:
+    return int(which.sum()) / len(which)
+
+
+def _surface(images: "Tensor") -> dict[str, float]:
+    shown = images.float() / 255
+    found = {"components": learning.generative.surface.components(shown)}
+    grey = learning.generative.surface.grey(shown)
+    return found if grey is None else {**found, "grey": grey}
+
+
+def _notes(
+    n: int, features: int, found: Mapping[str, float], floor: Mapping[str, float]
+) -> tuple[str, ...]:
+    real = ("distance_second", "precision", "recall", "coverage", "validity")
+    notes = [
+        f"n={n}, floor={floor['distance']:.3g}; distance in the judge's features, not FID",
+        "real training images at this n: "
+        + ", ".join(f"{name} {floor[name]:.3g}" for name in real),
+        f"validity: the judge that knows junk takes {found['accepted']:.2f} for a real class, "
+        f"{found['precision']:.2f} are inside the manifold, {found['validity']:.2f} are both",
+    ]
+    if n <= features:
+        notes.append(
+            f"n={n} is no more than the {features} features: covariances are singular, and the "
+            "distance is mostly noise"
+        )
+    return tuple(notes)
+
+
+def _said(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape))

@@ -1,0 +1,97 @@
+"""How good samples are: how like real images, how many kinds, how sharp, and whether copied."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pydantic import Field
+
+from engine import learning
+from engine.artifacts import Dataset, Judge, Samples, Scores
+from engine.generative import judged
+from engine.run import Run
+from pipelines.errors import StageError
+from pipelines.facts import Facts, Look
+from pipelines.stage import Params, stage
+
+LEAST = 6
+"""Images on each side; the nearest five neighbours need as many."""
+_SHOWN = 5
+
+
+class EvaluateSamples(Params):
+    n: int | None = Field(default=None, ge=LEAST)
+    """Images on each side: samples, test images, and training images for the floor. By default as
+    many as there are of each. Distances at different n are not comparable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The output of `evaluate_samples`."""
+
+    scores: Scores
+
+
+def _facts(look: Look) -> Mapping[str, Facts]:
+    data, judge, samples = (look.one(port) or Facts() for port in ("data", "judge", "samples"))
+    for port, facts in {"judge": judge, "samples": samples}.items():
+        if facts.collection and data.collection and facts.collection != data.collection:
+            told = f"of {facts.collection}, and the data are of {data.collection}"
+            look.error(f"from.{port}", told, "connect samples, judge and data of one collection")
+    for part in ("train", "test"):
+        if data.examples and not data.examples.get(part):
+            look.error("from.data", f"{data.task} has no {part} examples to compare samples with")
+    strangers = sorted(set(samples.classes) - set(judge.classes)) if judge.classes else []
+    if strangers:
+        told = f"samples are asked for {_said(strangers)}, and the judge knows no such class"
+        look.error("from.judge", told, "train the judge on a dataset with all their classes")
+    unknown = sorted(set(data.classes) - set(judge.classes)) if judge.classes else []
+    if unknown:
+        told = f"the judge has never seen {_said(unknown)} of {data.task}: to it they are strange"
+        look.warn("from.judge", told, "train the judge on a dataset with all its classes")
+    names = [*judged.ALWAYS, *([judged.LABELLED] if samples.classes else [])]
+    metrics = {f"{data.task}/{name}": () for name in names} if data.task else {}
+    return {"scores": Facts(metrics=metrics)}
+
+
+def _said(classes: list[int]) -> str:
+    more = len(classes) - _SHOWN
+    return ", ".join(map(str, classes[:_SHOWN])) + (f" and {more} more" if more > 0 else "")
+
+
+@stage(facts=_facts)
+def evaluate_samples(
+    run: Run, params: EvaluateSamples, *, samples: Samples, judge: Judge, data: Dataset
+) -> Judged:
+    """Compare samples with test images, by a judge that took no part in making them.
+
+    `distance` is the Fréchet distance between them in the features of the plain judge (never
+    comparable with FID, which has features of its own), `distance_second` the same by another seed,
+    and `floor` that of training images: what a perfect generator would reach at this n. `precision`
+    is the share of samples inside the manifold of the test images, `recall` the share of test
+    images inside that of the samples, `coverage` the share of test images with a sample nearby.
+    `validity` is the share inside the manifold that a judge with a junk class also takes for a
+    real class: each alone is fooled. `grey` (blur) and `components` (noise) stand beside the test
+    images' own. `memorising` is 1 where training images are no nearer than test images, and 0 for
+    copies. `agreement` is the share of samples that show the class that was asked for.
+
+    A judge is an artifact of its own, so that what is judged is never what was attacked.
+    """
+    task = learning.data.load(data, run.files, run.device)
+    judged.check(judge, samples, data)
+    n = _count(params.n, {
+        "samples": len(samples),
+        **{f"{part} images": len(task.parts.get(part, ())) for part in ("test", "train")},
+    })  # fmt: skip
+    verdict = judged.measured(judge, samples, task, n, run.device)
+    metrics = {f"{data.task}/{name}": value for name, value in verdict.metrics.items()}
+    return Judged(Scores(metrics, notes=verdict.notes))
+
+
+def _count(n: int | None, there: Mapping[str, int]) -> int:
+    """Images on each side."""
+    name, fewest = min(there.items(), key=lambda item: item[1])
+    if fewest < LEAST:
+        raise StageError(f"{fewest} {name}: judging needs {LEAST} on each side")
+    if n is not None and n > fewest:
+        raise StageError(f"`n: {n}` is more than the {fewest} {name} that there are")
+    return n or fewest
