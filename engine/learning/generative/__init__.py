@@ -1,6 +1,4 @@
-"""Autoencoders and VAEs, drawing from them, and judging what they draw. torch only."""
-
-from engine.learning.generative import (
+"""Autoencoders and VAEs, drawing from engine.learning.generative import (
     ascent,
     assessed,
     binarised,
@@ -8,13 +6,16 @@ from engine.learning.generative import (
     fidelity,
     judges,
     junk,
+    latents,
     likelihoods,
     nets,
     objective,
     pairs,
+    picks,
     snapshots,
     surface,
     trainer,
+    walks,
 )
 
 __all__ = [
@@ -25,11 +26,14 @@ __all__ = [
     "fidelity",
     "judges",
     "junk",
+    "latents",
     "likelihoods",
     "nets",
     "objective",
     "pairs",
+    "picks",
     "snapshots",
     "surface",
     "trainer",
+    "walks",
 ]

@@ -1,0 +1,176 @@
+"""Pictures of what a generator makes, each with a caption that stands alone."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from engine import learning
+from engine.artifacts import Picture
+from engine.generative.scene import Images, Scene
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+SIDE = 10
+"""Rows and columns of a sheet of samples."""
+BLOCKS = 4
+"""Rows of images beside their reconstructions."""
+CLASSES = 20
+"""Rows of classes at most."""
+_MADE = "made"
+_SHEET = 900
+"""Pixels that a sheet without gaps to label takes about."""
+
+
+def samples(scene: Scene, pixels: "Tensor", how: str, words: str) -> Picture:
+    """A sheet of random draws; rows of classes where these were asked for.
+
+    Args:
+        scene: what they are of.
+        pixels: (n, *shape) uint8, classes in turns.
+        how: the way to draw, short.
+        words: the way to draw, as the end of a sentence.
+    """
+    classes = scene.labels[:CLASSES]
+    each = max(1, SIDE // len(classes)) if classes else SIDE
+    per = max(1, len(scene.labels))
+    columns = max(
+        1, min(SIDE, len(pixels) // (per * (each if classes else 1)) if classes else SIDE)
+    )
+    places, labels = [], []
+    for place, label in enumerate(classes):
+        there = list(range(place, len(pixels), per))[: each * columns]
+        rows = len(there) // columns
+        places += there[: rows * columns]
+        labels += [scene.title(label), *[""] * (rows - 1)][:rows]
+    if not classes:
+        places = list(range(min(len(pixels), SIDE * SIDE)))
+        columns = min(SIDE, len(places))
+    grid = learning.pictures.Grid(
+        pixels[places].numpy(), columns=columns, title=f"Samples, {how}", row_labels=labels
+    )
+    which = f"{len(places)} of {len(pixels)} images" if len(places) < len(pixels) else "Images"
+    rows_are = " Each row was told its class." if classes else ""
+    caption = f"{which} that {scene.who} makes of codes drawn from {words}.{rows_are}"
+    return Picture(f"samples-{how.partition(' ')[0]}", caption, learning.pictures.png(grid))
+
+
+def reconstructions(scene: Scene, found: Images, pixels: "Tensor") -> Picture:
+    """Rows of images, each over what is made of them.
+
+    Args:
+        scene: what they are of.
+        found: the images.
+        pixels: (n, *shape) uint8, what is made of them.
+    """
+    count = min(len(pixels), SIDE * BLOCKS)
+    columns = min(SIDE, count)
+    count -= count % columns
+    order = found.y[:count].argsort(stable=True).cpu()
+    above = learning.generative.snapshots.shown(found.x[:count])[order]
+    rows = learning.generative.picks.alternating(above, pixels[:count][order], columns)
+    grid = learning.pictures.Grid(
+        rows.numpy(), columns=columns, title="Reconstructions",
+        row_labels=[found.part, _MADE] * (count // columns),
+    )  # fmt: skip
+    mean = " mean" if not scene.points else ""
+    caption = (
+        f"Above {count} {found.part} images, below what {scene.who} makes of their{mean} codes; "
+        "sorted by class."
+    )
+    return Picture("reconstructions", caption, learning.pictures.png(grid))
+
+
+def interpolations(
+    scene: Scene, ends: tuple[Images, Images], pixels: "Tensor", path: str
+) -> Picture:
+    """A row for each pair of images: both at the ends, between them the way through codes.
+
+    Args:
+        scene: what they are of.
+        ends: images (n, *shape) and their partners.
+        pixels: (n, steps, *shape) uint8.
+        path: see `learning.generative.walks.between`.
+    """
+    left, right = (learning.generative.snapshots.shown(end.x)[:, None] for end in ends)
+    rows = learning.generative.picks.beside(left, pixels, right)
+    steps = [place / (pixels.shape[1] - 1) for place in range(pixels.shape[1])]
+    part = ends[0].part
+    grid = learning.pictures.Grid(
+        rows.flatten(0, 1).numpy(), columns=rows.shape[1], title=f"Interpolation, {path}",
+        column_labels=[part, *[f"{step:.1f}" for step in steps], part],
+    )  # fmt: skip
+    alike = " of one class, which it is told" if scene.labels else " of two classes"
+    mean = "" if scene.points else " mean"
+    caption = (
+        f"What {scene.who} makes of codes on the {path} way between the{mean} codes of two {part} "
+        f"images{alike}; the images themselves stand at the ends."
+    )
+    return Picture("interpolations", caption, learning.pictures.png(grid))
+
+
+@dataclass(frozen=True, slots=True)
+class Journey:
+    """One dimension after another.
+
+    Attributes:
+        rows: names of the dimensions with how much they say.
+        columns: values that they take.
+        start: (*shape) uint8, what is made of the code that is changed.
+        origin: what that code is.
+        measure: what stands beside a row.
+        unit: of the values.
+    """
+
+    rows: Sequence[str]
+    columns: Sequence[str]
+    start: "Tensor"
+    origin: str
+    measure: str
+    unit: str
+
+
+def traversal(scene: Scene, pixels: "Tensor", told: Journey) -> Picture:
+    """A row for each dimension.
+
+    Args:
+        scene: what they are of.
+        pixels: (d, steps, *shape) uint8.
+        told: what the rows are.
+    """
+    start = told.start.expand(len(pixels), 1, *told.start.shape)
+    rows = learning.generative.picks.beside(start, pixels)
+    grid = learning.pictures.Grid(
+        rows.flatten(0, 1).numpy(), columns=rows.shape[1], title="Traversal",
+        row_labels=told.rows, column_labels=["start", *told.columns],
+    )  # fmt: skip
+    caption = (
+        f"What {scene.who} makes of {told.origin} (at the left) when one dimension at a time takes "
+        f"other values, {told.columns[0]} to {told.columns[-1]} {told.unit}. Beside each row "
+        f"{told.measure}: the largest first."
+    )
+    return Picture("traversal", caption, learning.pictures.png(grid))
+
+
+def manifold(scene: Scene, pixels: "Tensor", words: str, label: int | None) -> Picture:
+    """The plane of codes as a sheet: the first number to the right, the second upwards.
+
+    Args:
+        scene: what it is of.
+        pixels: (side, side, *shape) uint8.
+        words: which values the numbers take.
+        label: class that was told.
+    """
+    side, shape = len(pixels), pixels.shape[2:]
+    grid = learning.pictures.Grid(
+        learning.generative.picks.sheet(pixels).numpy(), columns=1,
+        title="Plane of codes" + ("" if label is None else f", {scene.title(label)}"),
+        scale=max(1, round(_SHEET / (side * max(shape[1:])))),
+    )  # fmt: skip
+    told = "" if label is None else f", told the class {scene.title(label)},"
+    caption = (
+        f"What {scene.who}{told} makes of a plane of {side}x{side} codes: the first number grows "
+        f"to the right, the second upwards, {words}."
+    )
+    name = "manifold" if label is None else f"manifold-{scene.generator.classes.index(label)}"
+    return Picture(name, caption, learning.pictures.png(grid))
