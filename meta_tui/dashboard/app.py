@@ -1,6 +1,7 @@
 """The dashboard: a reader of one run's folder, in its own process."""
 
 import asyncio
+from importlib import import_module
 from pathlib import Path
 from typing import ClassVar
 
@@ -10,7 +11,6 @@ from textual.binding import Binding, BindingType
 from engine.runs import RunFolder
 from engine.store import Store
 from meta_tui.dashboard.screens.base import RunScreenBase
-from meta_tui.dashboard.screens.gallery import GalleryScreen
 from meta_tui.dashboard.screens.help import HelpScreen
 from meta_tui.dashboard.screens.results import ResultsScreen
 from meta_tui.dashboard.screens.run import RunScreen
@@ -51,7 +51,7 @@ class Dashboard(App[None]):
         self._drawn = 0.0
         self.add_mode("run", lambda: RunScreen(source))
         self.add_mode("results", lambda: ResultsScreen(source))
-        self.add_mode("gallery", lambda: GalleryScreen(source))
+        self.add_mode("gallery", lambda: _gallery(source))
 
     def on_mount(self) -> None:
         """Show the run, and begin to read."""
@@ -109,6 +109,12 @@ class Dashboard(App[None]):
         """Switch the curves between a linear and a logarithmic scale."""
         self.source.log_y = not self.source.log_y
         self._redraw()
+
+
+def _gallery(source: Source) -> RunScreenBase:
+    """Screen 3, loaded when it is first shown: decoding pictures costs every start else."""
+    found: RunScreenBase = import_module("meta_tui.dashboard.screens.gallery").GalleryScreen(source)
+    return found
 
 
 def follow(folder: RunFolder, store: Path) -> RunView:

@@ -7,7 +7,6 @@ from rich.style import Style as RichStyle
 from textual.content import Content
 from textual.strip import Strip
 
-from meta_tui.render.pixels import Colour, Row
 from meta_tui.render.spans import Line, Style
 from pipelines.text import width
 
@@ -33,22 +32,6 @@ def strip(row: Line, under: RichStyle) -> Strip:
         [Segment(span.text, under + _RICH[span.style]) for span in row],
         sum(width(span.text) for span in row),
     )
-
-
-def tiles(row: Row, columns: int, under: RichStyle) -> Strip:
-    """A row of a picture in the middle of so many columns."""
-    size = sum(tile.width for tile in row)
-    left = max(0, (columns - size) // 2)
-    drawn = [
-        Segment("▀" * tile.width, RichStyle.parse(f"{_hex(tile.upper)} on {_hex(tile.lower)}"))
-        for tile in row
-    ]
-    found = Strip([Segment(" " * left, under), *drawn], left + size)
-    return found.crop_extend(0, columns, under)
-
-
-def _hex(colour: Colour) -> str:
-    return "#{:02x}{:02x}{:02x}".format(*colour)
 
 
 def content(rows: Iterable[Line]) -> Content:

@@ -1,9 +1,11 @@
 """One picture, as large as its pane."""
 
+from rich.segment import Segment
+from rich.style import Style as RichStyle
 from textual.strip import Strip
 from textual.widget import Widget
 
-from meta_tui.dashboard.palette import strip, tiles
+from meta_tui.dashboard.palette import strip
 from meta_tui.render import pixels
 from meta_tui.render.spans import Line, Span, crop, line
 
@@ -50,3 +52,19 @@ class PicturePane(Widget):
                 self._halves = pixels.halves(self._png, columns, rows)
         except ValueError as error:
             self._dots = [crop(line(Span(f"not drawn: {error}", "warn")), columns)]
+
+
+def tiles(row: pixels.Row, columns: int, under: RichStyle) -> Strip:
+    """A row of a picture in the middle of so many columns."""
+    size = sum(tile.width for tile in row)
+    left = max(0, (columns - size) // 2)
+    drawn = [
+        Segment("▀" * tile.width, RichStyle.parse(f"{_hex(tile.upper)} on {_hex(tile.lower)}"))
+        for tile in row
+    ]
+    found = Strip([Segment(" " * left, under), *drawn], left + size)
+    return found.crop_extend(0, columns, under)
+
+
+def _hex(colour: pixels.Colour) -> str:
+    return "#{:02x}{:02x}{:02x}".format(*colour)

@@ -12,11 +12,10 @@ from engine.artifacts import Gallery, Picture
 from engine.events import RunEnded
 from engine.store import Output, Result
 from meta_tui.dashboard.app import Dashboard
-from meta_tui.dashboard.palette import tiles
 from meta_tui.dashboard.screens.gallery import GalleryScreen
 from meta_tui.dashboard.source import Source
 from meta_tui.dashboard.widgets.choices import Choices
-from meta_tui.dashboard.widgets.picture import PicturePane
+from meta_tui.dashboard.widgets.picture import PicturePane, tiles
 from meta_tui.render.pixels import Tile
 
 RED, BLUE = (200, 0, 0), (0, 0, 200)
