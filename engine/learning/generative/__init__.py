@@ -1,4 +1,6 @@
-"""Autoencoders and VAEs, drawing from engine.learning.generative import (
+"""Autoencoders and VAEs, drawing from them, and judging what they draw. torch only."""
+
+from engine.learning.generative import (
     ascent,
     assessed,
     binarised,
