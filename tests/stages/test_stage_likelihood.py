@@ -173,13 +173,14 @@ def test_black_and_white_images_need_no_warning(bench, digits, monkeypatch):
 
 def test_levels_are_told_in_bits_per_dimension_as_well(bench, digits):
     made = bench.stage(vae, {**SMALL, "likelihood": "logistic"}, data=digits).generator
-    found = _judge(bench, made, digits, k=[3, 1], images=50).metrics
+    found = _judge(bench, made, digits, k=[3, 1, 3], images=50).metrics
     assert found.keys() == {
         "digits/nll_1", "digits/nll_3", "digits/bits_per_dim_1", "digits/bits_per_dim_3"
     }  # fmt: skip
     for k in (1, 3):
         nats = found[f"digits/nll_{k}"]
         assert found[f"digits/bits_per_dim_{k}"] == pytest.approx(nats / math.log(2) / 64)
+    assert found["digits/nll_1"] > found["digits/nll_3"]
     # A trained model needs less than the log2(17) bits of a level that nobody knows.
     assert found["digits/bits_per_dim_3"] < math.log2(17)
 
@@ -190,8 +191,11 @@ def test_a_conditional_generator_is_told_labels_in_any_order_of_the_classes(benc
     expected = -float(_direct(bench, made, digits, 10).mean())
     assert found.metrics["digits/nll_10"] == pytest.approx(expected, abs=1e-5)
     assert "likelihood of an image given its class" in found.notes
-    turned = bench.dataset(classes=[9, 8, 7, 6, 5, 4, 3, 2, 1, 0])
+    turned = bench.dataset(classes=[3, 4, 5, 6, 7, 8, 9, 0, 1, 2])
     assert _judge(bench, made, turned, k=[10]).metrics == found.metrics
+    some = _judge(bench, made, turned, k=[10], images=40).metrics["digits/nll_10"]
+    expected = -float(_direct(bench, made, digits, 10)[places(359, 40)].mean())
+    assert some == pytest.approx(expected, abs=1e-5)
 
 
 def test_a_generator_that_diverged_has_no_likelihood(bench, trained, digits):
@@ -199,6 +203,7 @@ def test_a_generator_that_diverged_has_no_likelihood(bench, trained, digits):
     weights["coder.mean.bias"] = torch.full_like(weights["coder.mean.bias"], math.nan)
     found = _judge(bench, replace(trained.generator, weights=weights), digits, images=20)
     assert (found.status, found.metrics) == ("diverged", {})
+    assert not any("nan" in note for note in found.notes)
 
 
 def test_images_of_another_collection_may_be_judged_and_it_is_said(bench, trained, digits):
