@@ -21,6 +21,7 @@ EPOCHS = 12
 LOOKS = 5
 """How often it is validated on the way."""
 _NAMES = {"autoencoder": "An autoencoder", "vae": "A VAE"}
+_DIVERGED = "diverged: the loss was infinite or undefined; take a lower `lr`, or say `clip: 10`"
 _LISTED = 8
 """Dimensions whose KL a note names."""
 SHOTS = (0.0, 0.01, 0.05, 0.2, 0.5, 1.0)
@@ -173,6 +174,8 @@ def _scores(
     told = [nats] if any(name.endswith("neg_elbo") for name in found) else []
     if kl:
         told.append(_dimensions(kl, shown))
+    if trainer.diverged:
+        told.append(_DIVERGED)
     scores = Scores(
         metrics={name: value for name, value in sorted(found.items()) if math.isfinite(value)},
         curves={name: tuple(curve) for name, curve in trainer.watch.curves.items()},
