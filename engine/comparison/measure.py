@@ -13,6 +13,9 @@ from pipelines.facts import Facts, Look
 from pipelines.text import suggestion
 
 _FORM = re.compile(r"(?P<name>[^@]+(?:@ways=\d+)?)(?:@(?:step=(?P<step>\d+)|(?P<end>best|last)))?")
+_FALLING = re.compile(
+    r".*(loss|forgetting|neg_elbo|squared_error|(nll|bits_per_dim)_\d+)|distance(_second)?"
+)
 _HEADLINES = ("accuracy", "shifted_accuracy", "forgetting")
 
 
@@ -44,7 +47,8 @@ class Measure:
     @property
     def falls(self) -> bool:
         """Small values are good."""
-        return self.name.partition("@")[0].endswith(("loss", "forgetting"))
+        metric = self.name.partition("@")[0].rpartition("/")[2]
+        return _FALLING.fullmatch(metric) is not None
 
     @property
     def of_curve(self) -> bool:

@@ -39,7 +39,8 @@ def _facts(look: Look) -> Mapping[str, Facts]:
             look.error(f"from.{port}", told, "connect samples, judge and data of one collection")
     for part in ("train", "test"):
         if data.examples and not data.examples.get(part):
-            look.error("from.data", f"{data.task} has no {part} examples to compare samples with")
+            told = f"{data.task} has no {part} examples to compare samples with"
+            look.error("from.data", told, "connect a dataset with training and test images")
     strangers = sorted(set(samples.classes) - set(judge.classes)) if judge.classes else []
     if strangers:
         told = f"samples are asked for {_said(strangers)}, and the judge knows no such class"

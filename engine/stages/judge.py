@@ -46,7 +46,8 @@ def _facts(look: Look) -> Mapping[str, Facts]:
     data = look.one("data") or Facts()
     for part, why in _PARTS.items():
         if data.examples and not data.examples.get(part):
-            look.error("from.data", f"{data.task} has no {part} examples {why}")
+            told = f"{data.task} has no {part} examples {why}"
+            look.error("from.data", told, "connect a dataset with training and test images")
     if len(data.classes) == 1:
         told = f"{data.task} has one class, and a judge tells classes apart"
         look.error("from.data", told, "connect a dataset of two classes or more")

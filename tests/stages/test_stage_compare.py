@@ -394,6 +394,22 @@ def test_tasks_with_so_many_classes_have_a_metric_of_their_own_and_its_curve_has
     assert not Measure.parse("loss/accuracy@ways=10").falls
 
 
+@pytest.mark.parametrize(
+    "metric",
+    ["val_loss", "head_forgetting", "neg_elbo", "val_neg_elbo", "nll_5000", "val_nll_50",
+     "bits_per_dim_50", "val_squared_error", "distance", "distance_second"],
+)  # fmt: skip
+def test_the_best_of_what_should_be_small_is_the_smallest(metric):
+    scores = Scores({}, curves={f"t/{metric}": ((1, 3.0), (2, 1.0), (3, 2.0))})
+    assert Measure.parse(f"t/{metric}@best").value(scores) == 1
+
+
+@pytest.mark.parametrize("metric", ["precision", "validity", "agreement", "coverage", "accuracy"])
+def test_the_best_of_what_should_be_large_is_the_largest(metric):
+    scores = Scores({}, curves={f"distance/{metric}": ((1, 3.0), (2, 1.0), (3, 2.0))})
+    assert Measure.parse(f"distance/{metric}@best").value(scores) == 3
+
+
 @pytest.mark.parametrize("x", ["adaptation_step", "tasks"])
 def test_the_steps_of_a_curve_may_count_something_else(x, look):
     fields = {"plot": {"kind": "line", "x": x, "y": "t/accuracy"}}
