@@ -35,7 +35,8 @@ def painted(tmp_path_factory):
 
 
 def environment(place, **env):
-    kept = {k: v for k, v in os.environ.items() if k not in {"NO_COLOR", "COLORTERM", "COLUMNS"}}
+    set_here = {"NO_COLOR", "COLORTERM", "COLUMNS", "LINES"}
+    kept = {name: value for name, value in os.environ.items() if name not in set_here}
     return {**kept, "META_HOME": str(place / ".meta"), **env}
 
 
