@@ -16,12 +16,12 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 class Example:
-    """A finished run."""
+    """A finished run, of the file as it is or with what else is asked of it."""
 
-    def __init__(self, name: str, folder: Path) -> None:
+    def __init__(self, name: str, folder: Path, **asked: Any) -> None:
         self.store = Store(folder / ".meta")
         told: list[Any] = []
-        request = Request(file=EXAMPLES / f"{name}.yaml", store=folder / ".meta")
+        request = Request(file=EXAMPLES / f"{name}.yaml", store=folder / ".meta", **asked)
         self.code = launch.run(request, told.append)
         (names,) = ([cell.name for cell in e.cells] for e in told if isinstance(e, RunStarted))
         self.keys = {names[e.cell]: e.key for e in told if isinstance(e, CellFinished)}
