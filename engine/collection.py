@@ -51,6 +51,10 @@ class Dataset(Params):
     `augment` turns training images at random; `none`, the default, leaves them."""
     take: Take = Take()
     """How many examples to keep of each part; all by default. Not of what is divided by classes."""
+    labels: Literal["given", "shuffled"] = "given"
+    """`shuffled` permutes the labels of the training images among them, and so those of the
+    validation images, the same way in every run: the control in which labels say nothing. Those of
+    the test images stay. Not of what is divided by classes."""
     augment: Augment | None = None
     """Random changes of training images."""
     shifted: Shifted | None = None
@@ -73,12 +77,12 @@ class Dataset(Params):
             raise ValueError("the shares of train, val and test are to make 1 in all")
         return value
 
-    @field_validator("part", "classes", "shares", "take", "shifted")
+    @field_validator("part", "classes", "shares", "take", "labels", "shifted")
     @classmethod
     def _of_its_split(cls, value: Any, info: ValidationInfo) -> Any:
         place, name = info.field_name or "", info.data.get("name")
         split = info.data.get("split") or "examples"
-        if value in (None, Take()) or "split" not in info.data:
+        if value in (None, Take(), "given") or "split" not in info.data:
             return value
         if name == omniglot.NAME and place != "part":
             raise ValueError(

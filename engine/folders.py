@@ -23,11 +23,13 @@ FOREIGN: Mapping[str, Mapping[str, str]] = {
     "classes": {
         "classes": "`split: classes` chooses them; to name those of a part, say `split: none`",
         "take": "`split: classes` gives a part all images of its classes",
+        "labels": "a dataset of one part, as `split: classes` makes, has no test labels that stay",
         "shifted": "a dataset of one part, as `split: classes` makes, has no shifted test set",
     },
     "none": {
         "shares": "`split: none` divides nothing",
         "take": "`split: none` gives a part all images",
+        "labels": "a dataset of one part, as `split: none` makes, has no test labels that stay",
         "shifted": "a dataset of one part, as `split: none` makes, has no shifted test set",
     },
 }

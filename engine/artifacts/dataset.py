@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from engine.artifacts import storage
 from pipelines.stage import Artifact
@@ -51,12 +51,17 @@ class Dataset(Artifact):
     """Fixed change that makes the shifted test set: {"rotate": [low, high]} degrees."""
     names: tuple[str, ...] = ()
     """Of a folder: names of the classes, whose labels are numbers made of them."""
+    labels: Literal["given", "shuffled"] = "given"
+    """`shuffled` where those of training and validation images are permuted when they are read,
+    within each part and among the images that it then has."""
 
     def write(self, folder: Path) -> None:
-        """Write `dataset.json`; a dataset without names is the file that it always was."""
+        """Write `dataset.json`; what is as usual is left out, and so the file as it always was."""
         data = asdict(self)
         if not self.names:
             del data["names"]
+        if self.labels == "given":
+            del data["labels"]
         storage.dump(folder, "dataset.json", data)
 
     @classmethod

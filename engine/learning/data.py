@@ -5,7 +5,7 @@ A part that fits in memory needs no DataLoader: gathering by index is 10-30 time
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,6 +18,8 @@ from engine.learning import files
 
 SHIFT_SEED = 20_240_607
 """The shifted test set is the same in every run, whatever its seeds."""
+LABELS_SEED = 20_261_123
+"""And so are labels that are shuffled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,8 @@ class DescribedData(Protocol):
     def augment(self) -> Mapping[str, Any]: ...
     @property
     def shifted(self) -> Mapping[str, Any]: ...
+    @property
+    def labels(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +144,8 @@ def load(data: DescribedData, paths: Mapping[str, Path], device: str) -> Task:
         for name, part in data.parts.items()
         if part.indices
     }
+    if data.labels == "shuffled":
+        parts |= {name: _relabelled(parts[name]) for name in ("train", "val") if name in parts}
     if data.shifted and "test" in parts:
         parts["shifted"] = _shifted(parts["test"], *data.shifted["rotate"])
     shape: Any = tuple(next(iter(parts.values())).x.shape[1:])
@@ -160,6 +166,12 @@ def _examples(
         raise ValueError(f"{data.name}: a selected example is of none of the classes")
     on = torch.from_numpy
     return Examples(on(x).to(device), on(y).to(device), SCALINGS[data.name])
+
+
+def _relabelled(examples: Examples) -> Examples:
+    """The same images with each other's labels, so that every class has as many as before."""
+    order = torch.randperm(len(examples), generator=generator(LABELS_SEED))
+    return replace(examples, y=examples.y[order.to(examples.y.device)])
 
 
 def _shifted(test: Examples, low: float, high: float) -> Examples:

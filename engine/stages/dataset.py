@@ -129,6 +129,7 @@ def dataset(run: Run, params: Dataset) -> Described:
             augment=augment,
             shifted={"rotate": list(params.shifted.rotate)} if params.shifted else {},
             names=names,
+            labels=params.labels,
         )
     )
 

@@ -1,6 +1,8 @@
+import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ from pydantic import ValidationError
 from engine.artifacts import Dataset
 from engine.learning import data, files
 from engine.stages.dataset import dataset
+from engine.stages.subset import subset
 from pipelines.errors import MissingFiles, StageError
 
 MNIST_COUNTS = [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
@@ -83,6 +86,84 @@ def test_the_artifact_names_its_examples_and_comes_back(bench, tmp_path):
     assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 5000
 
 
+def _labels(bench, found):
+    return {name: part.y for name, part in data.load(found, bench.files, "cpu").parts.items()}
+
+
+def test_shuffled_labels_say_nothing_of_training_and_validation_images(bench):
+    found = bench.dataset(labels="shuffled", take={"train": 600})
+    given, told = (_labels(bench, item) for item in (replace(found, labels="given"), found))
+    for part in ("train", "val"):
+        agreeing = (given[part] == told[part]).double().mean().item()
+        assert agreeing == pytest.approx(0.1, abs=0.05)
+        assert torch.equal(given[part].bincount(), told[part].bincount())
+    assert torch.equal(given["test"], told["test"])
+
+
+def test_shuffled_labels_leave_images_and_what_is_said_of_them_as_they_are(bench, look):
+    asked = {"classes": [3, 8, 1], "take": {"train": 90}, "shifted": {"rotate": [30, 60]}}
+    given, told = (bench.dataset(**asked, labels=labels) for labels in ("given", "shuffled"))
+    assert told == replace(given, labels="shuffled")
+    before, after = (data.load(item, bench.files, "cpu").parts for item in (given, told))
+    assert before.keys() == after.keys() == {"train", "val", "test", "shifted"}
+    for part in before:
+        assert torch.equal(before[part].x, after[part].x)
+    assert torch.equal(before["shifted"].y, after["shifted"].y)
+    facts = [look(dataset, {"name": "digits", **asked, "labels": item.labels})
+             for item in (given, told)]  # fmt: skip
+    assert facts[0] == facts[1]
+
+
+def test_labels_are_shuffled_the_same_way_in_every_run_and_among_fewer_images_too(bench):
+    found = bench.dataset(labels="shuffled")
+    first = _labels(bench, found)
+    torch.manual_seed(7)
+    second = _labels(bench, bench.dataset(labels="shuffled"))
+    assert all(torch.equal(first[part], second[part]) for part in first)
+    few = bench.stage(subset, {"train": 200, "val": 0}, data=found).data
+    given, told = (_labels(bench, item) for item in (replace(few, labels="given"), few))
+    assert given.keys() == told.keys() == {"train", "test"}
+    assert told["train"].bincount().tolist() == [20] * 10
+    assert (given["train"] == told["train"]).double().mean().item() < 0.2
+
+
+def test_shuffled_labels_make_another_artifact_and_given_ones_the_one_that_it_always_was(
+    bench, tmp_path
+):
+    for labels in ("given", "shuffled"):
+        (tmp_path / labels).mkdir()
+        found = bench.dataset(labels=labels)
+        found.write(tmp_path / labels)
+        again = Dataset.read({path.name: path for path in (tmp_path / labels).iterdir()})
+        assert again == found
+    given, told = (
+        json.loads((tmp_path / labels / "dataset.json").read_text())
+        for labels in ("given", "shuffled")
+    )
+    assert told == {**given, "labels": "shuffled"}
+    assert "labels" not in given
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"name": "omniglot", "part": "train"},
+        {"name": "folder", "root": "x", "size": [8, 8], "split": "classes", "part": "train"},
+        {"name": "folder", "root": "x", "size": [8, 8], "split": "none", "part": "train"},
+    ],
+)
+def test_labels_of_what_is_divided_by_classes_are_not_shuffled(bench, fields):
+    assert bench.params(dataset, **fields, labels="given").labels == "given"
+    with pytest.raises(ValidationError) as caught:
+        bench.params(dataset, **fields, labels="shuffled")
+    assert [error["loc"] for error in caught.value.errors()] == [("labels",)]
+
+
+def test_labels_of_a_folder_that_is_divided_by_examples_may_be_shuffled(bench):
+    fields = {"name": "folder", "root": "x", "size": [8, 8], "labels": "shuffled"}
+    assert bench.params(dataset, **fields).labels == "shuffled"
+
+
 @pytest.mark.parametrize(
     "fields",
     [
@@ -92,6 +173,7 @@ def test_the_artifact_names_its_examples_and_comes_back(bench, tmp_path):
         {"task": "a/b"},
         {"shifted": {"rotate": [60, 30]}},
         {"name": "cifar"},
+        {"labels": "random"},
         {"colour": 1},
     ],
 )
