@@ -29,6 +29,8 @@ class Facts:
     """A dataset's parts -> how many examples its smallest class has there; absent if unknown."""
     collection: str = ""
     """A dataset, generator, samples or judge: the collection of its images, `mnist`."""
+    shape: tuple[int, ...] = ()
+    """A dataset, generator or samples: (channels, height, width) of an image; () if unknown."""
     z: int | None = None
     """A generator: numbers of a code."""
     turned: bool = False

@@ -61,8 +61,8 @@ def known(
         "kind": kind, "likelihood": fields(params.likelihood)["kind"], "binarise": binarise,
     }  # fmt: skip
     generator = Facts(
-        collection=data.collection, classes=classes, z=params.z, protocol=protocol,
-        sources=data.learned,
+        collection=data.collection, shape=data.shape, classes=classes, z=params.z,
+        protocol=protocol, sources=data.learned,
     )  # fmt: skip
     return {
         "generator": generator,

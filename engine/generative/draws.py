@@ -20,6 +20,11 @@ class Draw(Way):
         """The distribution."""
 
     @property
+    def counted(self) -> bool:
+        """See `Way`."""
+        return True
+
+    @property
     def words(self) -> str:
         """The distribution in words."""
         return self.kind

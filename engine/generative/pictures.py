@@ -82,7 +82,7 @@ def reconstructions(scene: Scene, found: Images, pixels: "Tensor") -> Picture:
 
 
 def interpolations(
-    scene: Scene, ends: tuple[Images, Images], pixels: "Tensor", path: str
+    scene: Scene, ends: tuple[Images, Images], pixels: "Tensor", path: str, *, same: bool
 ) -> Picture:
     """A row for each pair of images: both at the ends, between them the way through codes.
 
@@ -91,6 +91,7 @@ def interpolations(
         ends: images (n, *shape) and their partners.
         pixels: (n, steps, *shape) uint8.
         path: see `learning.generative.walks.between`.
+        same: of one class, or of two.
     """
     left, right = (learning.generative.snapshots.shown(end.x)[:, None] for end in ends)
     rows = learning.generative.picks.beside(left, pixels, right)
@@ -100,7 +101,8 @@ def interpolations(
         rows.flatten(0, 1).numpy(), columns=rows.shape[1], title=f"Interpolation, {path}",
         column_labels=[part, *[f"{step:.1f}" for step in steps], part],
     )  # fmt: skip
-    alike = " of one class, which it is told" if scene.labels else " of two classes"
+    told = ", which it is told" if scene.labels else ""
+    alike = f" of one class{told}" if same else " of two classes"
     mean = "" if scene.points else " mean"
     caption = (
         f"What {scene.who} makes of codes on the {path} way between the{mean} codes of two {part} "

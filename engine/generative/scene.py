@@ -132,20 +132,23 @@ class Scene:
         return str(next(self.pair.parameters()).device)
 
     def _images(self, part: str, labels: tuple[int, ...], most: int | None = None) -> Images:
-        """Images of a part, of some classes where any are named."""
+        """Images of a part, of some classes where any are named; some of them, evenly over all."""
         if part not in self._task.parts:
             raise StageError(f"{self._task.name} has no {part} images")
-        examples = self._task.parts[part]
-        pixels = learning.generative.pairs.pixels(examples, slice(most))
+        examples, picks = self._task.parts[part], learning.generative.picks
+        pixels, fixed = learning.generative.pairs.pixels, learning.generative.binarised.fixed
         how = str(self.generator.trained.get("binarise", "none"))
-        x, y = learning.generative.binarised.fixed(pixels, how), examples.y[:most]
+        y, places = examples.y, picks.every(examples.y)
         if self.labels:
-            y = learning.generative.picks.relabelled(y, self._task.classes, self.generator.classes)
-            kept = learning.generative.picks.among(
-                y, [self.generator.classes.index(label) for label in labels]
-            )
-            x, y = x[kept], y[kept]
-        return Images(part, x, y)
+            y = picks.relabelled(y, self._task.classes, self.generator.classes)
+            places = picks.among(y, [self.generator.classes.index(label) for label in labels])
+        if most is None:
+            x = fixed(pixels(examples), how)[places]
+        else:
+            # Only of judged images all have to be drawn alike: a large part is not read whole.
+            places = picks.spread(places, most)
+            x = fixed(pixels(examples, places), how)
+        return Images(part, x, y[places])
 
 
 def scene(
@@ -157,10 +160,8 @@ def scene(
         StageError: these are not of the generator's kind.
     """
     if data is not None and (data.name, data.shape) != (generator.data, generator.shape):
-        ours, theirs = (
-            _described(generator.data, generator.shape),
-            _described(data.name, data.shape),
-        )
+        ours = f"{generator.data} of {sized(generator.shape)}"
+        theirs = f"{data.name} of {sized(data.shape)}"
         raise StageError(f"the generator was trained on {ours}, and {data.task} is {theirs}")
     return Scene(
         generator,
@@ -179,5 +180,6 @@ def judged(parts: Container[str]) -> str:
     return next((part for part in JUDGED if part in parts), JUDGED[0])
 
 
-def _described(name: str, shape: tuple[int, int, int]) -> str:
-    return f"{name} of {shape[0]}x{shape[1]}x{shape[2]}"
+def sized(shape: tuple[int, ...]) -> str:
+    """Channels, height and width in words."""
+    return "x".join(map(str, shape))

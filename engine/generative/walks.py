@@ -25,6 +25,11 @@ class Reconstruction(Way):
 
     kind: Literal["reconstruction"] = "reconstruction"
 
+    @property
+    def counted(self) -> bool:
+        """See `Way`."""
+        return True
+
     def part(self, *, points: bool) -> Part:
         """See `Way`."""
         del points
@@ -73,7 +78,7 @@ class Interpolation(Way):
         y = left.y.repeat_interleave(self.steps)
         pixels = decoded(scene, ways.flatten(0, 1), y)
         rows = learning.generative.picks.rows(pixels, len(ways))
-        shown = pictures.interpolations(scene, (left, right), rows, path)
+        shown = pictures.interpolations(scene, (left, right), rows, path, same=same)
         return Made(pixels, y, f"{path} interpolation", (shown,))
 
 

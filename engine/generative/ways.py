@@ -51,6 +51,11 @@ class Way(Params):
         del points
         return ""
 
+    @property
+    def counted(self) -> bool:
+        """Whether `count` tells how many images it makes."""
+        return False
+
     def optional(self, *, points: bool) -> bool:
         """Whether it can do without those."""
         return not self.part(points=points)

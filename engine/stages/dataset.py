@@ -38,6 +38,7 @@ def _facts(look: Look) -> Mapping[str, Facts]:
     facts = Facts(
         task=params.label,
         collection=params.name,
+        shape=params.shape,
         classes=params.kept,
         sources=frozenset(sources),
         metrics={f"{params.label}/{name}": () for name in names},
@@ -62,6 +63,7 @@ def _known_characters(params: Dataset, folder: Path) -> Facts:
     return Facts(
         task=params.label,
         collection=params.name,
+        shape=params.shape,
         classes=omniglot.classes(chosen, turned=params.turned),
         sources=frozenset((f"{omniglot.NAME}/{names[character]}", part) for character in chosen),
         metrics={f"{params.label}/{name}": () for name in imagesets.JUDGED[part]},
@@ -85,6 +87,7 @@ def _known_folder(look: Look, params: Dataset) -> Facts:
     return Facts(
         task=params.label,
         collection=params.name,
+        shape=params.shape,
         classes=numbers,
         names=dict(zip(numbers, names, strict=True)),
         sources=frozenset((f"{root}/{name}", part) for name in names for part in there),

@@ -7,8 +7,8 @@ from typing import Annotated, Literal, Self, cast, get_args
 from pydantic import AfterValidator, Field, PositiveInt, model_validator
 
 from engine.artifacts import Dataset, Gallery, Generator, Samples
-from engine.generative.draws import Covariance, Matched, Mixture, Prior
-from engine.generative.scene import judged, scene
+from engine.generative.draws import Covariance, Draw, Matched, Mixture, Prior
+from engine.generative.scene import judged, scene, sized
 from engine.generative.walks import PLANE, Interpolation, Manifold, Reconstruction, Traversal
 from engine.methods.targets import said
 from engine.run import Run
@@ -49,15 +49,16 @@ class Sample(Params):
     """Draws at random, `prior`, `matched`, `covariance`, `mixture`; or `reconstruction`,
     `interpolation`, `traversal`, `manifold`. A mapping with `kind` sets their own fields."""
     count: Annotated[PositiveInt, Field(le=100_000)] = 2000
-    """Images of a random draw, and at most of a reconstruction. Other walks make as many as their
-    own fields say."""
+    """Images of a random draw, and at most of a reconstruction. Other walks have it not: they make
+    as many as their own fields say."""
     classes: Annotated[tuple[Label, ...] | None, Field(min_length=1)] = None
     """Classes to ask a conditional generator for, in equal shares; all of its own by default. Of a
     folder: names of subfolders."""
 
     @model_validator(mode="after")
     def _once(self) -> Self:
-        if self.classes is not None and len(set(self.classes)) < len(self.classes):
+        # A folder may be named `3`.
+        if self.classes is not None and len(set(map(str, self.classes))) < len(self.classes):
             raise ValueError("`classes` names a class twice; name each once")
         return self
 
@@ -78,6 +79,9 @@ def _facts(look: Look) -> Mapping[str, Facts]:
     if isinstance(how, Manifold) and generator.z not in (None, PLANE):
         told = f"a plane shows codes of two numbers, and these have {generator.z}"
         look.error("how", told, "take a generator with `z: 2`, or leave the others out: `exclude`")
+    if "count" in params.model_fields_set and not how.counted and "how" not in look.axes:
+        told = f"`{how.kind}` makes as many images as its own fields say"
+        look.error("count", told, "leave it out; an axis `how` may have it for the other ways")
     part = _part(how, known, points=points)
     if data is None and not how.optional(points=points):
         look.error("from.data", *_lacking(how, points=points))
@@ -90,8 +94,9 @@ def _facts(look: Look) -> Mapping[str, Facts]:
             look.error(*fault)
     sources = generator.sources | {seen for seen in known.sources if seen[1] == part}
     samples = Facts(
-        collection=generator.collection, classes=labels, names=known.names, sources=sources
-    )
+        collection=generator.collection, shape=generator.shape, classes=labels, names=known.names,
+        sources=sources,
+    )  # fmt: skip
     return {"samples": samples, "gallery": Facts(sources=sources)}
 
 
@@ -118,6 +123,9 @@ def _fitting(look: Look, generator: Facts, data: Facts, part: str) -> None:
     if generator.collection and data.collection and generator.collection != data.collection:
         told = f"{data.task} is of {data.collection}, and the generator learned"
         look.error("from.data", f"{told} {generator.collection}", "connect what it learned from")
+    elif generator.shape and data.shape and generator.shape != data.shape:
+        told = f"{data.task} has images of {sized(data.shape)}, and the generator makes"
+        look.error("from.data", f"{told} {sized(generator.shape)}", "connect what it learned from")
     elif part and data.examples and not data.examples.get(part):
         look.error("from.data", f"{data.task} has no {part} images")
     elif generator.classes and data.classes and not {*generator.classes} & {*data.classes}:
@@ -137,12 +145,14 @@ def _asked(
     wanted = tuple(map(str, params.classes)) if params.classes is not None else tuple(named)
     labels = tuple(named[item] for item in wanted if item in named)
     hint = f"it was told {said(classes, data.names)}"
+    if not data.task and any(isinstance(item, str) for item in params.classes or ()):
+        hint = "connect what it learned from as `data`: its subfolders name the classes"
     faults = [
         (f"classes.{place}", f"the generator was not told a class {safe_text(item)}", hint)
         for place, item in enumerate(wanted)
         if item not in named
     ]
-    if params.count < len(labels):
+    if isinstance(way(params.how), Draw) and params.count < len(labels):
         told = f"{params.count} images cannot show {len(labels)} classes"
         faults.append(("count", told, f"ask for {len(labels)} or more"))
     if not faults and params.classes is not None and data.classes:

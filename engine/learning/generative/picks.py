@@ -24,9 +24,21 @@ def relabelled(y: Tensor, before: Sequence[int], after: Sequence[int]) -> Tensor
     return torch.tensor([places.get(label, -1) for label in before], device=y.device)[y]
 
 
-def among(y: Tensor, places: Sequence[int]) -> Tensor:
-    """Which of the classes (n,) are some of these: (n,) bool."""
-    return torch.isin(y, torch.tensor(places, device=y.device))
+def among(y: Tensor, classes: Sequence[int]) -> Tensor:
+    """Places of those classes (n,) that are some of these, in order."""
+    return torch.isin(y, torch.tensor(classes, device=y.device)).nonzero()[:, 0]
+
+
+def every(y: Tensor) -> Tensor:
+    """All places of classes (n,)."""
+    return torch.arange(len(y), device=y.device)
+
+
+def spread(places: Tensor, most: int) -> Tensor:
+    """At most so many of the places (n,), evenly over them: a folder's are sorted by class."""
+    count = min(most, len(places))
+    chosen = torch.linspace(0, len(places) - 1, count, dtype=torch.float64).round().long()
+    return places[chosen.to(places.device)]
 
 
 def partners(y: Tensor, pairs: int, *, same: bool) -> tuple[Tensor, Tensor]:

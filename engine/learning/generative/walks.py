@@ -24,15 +24,16 @@ def between(left: Tensor, right: Tensor, steps: int, path: Path) -> Tensor:
     (arXiv 1609.04468, section 2.1): draws of N(0, I) in many dimensions lie near to a sphere, and
     the middle of a line is nearer to 0 than any of them.
     """
-    t = torch.linspace(0, 1, steps, dtype=left.dtype, device=left.device)[:, None]
-    line = (1 - t) * left[:, None] + t * right[:, None]
+    # Near to a half turn, the arc divides two small numbers: float32 would lose its length.
+    one, other = left.double(), right.double()
+    t = torch.linspace(0, 1, steps, dtype=one.dtype, device=one.device)[:, None]
+    line = (1 - t) * one[:, None] + t * other[:, None]
     if path == "linear":
-        return line
-    cosine = torch.cosine_similarity(left, right, dim=1).clamp(-1, 1)
-    angle = cosine.acos()[:, None, None]
+        return line.to(left)
+    angle = torch.cosine_similarity(one, other, dim=1).clamp(-1, 1).acos()[:, None, None]
     sine = angle.sin()
-    arc = (((1 - t) * angle).sin() * left[:, None] + (t * angle).sin() * right[:, None]) / sine
-    return torch.where(sine.abs() > PARALLEL, arc, line)
+    arc = (((1 - t) * angle).sin() * one[:, None] + (t * angle).sin() * other[:, None]) / sine
+    return torch.where(sine > PARALLEL, arc, line).to(left)
 
 
 def along(start: Tensor, dimensions: Sequence[int], values: Tensor) -> Tensor:
