@@ -66,6 +66,13 @@ class Row:
     chosen: Mapping[str, str] = field(default_factory=dict)
     """Axis -> label, or labels joined by "/", that a `select` chose."""
     notes: tuple[str, ...] = ()
+    seeds: tuple[str, ...] = ()
+    """Seeds of its cells, diverged ones too; one empty label for a row of one cell without one."""
+    each: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    """Metric -> value on each task, of a row that is one learner: what differences are paired on
+    where another row is chosen as the baseline."""
+    family: str = ""
+    """Digest of the tasks of `each`; values on other tasks are not paired with them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +105,9 @@ class Table(Artifact):
     """What the intervals span: "± seeds (n=5)", "± tasks (n=600, one learner)"; where rows
     differ in it both are told, and each interval says its own."""
     plot: Mapping[str, Any] = field(default_factory=dict)
-    """{"kind", "x", "y", "series": [{"label", "points": [[x, y], ...]}]}, or empty."""
+    """{"kind", "x", "y", "series": [{"label", "points": [[x, y], ...]}]}, or empty. A point with
+    a band is [x, y, low, high]; those of a frontier have "spreads" beside them, each
+    [x low, x high, y low, y high] or four None, and "names"."""
     notes: tuple[str, ...] = ()
 
     def write(self, folder: Path) -> None:
@@ -115,6 +124,8 @@ class Table(Artifact):
                     **row,
                     "values": {name: Interval(**value) for name, value in row["values"].items()},
                     "notes": tuple(row["notes"]),
+                    "seeds": tuple(row.get("seeds", ())),
+                    "each": {name: tuple(v) for name, v in row.get("each", {}).items()},
                 }
             )
             for row in data.pop("rows")

@@ -6,38 +6,36 @@ another training run of either would give, which is said beside it.
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from engine import learning
-from engine.artifacts import Contrast, Interval
+from engine.artifacts import Contrast, Interval, Row
 from engine.artifacts.table import ONE_EACH
-from engine.comparison.measure import Measure
-from engine.comparison.rows import Group, interval
+from engine.comparison.rows import interval
 
-Pair = tuple[Group, Group]
+Pair = tuple[Row, Row]
 LEVEL = 0.05
 
 
-def contrasts(pairs: Sequence[Pair], shown: Iterable[Measure]) -> tuple[Contrast, ...]:
-    """The differences left - right of every pair in every measure that both have."""
-    return tuple(contrast for measure in shown for contrast in _family(pairs, measure))
+def contrasts(pairs: Sequence[Pair], metrics: Iterable[str]) -> tuple[Contrast, ...]:
+    """The differences left - right of every pair in every metric that both have."""
+    return tuple(contrast for metric in metrics for contrast in _family(pairs, metric))
 
 
-def _family(pairs: Sequence[Pair], measure: Measure) -> list[Contrast]:
+def _family(pairs: Sequence[Pair], metric: str) -> list[Contrast]:
     found: list[tuple[Pair, Interval, float | None]] = []
     for left, right in pairs:
-        here, there = left.values(measure), right.values(measure)
-        by_task = _by_task(left, right, measure)
+        by_task = _by_task(left, right, metric)
         if by_task:
             p = learning.statistics.paired_p(by_task)
             found.append(((left, right), Interval.of_tasks(by_task), p))
-        elif (here or left.diverged) and (there or right.diverged):
-            difference = _by_seed(left, right, here, there)
+        elif metric in left.values and metric in right.values:
+            difference = _by_seed(left, right, metric)
             p = learning.statistics.paired_p(list(difference.values.values()))
             found.append(((left, right), difference, p))
     adjusted = _holm([p for *_, p in found])
     return [
-        Contrast(measure.text, left.label, right.label, difference, p, verdict(difference, p))
+        Contrast(metric, left.label, right.label, difference, p, verdict(difference, p))
         for ((left, right), difference, _), p in zip(found, adjusted, strict=True)
     ]
 
@@ -48,24 +46,23 @@ def _holm(raw: Sequence[float | None]) -> list[float | None]:
     return [None if p is None else next(adjusted) for p in raw]
 
 
-def _by_task(one: Group, other: Group, measure: Measure) -> list[float]:
+def _by_task(one: Row, other: Row, metric: str) -> list[float]:
     """The differences task by task; empty where the learners were not judged on the same ones."""
-    here, there = one.each(measure), other.each(measure)
+    here, there = one.each.get(metric, ()), other.each.get(metric, ())
     if one.family != other.family or len(here) != len(there):
         return []
     return [left - right for left, right in zip(here, there, strict=True)]
 
 
-def _by_seed(
-    left: Group, right: Group, here: Mapping[str, float], there: Mapping[str, float]
-) -> Interval:
+def _by_seed(left: Row, right: Row, metric: str) -> Interval:
     """Paired on the seed; a row without seeds is the same number against each of the other's."""
-    if list(left.cells) == [""]:
-        here = dict.fromkeys(right.cells, here[""]) if here else {}
-    if list(right.cells) == [""]:
-        there = dict.fromkeys(left.cells, there[""]) if there else {}
+    here, there = left.values[metric].values, right.values[metric].values
+    if left.seeds == ("",):
+        here = dict.fromkeys(right.seeds, here[""]) if here else {}
+    if right.seeds == ("",):
+        there = dict.fromkeys(left.seeds, there[""]) if there else {}
     differences = {seed: here[seed] - there[seed] for seed in here if seed in there}
-    seeds = {*left.cells, *right.cells}
+    seeds = {*left.seeds, *right.seeds}
     if len(seeds) > 1:
         seeds.discard("")
     return interval(differences, len(seeds) - len(differences))

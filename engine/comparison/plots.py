@@ -60,7 +60,11 @@ def texts(plot: Plot | None) -> list[str]:
 
 
 def points(plot: Plot | None, rows: Sequence[Group]) -> Mapping[str, Any]:
-    """See `Table.plot`; a point is [x, y], or [x, y, low, high] where a band is drawn."""
+    """See `Table.plot`; a point is [x, y], or [x, y, low, high] where a band is drawn.
+
+    Each point of a frontier has its `spreads`, [x low, x high, y low, y high], None where there
+    is no interval, and in `names` its label along the axis.
+    """
     if plot is None:
         return {}
     if isinstance(plot, Line):
@@ -112,14 +116,20 @@ def _frontier(plot: Frontier, rows: Sequence[Group]) -> Mapping[str, Any]:
     series = []
     for label, lot in _lots(rows, plot.along).items():
         spots = [
-            [interval(row.values(first)).mean, interval(row.values(second)).mean]
+            (row.axes.get(plot.along or "", ""), row.interval(first), row.interval(second))
             for row in lot
             if first and second
         ]
-        kept = [spot for spot in spots if None not in spot]
+        kept = [spot for spot in spots if spot[1].mean is not None and spot[2].mean is not None]
         if kept:
-            names = [row.axes.get(plot.along or "", "") for row in lot]
-            series.append({"label": label, "points": kept, "names": names})
+            series.append(
+                {
+                    "label": label,
+                    "points": [[x.mean, y.mean] for _, x, y in kept],
+                    "spreads": [[x.low, x.high, y.low, y.high] for _, x, y in kept],
+                    "names": [name for name, _, _ in kept],
+                }
+            )
     return {"kind": "frontier", "x": plot.x, "y": plot.y, "along": plot.along, "series": series}
 
 

@@ -72,10 +72,13 @@ class Group:
     def row(self, shown: Iterable[Measure]) -> Row:
         """The row with an interval for each measure that applies to it."""
         values: dict[str, Interval] = {}
+        each: dict[str, tuple[float, ...]] = {}
         for measure in shown:
             found = self.interval(measure)
             if found.n or self.diverged:
                 values[measure.text] = found
+            if by_task := self.each(measure):
+                each[measure.text] = by_task
         chosen: dict[str, list[str]] = {}
         for scores in self.cells.values():
             for axis, label in scores.chosen.items():
@@ -89,6 +92,9 @@ class Group:
             values=values,
             chosen={axis: "/".join(labels) for axis, labels in chosen.items()},
             notes=without_repeats(notes),
+            seeds=tuple(self.cells),
+            each=each,
+            family=self.family if each else "",
         )
 
 

@@ -99,7 +99,8 @@ def compare(run: Run, params: Compare, *, scores: tuple[Scores, ...]) -> Compare
     """
     found = rows.groups(run.sources["scores"], scores)
     shown = measures(params.show or plots.texts(params.plot) or headlines(scores))
-    by_label = {group.label: group for group in found}
+    table_rows = tuple(group.row(shown) for group in found)
+    by_label = {row.label: row for row in table_rows}
     named = rows.named(run.sources["scores"])
     pick = {
         text: by_label[str(rows.matching(text, named)[0])]
@@ -108,16 +109,16 @@ def compare(run: Run, params: Compare, *, scores: tuple[Scores, ...]) -> Compare
     pairs = [(pick[left], pick[right]) for left, right in params.contrasts]
     if params.baseline:
         base = pick[params.baseline]
-        pairs = [*((group, base) for group in found if group is not base), *pairs]
+        pairs = [*((row, base) for row in table_rows if row is not base), *pairs]
+    metrics = tuple(item.text for item in shown)
     best = [item.text for item in shown if item.end == "best"]
-    table_rows = tuple(group.row(shown) for group in found)
-    differences = contrasts(pairs, shown)
+    differences = contrasts(pairs, metrics)
     notes = [f"{text}: the best of a test curve flatters" for text in best]
     if any(item.difference.over == "tasks" for item in differences):
         notes.append(f"a difference {ONE_EACH}, says nothing of another training run")
     return Compared(
         Table(
-            metrics=tuple(item.text for item in shown),
+            metrics=metrics,
             rows=table_rows,
             contrasts=differences,
             baseline=pick[params.baseline].label if params.baseline else "",

@@ -231,6 +231,21 @@ def test_a_frontier_has_a_point_for_each_value_along_an_axis():
     (series,) = plot["series"]
     assert series["points"][1] == pytest.approx([1 - np.mean(RANDOM), np.mean(RANDOM)])
     assert series["names"] == ["1", "2"]
+    x_low, x_high, y_low, y_high = series["spreads"][1]
+    low, high = stats.t.interval(0.95, 4, np.mean(RANDOM), stats.sem(RANDOM))
+    assert (y_low, y_high) == pytest.approx((low, high))
+    assert (x_low, x_high) == pytest.approx((1 - high, 1 - low))
+
+
+def test_a_point_of_a_frontier_that_was_lost_takes_its_name_along():
+    lost = [
+        (source, Scores({}, status="diverged")) for source, _ in _scores(ZERO, head="z", lr="1")
+    ]
+    given = [*lost, *_scores(RANDOM, head="z", lr="2")]
+    plot = {"kind": "frontier", "x": "b/forgetting", "y": "a/accuracy", "along": "lr"}
+    (series,) = _compare(given, plot=plot).plot["series"]
+    assert series["names"] == ["2"]
+    assert len(series["points"]) == len(series["spreads"]) == 1
 
 
 def test_a_matrix_has_a_column_for_each_task():
