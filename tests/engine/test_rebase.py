@@ -70,6 +70,13 @@ def test_differences_are_those_that_the_pipeline_would_have_computed(several, la
     assert found.rows == wanted.rows
 
 
+def test_a_seed_that_both_rows_lost_is_counted_as_dropped(several):
+    found = {
+        c.left: c.difference for c in against(made(several, show=["a/accuracy"]), "high").contrasts
+    }
+    assert (found["same"].n, found["same"].dropped) == (SEEDS - 2, 2)
+
+
 def test_learners_are_paired_on_the_task_where_they_were_judged_on_the_same(tmp_path):
     hard = RNG.normal(0.5, 0.1, TASKS)
     given = [
