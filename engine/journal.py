@@ -118,13 +118,18 @@ class Tail:
     _torn: bytes = field(default=b"", init=False)
 
     def read(self, limit_bytes: int = READ_BYTES) -> list[bytes]:
-        """Complete lines since the last call, from at most `limit_bytes` of the file."""
+        """Complete lines since the last call: none where there is nothing new but a torn one.
+
+        From about `limit_bytes` of the file; a line that is longer is read to its end.
+        """
         try:
             with self.path.open("rb") as file:
                 file.seek(self._offset)
-                data = file.read(limit_bytes)
+                while data := file.read(limit_bytes):
+                    self._offset += len(data)
+                    *lines, self._torn = (self._torn + data).split(b"\n")
+                    if lines:
+                        return lines
         except FileNotFoundError:
             return []
-        self._offset += len(data)
-        *lines, self._torn = (self._torn + data).split(b"\n")
-        return lines
+        return []
