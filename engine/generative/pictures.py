@@ -99,7 +99,7 @@ def interpolations(
     part = ends[0].part
     grid = learning.pictures.Grid(
         rows.flatten(0, 1).numpy(), columns=rows.shape[1], title=f"Interpolation, {path}",
-        column_labels=[part, *[f"{step:.1f}" for step in steps], part],
+        column_labels=[part, *[f"{round(step, 2):g}" for step in steps], part],
     )  # fmt: skip
     told = ", which it is told" if scene.labels else ""
     alike = f" of one class{told}" if same else " of two classes"

@@ -119,7 +119,7 @@ class Traversal(Way):
         pixels = decoded(scene, ways.flatten(0, 1), y)
         told = pictures.Journey(
             [f"z{place}: {float(route.says[place]):.2g}{route.nats}" for place in order],
-            [f"{value:+.1f}" if value else "0" for value in values.tolist()],
+            [f"{value:+.3g}" if value else "0" for value in values.tolist()],
             decoded(scene, route.start[None], route.y)[0],
             route.origin,
             route.measure,

@@ -41,8 +41,8 @@ def digits(bench):
 @pytest.fixture(scope="module")
 def trained(bench, digits):
     """Small generators that have learned something."""
-    fields = {"z": 2, "net": MLP, "steps": 150, "batch": 64, "lr": 0.005}
-    told = {"z": 4, "steps": 200, "conditional": True, "binarise": "dynamic"}
+    fields = {"z": 2, "net": MLP, "steps": 80, "batch": 64, "lr": 0.008}
+    told = {"z": 4, "steps": 120, "conditional": True, "binarise": "dynamic"}
     few = bench.dataset(classes=[7, 1, 4])
     stages = {
         "vae": (vae, {}, digits), "ae": (autoencoder, {}, digits), "told": (vae, told, digits),
@@ -359,6 +359,27 @@ def test_a_traversal_without_data_starts_from_0_and_orders_by_what_moves_pixels(
     _alike(found.samples.pixels[1], found.samples.pixels[4])  # both are of the code 0
     told = draw("told", "traversal", data=None, classes=[3]).samples
     assert set(told.labels) == {3}
+
+
+def test_pictures_of_walks_name_where_each_column_is(draw, monkeypatch):
+    grids, real = [], learning.pictures.png
+    monkeypatch.setattr(
+        "engine.learning.pictures.png", lambda grid: grids.append(grid) or real(grid)
+    )
+    draw("vae", {"kind": "traversal", "steps": 5})
+    draw("ae", {"kind": "traversal", "steps": 4, "span": 2})
+    draw("vae", {"kind": "traversal", "steps": 3}, data=None)
+    draw("vae", {"kind": "interpolation", "steps": 4, "pairs": 1})
+    assert grids[0].column_labels == ["start", "-3", "-1.5", "0", "+1.5", "+3"]
+    assert grids[1].column_labels == ["start", "-2", "-0.667", "+0.667", "+2"]
+    assert grids[3].column_labels == ["test", "0", "0.33", "0.67", "1", "test"]
+    assert all(label.endswith(" nats") for label in grids[0].row_labels)
+    says = [float(label.split()[1]) for label in grids[0].row_labels]
+    assert says == sorted(says, reverse=True)
+    assert {label[:3] for label in grids[1].row_labels} == {"z0:", "z1:"}
+    assert not any(
+        label.endswith(" nats") for label in [*grids[1].row_labels, *grids[2].row_labels]
+    )
 
 
 def test_a_traversal_has_no_more_rows_than_it_is_told(draw):
