@@ -50,3 +50,10 @@ def signed(value: float) -> str:
     """A difference: as `metric`, always with its sign (a plain one, so that it copies)."""
     text = metric(value)
     return text if text.startswith("-") else f"+{text}"
+
+
+def chance(p: float | None) -> str:
+    """A p value: three decimals, `<0.001` below them, nothing where there is none."""
+    if p is None:
+        return ""
+    return "<0.001" if p < 0.001 else f"{p:.3f}"  # noqa: PLR2004

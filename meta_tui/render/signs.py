@@ -19,6 +19,11 @@ class Signs:
     rail: str
     opened: str
     closed: str
+    rising: str
+    falling: str
+    before: str
+    after: str
+    """More lies at this side."""
     shades: str
     """From the least to the most."""
     braille: bool
@@ -30,6 +35,7 @@ UNICODE = Signs(
         State.FAILED: "✗", State.SKIPPED: "⊘", State.STOPPED: "‖",
     },
     full="█", empty="░", point="●", bar="━", rail="·", opened="▾", closed="▸",
+    rising="▲", falling="▼", before="◂", after="▸",
     shades=" ░▒▓█", braille=True,
 )  # fmt: skip
 ASCII = Signs(
@@ -38,6 +44,7 @@ ASCII = Signs(
         State.FAILED: "x", State.SKIPPED: "/", State.STOPPED: "|",
     },
     full="#", empty="-", point="o", bar="=", rail=".", opened="v", closed=">",
+    rising="^", falling="v", before="<", after=">",
     shades=" .:*#", braille=False,
 )  # fmt: skip
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from engine.artifacts import Contrast
 from engine.artifacts.table import ONE_EACH
-from meta_tui.render.numbers import ABSENT, metric, signed
+from meta_tui.render.numbers import ABSENT, chance, metric, signed
 from meta_tui.render.remarks import kinded
 from meta_tui.render.spans import Line, Span, Style, fit, line, right, wrap
 from pipelines.text import safe_text, width
@@ -24,13 +24,13 @@ def contrasts(pairs: Sequence[Contrast], columns: int) -> list[Line]:
     for pair in pairs:
         groups.setdefault((pair.left, pair.right), []).append(pair)
     names = max(width(safe_text(pair.metric)) for pair in pairs)
-    sizes = max(width(_difference(pair)) for pair in pairs)
+    sizes = max(width(difference(pair)) for pair in pairs)
     lines: list[Line] = [line(Span(part, "strong")) for part in wrap(_head(pairs), columns)]
     for (left, other), group in groups.items():
         title = f"{safe_text(left)} - {safe_text(other)}"
         lines += [line(part) for part in wrap(title, columns)]
         for pair in group:
-            known = f"  {fit(safe_text(pair.metric), names)}  {right(_difference(pair), sizes)}"
+            known = f"  {fit(safe_text(pair.metric), names)}  {right(difference(pair), sizes)}"
             known += f"{_count(pair, pairs)}  {fit(_p(pair), 7)}"
             lines += _verdict(known, pair, columns)
     return lines
@@ -61,18 +61,18 @@ def _count(pair: Contrast, pairs: Sequence[Contrast]) -> str:
     return f"  n={pair.difference.n}" if several else ""
 
 
-def _verdict(known: str, pair: Contrast, columns: int) -> list[Line]:
-    style: Style = "accent" if pair.verdict.startswith("distinguishable") else "dim"
-    verdict = safe_text(pair.verdict).removesuffix(_ONE_EACH).removesuffix(_HOLM)
-    if pair.difference.dropped:
-        verdict += f" ({pair.difference.dropped} pairs dropped)"
-    if width(known) + 2 + width(verdict) <= columns:
-        return [line(Span(known), Span(f"  {verdict}", style))]
-    rest = wrap(verdict, max(10, columns - 6), indent="")
-    return [line(known), *(line(Span(f"      {part}", style)) for part in rest)]
+def short(pair: Contrast) -> str:
+    """The verdict without what a head tells: `distinguishable at 5 %`."""
+    return safe_text(pair.verdict).removesuffix(_ONE_EACH).removesuffix(_HOLM)
 
 
-def _difference(pair: Contrast) -> str:
+def real(pair: Contrast) -> bool:
+    """Whether the verdict is that there is a difference."""
+    return pair.verdict.startswith("distinguishable")
+
+
+def difference(pair: Contrast) -> str:
+    """`+0.100 ± 0.020`."""
     found = pair.difference
     if found.mean is None:
         return ABSENT
@@ -81,7 +81,17 @@ def _difference(pair: Contrast) -> str:
     return f"{signed(found.mean)} ± {metric(found.half)}"
 
 
+def _verdict(known: str, pair: Contrast, columns: int) -> list[Line]:
+    style: Style = "accent" if real(pair) else "dim"
+    verdict = short(pair)
+    if pair.difference.dropped:
+        verdict += f" ({pair.difference.dropped} pairs dropped)"
+    if width(known) + 2 + width(verdict) <= columns:
+        return [line(Span(known), Span(f"  {verdict}", style))]
+    rest = wrap(verdict, max(10, columns - 6), indent="")
+    return [line(known), *(line(Span(f"      {part}", style)) for part in rest)]
+
+
 def _p(pair: Contrast) -> str:
-    if pair.p is None:
-        return ""
-    return "p<0.001" if pair.p < 0.001 else f"p={pair.p:.3f}"  # noqa: PLR2004
+    shown = chance(pair.p)
+    return f"p{'' if shown.startswith('<') else '='}{shown}" if shown else ""

@@ -1,42 +1,241 @@
-"""Screen 2: the tables of the run's comparisons."""
+"""Screen 2: the tables of the run's comparisons, to sort, group, filter, compare and plot."""
 
 from typing import ClassVar
 
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
 
 from meta_tui.dashboard.screens.base import STOP, RunScreenBase
+from meta_tui.dashboard.source import Source
+from meta_tui.dashboard.widgets.ask import Ask
 from meta_tui.dashboard.widgets.lines import Lines
-from meta_tui.render.spans import Line, Span, line
-from meta_tui.render.table import table
+from meta_tui.dashboard.widgets.sheetpane import SheetHead, SheetPane, SheetRows
+from meta_tui.reading import Reading
+from meta_tui.render.bars import bars
+from meta_tui.render.grid import Grid, grid
+from meta_tui.render.remarks import remarks
+from meta_tui.render.rowdetail import rowdetail
+from meta_tui.render.spans import Line, Span, line, wrap
 from meta_tui.results import Missing
+from pipelines.text import safe_text
 
 
 class ResultsScreen(RunScreenBase):
     """What came out."""
 
-    KEYS: ClassVar[tuple[str, ...]] = ("q leave", "? help", STOP, "1 run", "3 gallery", "↑↓ scroll")
+    KEYS: ClassVar[tuple[str, ...]] = (
+        "q leave", "? help", STOP, "p bars", "b baseline", "o sort", "/ filter", "a group", "- differing", "←→ column", "enter row", "1 run",
+    )  # fmt: skip
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("tab", "turn(1)", "Next table", show=False, id="results.next"),
+        Binding("shift+tab", "turn(-1)", "Table before", show=False, id="results.before"),
+        Binding("right,l", "column(1)", "Next column or plot", show=False, id="results.right"),
+        Binding("left,h", "column(-1)", "Column or plot before", show=False, id="results.left"),
+        Binding("p", "view", "Table, bars, plot", show=False, id="results.view"),
+        Binding("b", "baseline", "Compare with this row", show=False, id="results.baseline"),
+        Binding("o", "sort", "Sort by the column", show=False, id="results.sort"),
+        Binding("a", "group", "Group by an axis", show=False, id="results.group"),
+        Binding("minus", "differ", "Only differing columns", show=False, id="results.differ"),
+        Binding("slash", "filter", "Filter rows", show=False, id="results.filter"),
+        Binding("enter", "detail(True)", "More of the row", show=False, id="results.detail"),
+        Binding("escape", "detail(False)", "Less of it", show=False, id="results.back"),
+        Binding("z", "zoom", "Table alone", show=False, id="results.zoom"),
+    ]
+
+    CSS: ClassVar[str] = """
+    #sheet-head { height: auto; }
+    #sheet-rows { height: 1fr; scrollbar-size-vertical: 1; scrollbar-size-horizontal: 0; }
+    #sheet-rows { scrollbar-gutter: stable; background: $background; }
+    #sheet-detail {
+        border: round $surface-lighten-2; border-title-color: $text-muted; padding: 0 1;
+        height: auto; max-height: 30%; background: $background;
+        scrollbar-size-vertical: 1; scrollbar-size-horizontal: 0; scrollbar-gutter: stable;
+    }
+    ResultsScreen.detailed #sheet-detail { max-height: 70%; }
+    ResultsScreen.zoomed #sheet-detail { display: none; }
+    #results:focus-within { border: round $accent; }
+    #sheet-ask { height: 1; padding: 0 1; background: $panel; }
+    """
+
+    def __init__(self, source: Source) -> None:
+        super().__init__(source)
+        self._place = 0
+        self._readings: dict[int, Reading] = {}
+        self._grid: Grid | None = None
 
     def body(self) -> ComposeResult:
-        """One pane with all tables."""
-        yield Lines(id="results")
+        """A table, what is known of its marked row, and a line to filter by."""
+        with Vertical(id="body"):
+            yield SheetPane()
+            yield Lines(id="sheet-detail")
+            yield Ask("words of rows: head=zero !probe", id="sheet-ask")
 
     def redraw(self) -> None:
-        """Show the tables that are there."""
+        """Show the table that is chosen."""
         super().redraw()
-        pane = self.query_one("#results", Lines)
-        pane.border_title = "results"
-        columns = max(40, pane.scrollable_content_region.width)
-        rows: list[Line] = []
-        for cell, found in self.source.tables():
-            rows += [()] if rows else []
-            rows.append(line(Span(cell.name, "strong")))
-            if isinstance(found, Missing):
-                rows.append(line(Span(found.reason, "warn")))
-            else:
-                rows += table(found, columns)
-        pane.show(rows or [line(Span(self._nothing(), "dim"))])
+        pane = self.query_one(SheetPane)
+        reading = self._reading()
+        if reading is None:
+            self._tell(pane)
+            return
+        pane.border_title = Content(self._title())
+        pane.border_subtitle = Content(safe_text(reading.told()))
+        rows = [row.label for row in reading.sheet.rows]
+        if reading.row not in rows:
+            reading.row = rows[0] if rows else ""
+        head, lines, places = self._drawn(reading, pane.room)
+        pane.offer(head, lines, places, reading.row)
+        self._show_detail(reading)
+
+    def _drawn(self, reading: Reading, columns: int) -> tuple[list[Line], list[Line], list[str]]:
+        """Head, lines, and for each line the label of its row."""
+        if reading.view == "bars":
+            lines, places = bars(reading.sheet, columns)
+            return [], lines, places
+        drawn = grid(reading.sheet, columns, reading.first, reading.marked)
+        while reading.reveal(drawn.shown):
+            drawn = grid(reading.sheet, columns, reading.first, reading.marked)
+        self._grid = drawn
+        under: list[Line] = [()]
+        for remark in remarks(reading.sheet.table):
+            under += [line(Span(part, "dim")) for part in wrap(safe_text(remark), columns)]
+        return list(drawn.head), [*drawn.lines, *under], list(drawn.places)
+
+    def _show_detail(self, reading: Reading) -> None:
+        pane = self.query_one("#sheet-detail", Lines)
+        row = next((row for row in reading.sheet.rows if row.label == reading.row), None)
+        pane.border_title, pane.display = "row", True
+        columns = max(20, pane.scrollable_content_region.width)
+        pane.show(rowdetail(reading.sheet, row, columns) if row else [line(Span("no row", "dim"))])
+
+    def _tell(self, pane: SheetPane) -> None:
+        """Why there is no table."""
+        pane.border_title, pane.border_subtitle = "results", ""
+        tables = self.source.tables()
+        found = tables[self._place % len(tables)][1] if tables else None
+        told = (
+            Span(found.reason, "warn")
+            if isinstance(found, Missing)
+            else Span(self._nothing(), "dim")
+        )
+        if tables:
+            pane.border_title = Content(self._title())
+        pane.offer([], [line(told)], [""], "")
+        self.query_one("#sheet-detail", Lines).display = False
+
+    def _reading(self) -> Reading | None:
+        """The table that is chosen; None where there is none to read."""
+        tables = self.source.tables()
+        if not tables:
+            return None
+        cell, found = tables[self._place % len(tables)]
+        if isinstance(found, Missing):
+            return None
+        known = self._readings.get(cell.ordinal)
+        if known is None or known.table is not found:
+            known = self._readings[cell.ordinal] = Reading(found)
+        return known
+
+    def _title(self) -> str:
+        """The table's name; of several, its place among them."""
+        tables = self.source.tables()
+        place = self._place % len(tables)
+        name = tables[place][0].name
+        return f"{name}  {place + 1}/{len(tables)}, tab: next" if len(tables) > 1 else name
 
     def _nothing(self) -> str:
         if not any(cell.type == "compare" for cell in self.source.view.cells):
             return "this pipeline has no `compare` stage: it makes no table"
         return "no table yet: it comes when a `compare` stage is done"
+
+    def on_sheet_rows_moved(self, message: SheetRows.Moved) -> None:
+        """Another row is marked."""
+        reading = self._reading()
+        if reading is not None:
+            reading.row = message.row
+            self._show_detail(reading)
+
+    def on_sheet_head_pressed(self, message: SheetHead.Pressed) -> None:
+        """Sort by the column that was clicked."""
+        reading = self._reading()
+        spots = self._grid.spots if self._grid else ()
+        hit = next((column for start, end, column in spots if start <= message.column < end), None)
+        if reading is not None and hit is not None:
+            reading.column = hit
+            reading.sort(hit)
+            self.redraw()
+
+    def on_ask_told(self, message: Ask.Told) -> None:
+        """Filter while words are typed."""
+        reading = self._reading()
+        if reading is not None:
+            reading.filter(message.words)
+            self.redraw()
+
+    def on_ask_left(self) -> None:
+        """Back to the rows."""
+        self.query_one(SheetRows).focus()
+
+    def action_turn(self, by: int) -> None:
+        """Show another table."""
+        tables = self.source.tables()
+        if tables:
+            self._place = (self._place + by) % len(tables)
+            self.redraw()
+
+    def action_column(self, by: int) -> None:
+        """Mark another column."""
+        reading = self._reading()
+        if reading is not None:
+            reading.move(by)
+            self.redraw()
+
+    def action_view(self) -> None:
+        """Table, bars, plot."""
+        reading = self._reading()
+        if reading is not None:
+            reading.turn()
+            self.redraw()
+
+    def action_baseline(self) -> None:
+        """Compare all rows with the marked one."""
+        reading = self._reading()
+        if reading is not None:
+            reading.choose_baseline()
+            self.redraw()
+
+    def action_sort(self) -> None:
+        """Sort by the marked column, the other way, and not at all."""
+        reading = self._reading()
+        if reading is not None:
+            reading.sort()
+            self.redraw()
+
+    def action_group(self) -> None:
+        """Group by the next axis."""
+        reading = self._reading()
+        if reading is not None:
+            reading.group()
+            self.redraw()
+
+    def action_differ(self) -> None:
+        """Only columns in which rows differ, or all."""
+        reading = self._reading()
+        if reading is not None:
+            reading.differ()
+            self.redraw()
+
+    def action_filter(self) -> None:
+        """Type words that rows must have."""
+        if self._reading() is not None:
+            self.query_one(Ask).open()
+
+    def action_detail(self, more: bool) -> None:  # noqa: FBT001 (an action's argument)
+        """Give what is known of the row more room, or less."""
+        self.set_class(more, "detailed")
+
+    def action_zoom(self) -> None:
+        """The table alone, or with its row."""
+        self.toggle_class("zoomed")
