@@ -6,12 +6,11 @@ Reads the store and changes nothing. A result that is not there any more is told
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from math import isfinite
 from pathlib import Path
 
 from engine.artifacts import Gallery, Scores, Table
 from engine.store import Result, Store
-from meta_tui.curves import Curve, Curves
+from meta_tui.curves import Curves, published
 from meta_tui.view import CellView, RunView
 from pipelines.errors import MetaError
 from pipelines.text import safe_text
@@ -114,12 +113,4 @@ def curves(cell: CellView, store: Store) -> Curves:
         data = json.loads(store.read_object(found.curves.sha256))
     except (MetaError, OSError, ValueError):
         return {}  # The curves are an ornament of the result: the numbers are shown without them.
-    loaded: Curves = {}
-    for loop, series in data.items():
-        for name, points in series.items():
-            key = (safe_text(loop, limit=100), safe_text(name, limit=100))
-            curve = loaded[key] = Curve(*key)
-            for step, value in points:
-                if value is not None and isfinite(value):
-                    curve.add(step, value)
-    return loaded
+    return published(data)

@@ -38,7 +38,6 @@ class Dashboard(App[None]):
         Binding("1", "screen('run')", "Run", id="app.run"),
         Binding("2", "screen('results')", "Results", id="app.results"),
         Binding("3", "screen('gallery')", "Gallery", id="app.gallery"),
-        Binding("y", "log_y", "log-y", id="app.log_y"),
     ]
 
     def __init__(self, source: Source, *, timers: bool = True) -> None:
@@ -60,6 +59,10 @@ class Dashboard(App[None]):
         self.switch_mode("results" if over else "run")
         if self._polling:
             self.set_interval(_POLL_SECONDS, self.tick)
+
+    def on_unmount(self) -> None:
+        """Leave no process behind."""
+        self.source.usage.close()
 
     def tick(self) -> None:
         """Look for news unless nobody looks at us."""
@@ -104,11 +107,6 @@ class Dashboard(App[None]):
         """Show the keys."""
         if not isinstance(self.screen, HelpScreen):
             self.push_screen(HelpScreen())
-
-    def action_log_y(self) -> None:
-        """Switch the curves between a linear and a logarithmic scale."""
-        self.source.log_y = not self.source.log_y
-        self._redraw()
 
 
 def _gallery(source: Source) -> RunScreenBase:

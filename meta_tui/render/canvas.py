@@ -6,7 +6,18 @@ from meta_tui.render.spans import Line, Span, Style
 
 _BITS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 """Braille bit of the dot at (row, column) of a character."""
+_BRAILLE = " " + "".join(map(chr, range(0x2801, 0x2900)))
 _ASCII = " '.:"
+"""The letter of each mask."""
+_UPRIGHTS = tuple(
+    tuple(
+        tuple(sum(row[side] for row in _BITS[first : last + 1]) for last in range(4))
+        for first in range(4)
+    )
+    for side in range(2)
+)
+"""Mask of the dots from one row to another, at the left and at the right of a character."""
+_ASCII_UPRIGHTS = ((1, 3), (0, 2))
 
 
 @dataclass(slots=True)
@@ -46,8 +57,19 @@ class Canvas:
 
     def upright(self, x: int, top: int, bottom: int, style: Style) -> None:
         """Draw a vertical line, both ends included."""
-        for y in range(max(0, top), min(self.down - 1, bottom) + 1):
-            self.dot(x, y, style)
+        top, bottom = max(0, top), min(self.down - 1, bottom)
+        if not 0 <= x < self.across or top > bottom:
+            return
+        if self.braille:
+            uprights, column, shift = _UPRIGHTS[x & 1], x >> 1, 2
+        else:
+            uprights, column, shift = _ASCII_UPRIGHTS, x, 1
+        height = 1 << shift
+        for row in range(top >> shift, (bottom >> shift) + 1):
+            first, last = max(0, top - row * height), min(height - 1, bottom - row * height)
+            place = row * self.columns + column
+            self._masks[place] |= uprights[first][last]
+            self._styles[place] = style
 
     def segment(self, start: tuple[int, int], end: tuple[int, int], style: Style) -> None:
         """Draw a straight line, both ends included."""
@@ -63,16 +85,14 @@ class Canvas:
 
     def _line(self, start: int) -> Line:
         spans: list[Span] = []
-        for place in range(start, start + self.columns):
-            mask, style = self._masks[place], self._styles[place]
-            letter = self._letter(mask)
-            if spans and (spans[-1].style == style or not mask):
-                spans[-1] = Span(spans[-1].text + letter, spans[-1].style)
-            else:
-                spans.append(Span(letter, style))
-        return tuple(spans)
-
-    def _letter(self, mask: int) -> str:
-        if not mask:
-            return " "
-        return chr(0x2800 + mask) if self.braille else _ASCII[mask]
+        letters: list[str] = []
+        style: Style | None = None
+        drawn = _BRAILLE if self.braille else _ASCII
+        end = start + self.columns
+        for mask, own in zip(self._masks[start:end], self._styles[start:end], strict=True):
+            if style is None or (mask and own != style):
+                if letters:
+                    spans.append(Span("".join(letters), style or ""))
+                letters, style = [], own
+            letters.append(drawn[mask])
+        return (*spans, Span("".join(letters), style or ""))

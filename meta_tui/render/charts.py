@@ -1,7 +1,8 @@
 """All curves of a cell, one chart a series, under each other."""
 
 from meta_tui.curves import Curves
-from meta_tui.render.linechart import Series, linechart
+from meta_tui.render.frame import Series
+from meta_tui.render.linechart import linechart
 from meta_tui.render.spans import Line
 
 _ROWS = 8
@@ -12,7 +13,8 @@ def grouped(curves: Curves) -> dict[str, list[Series]]:
     groups: dict[str, list[Series]] = {}
     for curve in curves.values():
         label = curve.loop or curve.name
-        groups.setdefault(curve.name, []).append(Series(label, curve.steps, curve.values))
+        series = Series(label, curve.steps, curve.values, extremes=curve.extremes)
+        groups.setdefault(curve.name, []).append(series)
     return groups
 
 

@@ -1,89 +1,38 @@
-"""Curves as braille: the minimum and maximum of each column of dots, so that no spike is lost.
-
-Columns are found by bisection in the rising steps and reduced by `min` and `max` of whole slices:
-0.2 ms for ten thousand points, without numpy.
-"""
+"""Charts of curves: a title with values, the curves in braille, labels, a cursor, a legend."""
 
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import log10
 
 from meta_tui.render.canvas import Canvas
-from meta_tui.render.numbers import number
+from meta_tui.render.frame import WHOLE, Frame, Series, Window, frame, x_label
+from meta_tui.render.numbers import ABSENT, number
 from meta_tui.render.spans import SERIES, Line, Span, Style, crop, line, right
+from meta_tui.render.trace import trace
 from pipelines.text import width
 
-_LABEL = 7
+LABEL = 7
 """Columns of the labels at the left of a chart."""
 
 
 @dataclass(frozen=True, slots=True)
-class Series:
-    """A curve to draw: `x` rising, `y` finite, of one length."""
+class Plot:
+    """How a chart is drawn."""
 
-    label: str
-    x: Sequence[float]
-    y: Sequence[float]
-    style: Style | None = None
-    """Its colour; by its place among the others where it has none."""
-    powers: bool = False
-    """`x` are logarithms to base 10: the labels are what they are the logarithms of."""
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """The part of the plane that a chart shows."""
-
-    left: float
-    right: float
-    low: float
-    high: float
-    log: bool
-    powers: bool = False
-
-    def across(self, x: float, dots: int) -> int:
-        """Column of dots of an x."""
-        span = self.right - self.left
-        return round((x - self.left) / span * (dots - 1)) if span > 0 else 0
-
-    def down(self, y: float, dots: int) -> int:
-        """Row of dots of a y; a value that has no logarithm lies at the bottom."""
-        if self.log:
-            y = log10(y) if y > 0 else self.low
-        span = self.high - self.low
-        share = (y - self.low) / span if span > 0 else 0.5
-        return round((1 - share) * (dots - 1))
-
-    def label(self, share: float) -> str:
-        """The value at a share of the height, 0 at the bottom."""
-        value = self.low + share * (self.high - self.low)
-        return number(10**value if self.log else value, 3)
-
-    def ends(self) -> tuple[str, str]:
-        """The first and the last x."""
-        if not self.powers:
-            return number(self.left), number(self.right)
-        # Six digits: 10 ** log10(5) is not 5 in its last bit.
-        return number(float(f"{10**self.left:.6g}")), number(float(f"{10**self.right:.6g}"))
-
-
-def frame(series: Sequence[Series], *, log_y: bool = False) -> Frame | None:
-    """The plane that shows every point; None where there is none.
-
-    With `log_y`, values that are not positive do not count; if all are such, the axis is linear.
-    """
-    shown = [curve for curve in series if len(curve.x)]
-    if not shown:
-        return None
-    left, last = min(curve.x[0] for curve in shown), max(curve.x[-1] for curve in shown)
-    powers = all(curve.powers for curve in shown)
-    low, high = min(min(curve.y) for curve in shown), max(max(curve.y) for curve in shown)
-    if log_y and high > 0:
-        if low <= 0:
-            low = min(y for curve in shown for y in curve.y if y > 0)
-        return Frame(left, last, log10(low), log10(high), log=True, powers=powers)
-    return Frame(left, last, low, high, log=False, powers=powers)
+    log_y: bool = False
+    braille: bool = True
+    x_name: str = ""
+    named: bool = True
+    """Several curves get a legend of their own."""
+    window: Window = WHOLE
+    cursor: float | None = None
+    """An x: a line is drawn there, and the title tells the values there, not the last ones."""
+    under: Sequence[Series] = ()
+    """Drawn faintly below the curves."""
+    remark: str = ""
+    """Told after the title."""
+    chosen: bool | None = None
+    """Marked as the one that keys are for, or room left for the mark."""
 
 
 def linechart(
@@ -98,31 +47,82 @@ def linechart(
     named: bool = True,
 ) -> list[Line]:
     """A chart of exactly so many rows: title, curves, x labels; a legend of several if `named`."""
-    plane = frame(series, log_y=log_y)
-    scale = " (log)" if plane and plane.log else ""
-    legend = _legend(series, columns)[: rows // 4] if named and len(series) > 1 else []
+    plot = Plot(log_y=log_y, braille=braille, x_name=x_name, named=named)
+    return chart(title, series, columns, rows, plot)
+
+
+def chart(title: str, series: Sequence[Series], columns: int, rows: int, plot: Plot) -> list[Line]:
+    """As `linechart`, with all that can be asked of a chart."""
+    plane = frame([*plot.under, *series], log_y=plot.log_y, window=plot.window)
+    legend = _legend(series, columns)[: rows // 4] if plot.named and len(series) > 1 else []
     height = rows - 2 - len(legend)
-    head = crop(line(Span(f"{title}{scale}", "strong"), _latest(series)), columns)
-    if plane is None or height < 1 or columns < _LABEL + 4:
-        body = (
-            [crop(line(Span("  no points yet", "dim")), columns)]
-            if plane is None and rows > 1
-            else []
-        )
+    head = crop(_head(title, series, plane, plot), columns)
+    if plane is None or height < 1 or columns < LABEL + 4:
+        told = "no points here" if any(len(curve.x) for curve in series) else "no points yet"
+        empty = plane is None and rows > 1
+        body = [crop(line(Span(f"  {told}", "dim")), columns)] if empty else []
         return _exactly([head, *body], rows)
-    canvas = Canvas(columns - _LABEL - 1, height, braille)
+    canvas = Canvas(columns - LABEL - 1, height, plot.braille)
+    cursor = _cursor(canvas, plane, plot.cursor)
+    for curve in plot.under:
+        trace(canvas, plane, curve, "dim")
     for index, curve in enumerate(series):
-        _draw(canvas, plane, curve, _style(curve, index))
+        trace(canvas, plane, curve, _style(curve, index))
     labels = _labels(plane, height)
     body = [
-        (Span(right(label, _LABEL), "dim"), Span("│", "dim"), *drawn)
+        (Span(right(label, LABEL), "dim"), Span("│", "dim"), *drawn)
         for label, drawn in zip(labels, canvas.lines(), strict=True)
     ]
-    return _exactly([head, *body, _foot(plane, columns, x_name), *legend], rows)
+    foot = _foot(plane, columns, plot.x_name)
+    if cursor is not None and plot.cursor is not None:
+        foot = _pointed(plane, columns, cursor, plot.cursor)
+    return _exactly([head, *body, foot, *legend], rows)
+
+
+def value_at(curve: Series, x: float, reach: float = 0.0) -> float | None:
+    """The value of the last point up to x; None before the first, and more than `reach` after."""
+    place = bisect_left(curve.x, x)
+    if place == len(curve.x) or curve.x[place] > x:
+        place -= 1
+    if place < 0:
+        return curve.y[0] if len(curve.x) and curve.x[0] - x <= reach else None
+    ended = place == len(curve.x) - 1 and x - curve.x[place] > reach
+    return None if ended else curve.y[place]
 
 
 def _exactly(lines: list[Line], rows: int) -> list[Line]:
     return [*lines, *[()] * rows][: max(0, rows)]
+
+
+def _head(title: str, series: Sequence[Series], plane: Frame | None, plot: Plot) -> Line:
+    """The title, the scale, the values at the cursor or at the end, and what is not drawn."""
+    mark = "" if plot.chosen is None else "▸ " if plot.chosen else "  "
+    scale = " (log)" if plane and plane.log else ""
+    told = [plot.remark] if plot.remark else []
+    if plot.log_y and any(_unloggable(curve, plot.window) for curve in series):
+        told.append("values <= 0 left out" if scale else "no value above 0: not log")
+    at_cursor = plane is not None and plot.cursor is not None
+    values = _there(series, plane, plot.cursor) if at_cursor else [_latest(series)]
+    remarks = Span(f"  {'; '.join(told)}" if told else "", "dim")
+    return line(Span(mark, "accent"), Span(f"{title}{scale}", "strong"), *values, remarks)
+
+
+def _unloggable(curve: Series, window: Window) -> bool:
+    start, end = curve.inside(window)
+    return start < end and curve.extremes.span(start, end)[0] <= 0
+
+
+def _there(series: Sequence[Series], plane: Frame | None, x: float | None) -> list[Span | str]:
+    """The value of each curve at the cursor, in its colour."""
+    if plane is None or x is None:
+        return []
+    reach = (plane.right - plane.left) / 100
+    found = [value_at(curve, x, reach) for curve in series]
+    spans = [
+        Span(f" {ABSENT if value is None else number(value)}", _style(series[index], index))
+        for index, value in enumerate(found)
+    ]
+    return [f"  at {x_label(x, plane.scale)}:", *spans]
 
 
 def _latest(series: Sequence[Series]) -> str:
@@ -156,10 +156,13 @@ def _legend(series: Sequence[Series], columns: int) -> list[Line]:
 
 def _labels(plane: Frame, height: int) -> list[str]:
     labels = [""] * height
+    if plane.high <= plane.low:
+        labels[round(0.5 * (height - 1))] = plane.label(0.0)
+        return labels
     labels[-1] = plane.label(0.0)
-    if height > 1 and plane.high > plane.low:
+    if height > 1:
         labels[0] = plane.label(1.0)
-    if height > 6 and plane.high > plane.low:  # noqa: PLR2004
+    if height > 6:  # noqa: PLR2004
         middle = height // 2
         labels[middle] = plane.label(1 - middle / (height - 1))
     return labels
@@ -167,24 +170,30 @@ def _labels(plane: Frame, height: int) -> list[str]:
 
 def _foot(plane: Frame, columns: int, name: str) -> Line:
     first, last = plane.ends()
-    room = max(0, columns - _LABEL - 1 - len(first))
+    room = max(0, columns - LABEL - 1 - len(first))
     between = f"{name:^{room}}" if width(name) + 2 * width(last) + 2 <= room else " " * room
     drawn = between[: max(0, room - len(last))] + right(last, min(room, len(last)))
-    return line(Span(" " * (_LABEL + 1) + first + drawn, "dim"))
+    return line(Span(" " * (LABEL + 1) + first + drawn, "dim"))
 
 
-def _draw(canvas: Canvas, plane: Frame, curve: Series, style: Style) -> None:
-    before: tuple[int, int] | None = None
-    start, count = 0, len(curve.x)
-    span = plane.right - plane.left
-    while start < count:
-        column = plane.across(curve.x[start], canvas.across)
-        edge = plane.left + (column + 0.5) * span / max(1, canvas.across - 1)
-        end = max(start + 1, bisect_left(curve.x, edge, start))
-        part = curve.y[start:end]
-        first, last = (plane.down(y, canvas.down) for y in (part[0], part[-1]))
-        if before is not None:
-            canvas.segment(before, (column, first), style)
-        top, bottom = (plane.down(y, canvas.down) for y in (max(part), min(part)))
-        canvas.upright(column, top, bottom, style)
-        before, start = (column, last), end
+def _pointed(plane: Frame, columns: int, column: int, x: float) -> Line:
+    """The x labels with that of the cursor under its line, over whatever stands there."""
+    text = x_label(x, plane.scale)
+    room = columns - LABEL - 1
+    at = min(max(0, column - len(text) // 2), max(0, room - len(text)))
+    first, last = plane.ends()
+    left = first if len(first) < at else ""
+    free = room - at - len(text)
+    after = right(last, free) if len(last) < free else ""
+    before = " " * (LABEL + 1) + left + " " * (at - len(left))
+    return line(Span(before, "dim"), Span(text, "accent"), Span(after, "dim"))
+
+
+def _cursor(canvas: Canvas, plane: Frame, x: float | None) -> int | None:
+    """Draw the line of the cursor; its column of characters, where it is in the frame."""
+    if x is None or not plane.left <= x <= plane.right:
+        return None
+    column = plane.across(x, canvas.across)
+    for row in range(0, canvas.down, 2):
+        canvas.dot(column, row, "dim")
+    return column * canvas.columns // canvas.across

@@ -5,7 +5,8 @@ from dataclasses import replace
 from math import log10
 from typing import Any
 
-from meta_tui.render.linechart import Frame, Series, linechart
+from meta_tui.render.frame import Frame, Series
+from meta_tui.render.linechart import linechart
 from meta_tui.render.numbers import number
 from meta_tui.render.signs import UNICODE, Signs
 from meta_tui.render.spans import SERIES, Line, Span, crop, fit, line, right
@@ -48,7 +49,7 @@ def _lines(
 def _logarithmic(curve: Series) -> Series:
     """The curve over the logarithms of its x, where they have one."""
     pairs = [(log10(x), y) for x, y in zip(curve.x, curve.y, strict=True) if x > 0]
-    return Series(curve.label, [x for x, _ in pairs], [y for _, y in pairs], powers=True)
+    return Series(curve.label, [x for x, _ in pairs], [y for _, y in pairs], scale="power")
 
 
 def _series(item: Mapping[str, Any]) -> Series:

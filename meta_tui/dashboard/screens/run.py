@@ -1,8 +1,10 @@
 """Screen 1: stages, curves of the selected one, its log."""
 
+from dataclasses import replace
 from typing import ClassVar
 
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 
 from meta_tui.dashboard.screens.base import STOP, RunScreenBase
@@ -11,6 +13,7 @@ from meta_tui.dashboard.widgets.curves import CurvesPane
 from meta_tui.dashboard.widgets.log import LogPane
 from meta_tui.dashboard.widgets.stages import StageList
 from meta_tui.render.details import cell_details, stage_details
+from meta_tui.render.look import Look
 from meta_tui.render.spans import Line
 from meta_tui.render.stagelist import Item
 from meta_tui.view import CellView, State
@@ -23,6 +26,13 @@ class RunScreen(RunScreenBase):
         "q leave", "? help", STOP, "2 results", "3 gallery", "↑↓ choose", "enter cells", "y log-y",
         "tab pane",
     )  # fmt: skip
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("y", "log_y", "Curves on a logarithmic scale", show=False, id="run.log_y"),
+        Binding("s", "smooth", "Smooth the curves more", show=False, id="run.smooth"),
+        Binding("x", "axis", "Curves over steps or time", show=False, id="run.axis"),
+        Binding("z", "zoom", "One pane alone", show=False, id="run.zoom"),
+    ]
 
     def __init__(self, source: Source) -> None:
         super().__init__(source)
@@ -49,6 +59,25 @@ class RunScreen(RunScreenBase):
         self._item = message.item
         self._redraw_selected()
 
+    def action_log_y(self) -> None:
+        """Switch the curves between a linear and a logarithmic scale."""
+        self.query_one(CurvesPane).change(lambda look: replace(look, log_y=not look.log_y))
+
+    def action_smooth(self) -> None:
+        """Smooth the curves more, and at last not at all."""
+        self.query_one(CurvesPane).change(Look.smoother)
+
+    def action_axis(self) -> None:
+        """Draw the curves over steps, or over time."""
+        self.query_one(CurvesPane).change(Look.turned)
+
+    def action_zoom(self) -> None:
+        """Give the pane with the focus the whole screen, and take it back."""
+        for pane in self.query("#stages, #curves, #log"):
+            pane.set_class(pane.has_focus and not self.has_class("zoomed"), "zoom")
+        self.set_class(bool(self.query(".zoom")), "zoomed")
+        self.set_class(bool(self.query("#log.zoom")), "zoomed-log")
+
     def _redraw_selected(self) -> None:
         if self._item is None:
             return
@@ -58,7 +87,7 @@ class RunScreen(RunScreenBase):
         # Drawn before the details, which tell the progress that reading the metrics brings.
         curves = self.source.curves(cells)
         first = min((cell.ordinal for cell in cells), default=0)
-        pane.update_curves(self._head(columns), curves, log_y=self.source.log_y, first=first)
+        pane.update_curves(self._head(columns), curves, first=first)
         self._update_log(cells)
 
     def _selected(self) -> tuple[CellView, ...]:

@@ -1,62 +1,186 @@
 """Live curves of the selected stage or cell, under what is known of it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import ClassVar
 
+from textual.binding import Binding, BindingType
 from textual.content import Content
+from textual.events import Click, MouseScrollDown, MouseScrollUp
 
-from meta_tui.curves import Curves
 from meta_tui.dashboard.widgets.lines import Lines
-from meta_tui.render.charts import grouped
-from meta_tui.render.linechart import Series, linechart
-from meta_tui.render.spans import SERIES, Line, Span, Style, crop, line
-from meta_tui.view import CellView
-from pipelines.text import width
-
-_LEAST_ROWS, _MOST_ROWS = 6, 14
+from meta_tui.render.chartgrid import Grid, chartgrid, x_at
+from meta_tui.render.curveset import Chart, Shown, axis_of, charts, legend, telling
+from meta_tui.render.frame import WHOLE, Scale, Series, x_label
+from meta_tui.render.look import Axis, Look
+from meta_tui.render.spans import Line, Span, line
 
 
 class CurvesPane(Lines):
-    """Charts that share the height of the pane; more than fit are reached by scrolling."""
+    """Charts that fill the pane; of more than fit, those around the chosen one.
+
+    How they are looked at is the pane's own, and stays while what is shown changes; zoom and
+    cursor end with the stage that they were made on.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("n,j,down", "choose(1)", "Next metric", show=False, id="curves.next"),
+        Binding("p,k,up", "choose(-1)", "Metric before", show=False, id="curves.before"),
+        Binding("g,home", "choose(-1000000)", "First metric", show=False, id="curves.first"),
+        Binding("G,end", "choose(1000000)", "Last metric", show=False, id="curves.last"),
+        Binding("right,l", "cursor(1)", "Values to the right", show=False, id="curves.right"),
+        Binding("left,h", "cursor(-1)", "Values to the left", show=False, id="curves.left"),
+        Binding("shift+right,L", "cursor(10)", "Far right", show=False, id="curves.far_right"),
+        Binding("shift+left,H", "cursor(-10)", "Far left", show=False, id="curves.far_left"),
+        Binding("plus,equals_sign", "closer(True)", "Zoom in", show=False, id="curves.closer"),
+        Binding("minus", "closer(False)", "Zoom out", show=False, id="curves.wider"),
+        Binding("right_square_bracket", "pan(1)", "Later", show=False, id="curves.later"),
+        Binding("left_square_bracket", "pan(-1)", "Earlier", show=False, id="curves.earlier"),
+        Binding("0", "whole", "All steps", show=False, id="curves.whole"),
+        Binding("enter", "alone", "One metric", show=False, id="curves.alone"),
+        Binding("escape", "back", "Back", show=False, id="curves.back"),
+    ]
 
     def __init__(self) -> None:
         super().__init__(id="curves")
         self.border_title = "curves"
+        self.look = Look()
+        self.braille = True
+        self._head: Sequence[Line] = ()
+        self._shown: Shown = ()
+        self._first = 0
+        self._stage = ""
+        self._axis: Axis = "step"
+        self._chosen = ""
+        self._charts: list[Chart] = []
+        self._grid = Grid((), ())
+        self._top = 0
 
-    def update_curves(
-        self,
-        head: Sequence[Line],
-        curves: Sequence[tuple[CellView, Curves]],
-        *,
-        log_y: bool,
-        first: int = 0,
-    ) -> None:
+    def update_curves(self, head: Sequence[Line], curves: Shown, *, first: int = 0) -> None:
         """Show lines of text and below them a chart for each series, with one legend for all.
 
-        `first` is the ordinal of the first cell that there could be: a cell's colour is its place
-        after it, and stays when other cells come and go.
+        `first` is the ordinal of the first cell that there could be (see `curveset.charts`).
         """
-        columns = self.scrollable_content_region.width
-        charts = _by_series(curves, first)
-        told = _telling([cell for cell, found in curves if found])
-        self.border_title = Content(f"curves by {', '.join(told)}" if told else "curves")
-        if not charts:
-            self.show([*head, (), line(Span(_nothing(curves), "dim"))])
+        self._head, self._shown, self._first = head, curves, first
+        stage = next((cell.stage for cell, _ in curves), "")
+        if stage != self._stage:
+            self._stage = stage
+            self.look = replace(self.look, window=WHOLE, cursor=None, alone=False)
+        self._draw()
+
+    def change(self, how: Callable[[Look], Look]) -> None:
+        """Look at the curves in another way."""
+        self.look = how(self.look)
+        self._draw()
+
+    def action_choose(self, by: int) -> None:
+        """Keys are for the next chart, or the one before."""
+        if self._charts:
+            place = min(len(self._charts) - 1, max(0, self._place() + by))
+            self._chosen = self._charts[place].name
+            self._draw()
+
+    def action_cursor(self, by: int) -> None:
+        """Move the line under which values are told."""
+        self.change(lambda look: look.moved(self._series(), by))
+
+    def action_closer(self, closer: bool) -> None:  # noqa: FBT001 (Textual calls it by place)
+        """Show half of the steps, or twice as many."""
+        self.change(lambda look: look.zoomed(self._series(), closer=closer))
+
+    def action_pan(self, by: int) -> None:
+        """Show earlier or later steps."""
+        self.change(lambda look: look.panned(self._series(), by))
+
+    def action_whole(self) -> None:
+        """Show all steps."""
+        self.change(lambda look: replace(look, window=WHOLE))
+
+    def action_alone(self) -> None:
+        """Show the chosen chart alone."""
+        self.change(lambda look: replace(look, alone=len(self._charts) > 1))
+
+    def action_back(self) -> None:
+        """Leave the chart alone, the cursor, or the zoom."""
+        self.change(Look.left_behind)
+
+    def on_mouse_scroll_down(self, event: MouseScrollDown) -> None:
+        """The next chart: the pane has no more lines than it shows."""
+        event.stop()
+        self.action_choose(1)
+
+    def on_mouse_scroll_up(self, event: MouseScrollUp) -> None:
+        """The chart before."""
+        event.stop()
+        self.action_choose(-1)
+
+    def on_click(self, event: Click) -> None:
+        """Choose the chart that was clicked, and put the cursor there."""
+        offset = event.get_content_offset(self)
+        if offset is None:
             return
-        height = self.scrollable_content_region.height
-        top = [*head, *_legend(charts, columns, max(2, height // 4))]
-        room = height - len(top)
-        rows = min(
-            _MOST_ROWS,
-            max(_LEAST_ROWS, room // min(len(charts), max(1, room // (_LEAST_ROWS + 1))) - 1),
-        )
-        drawn: list[Line] = list(top)
-        for name, series in charts.items():
-            drawn.append(())
-            drawn += linechart(name, series, columns, rows, log_y=log_y, x_name="step", named=False)
-        self.show(drawn)
+        box = self._grid.at(offset.x, offset.y - self._top)
+        if box is None:
+            return
+        shown = self._charts[box.place]
+        self._chosen = shown.name
+        x = x_at(shown, self._drawn_look(), box, offset.x)
+        self.change(lambda look: look if x is None else look.pointed(self._series(), x))
+
+    def _place(self) -> int:
+        names = [chart.name for chart in self._charts]
+        return names.index(self._chosen) if self._chosen in names else 0
+
+    def _series(self) -> Sequence[Series]:
+        """The curves that keys are for; of all charts where the chosen one has another axis."""
+        chosen = self._charts[self._place()] if self._charts else None
+        return chosen.series if chosen and chosen.axis == self._axis else ()
+
+    def _drawn_look(self) -> Look:
+        return replace(self.look, axis=self._axis)
+
+    def _draw(self) -> None:
+        region = self.scrollable_content_region
+        axis = axis_of(self._shown, self.look.axis)
+        if axis != self._axis:
+            self._axis = axis
+            self.look = replace(self.look, window=WHOLE, cursor=None)
+        self._charts = charts(self._shown, self._first, self.look.axis, self.look.weight)
+        told = telling(self._shown)
+        self.border_title = Content(f"curves by {', '.join(told)}" if told else "curves")
+        self.border_subtitle = Content(self._told())
+        if not self._charts:
+            self._grid = Grid((), ())
+            self.show([*self._head, (), line(Span(_nothing(self._shown), "dim"))])
+            return
+        names = legend(self._charts, region.width, max(2, region.height // 4))
+        top: list[Line] = [*self._head, *names, ()]
+        self._top, rows = len(top), max(3, region.height - len(top))
+        self._grid = chartgrid(
+            self._charts, self._place(), self._drawn_look(), region.width, rows,
+            braille=self.braille,
+        )  # fmt: skip
+        self.show([*top, *self._grid.lines])
+
+    def _told(self) -> str:
+        """What keys have changed, in a few words."""
+        look, parts = self.look, []
+        if len(self._charts) > 1:
+            parts.append(f"{self._place() + 1}/{len(self._charts)}")
+        if look.log_y:
+            parts.append("log-y")
+        if look.weight:
+            parts.append(f"EMA {look.weight:g}, raw dim")
+        if look.axis == "time":
+            parts.append("by time")
+        if look.window != WHOLE:
+            scale: Scale = "time" if self._axis == "time" else "number"
+            first, last = ("" if abs(x) == float("inf") else x_label(x, scale) for x in look.window)
+            parts.append(f"zoom {first}..{last}")
+        return " · ".join(parts)
 
 
-def _nothing(curves: Sequence[tuple[CellView, Curves]]) -> str:
+def _nothing(curves: Shown) -> str:
     """Why there are no curves; nothing before a cell has begun."""
     cells = [cell for cell, _ in curves if cell.key]
     if not cells:
@@ -64,60 +188,3 @@ def _nothing(curves: Sequence[tuple[CellView, Curves]]) -> str:
     if all(cell.state.over for cell in cells):
         return "its table: press 2" if cells[0].type == "compare" else "it reports no curves"
     return "no curves yet"
-
-
-def _by_series(curves: Sequence[tuple[CellView, Curves]], first: int) -> dict[str, list[Series]]:
-    """Series name -> a curve for each cell that has it, `loss` first."""
-    charts: dict[str, list[Series]] = {}
-    told = _telling([cell for cell, found in curves if found])
-    styles: dict[str, Style] = {}
-    for cell, found in curves:
-        label = _label(cell, told)
-        for name, series in grouped(found).items():
-            for one in series:
-                parts = [label, one.label if len(series) > 1 else ""]
-                named = " ".join(filter(None, parts)) or one.label
-                if named not in styles:
-                    styles[named] = _free(styles, cell.ordinal - first)
-                charts.setdefault(name, []).append(Series(named, one.x, one.y, styles[named]))
-    return dict(sorted(charts.items(), key=lambda item: item[0] != "loss"))
-
-
-def _free(taken: dict[str, Style], wanted: int) -> Style:
-    """The colour of a place, or the next that nobody has while there is one."""
-    order = [SERIES[(wanted + step) % len(SERIES)] for step in range(len(SERIES))]
-    return next((style for style in order if style not in taken.values()), order[0])
-
-
-def _legend(charts: dict[str, list[Series]], columns: int, most: int) -> list[Line]:
-    """The name of each curve, in at most so many lines; none where one curve is alone."""
-    styles = {one.label: one.style or "" for series in charts.values() for one in series}
-    if all(len(series) == 1 for series in charts.values()):
-        return []
-    size = min(columns, max(width(label) for label in styles) + 4)
-    across = max(1, columns // max(1, size))
-    entries = [
-        (Span("━ ", style), Span(f"{label}{' ' * (size - width(label) - 2)}"))
-        for label, style in styles.items()
-    ]
-    if len(entries) > across * most:
-        kept = max(1, across * most - 1)
-        entries[kept:] = [(Span(""), Span(f"and {len(entries) - kept} more", "dim"))]
-    return [
-        crop(tuple(span for entry in entries[at : at + across] for span in entry), columns)
-        for at in range(0, len(entries), across)
-    ]
-
-
-def _label(cell: CellView, told: Sequence[str]) -> str:
-    """`seed=3`, or of several axes their labels alone."""
-    labels = {axis: cell.axes[axis] for axis in told if axis in cell.axes}
-    if len(labels) == 1:
-        return "".join(f"{axis}={label}" for axis, label in labels.items())
-    return ", ".join(labels.values())
-
-
-def _telling(cells: Sequence[CellView]) -> list[str]:
-    """The axes in which the cells differ: only these tell one curve from another."""
-    axes = dict.fromkeys(axis for cell in cells for axis in cell.axes)
-    return [axis for axis in axes if len({cell.axes.get(axis) for cell in cells}) > 1]

@@ -4,7 +4,8 @@ from array import array
 
 import pytest
 
-from meta_tui.render.linechart import Series, linechart
+from meta_tui.render.frame import Series
+from meta_tui.render.linechart import linechart
 from meta_tui.render.spans import plain, width
 
 
