@@ -60,10 +60,6 @@ class Dashboard(App[None]):
         if self._polling:
             self.set_interval(_POLL_SECONDS, self.tick)
 
-    def on_unmount(self) -> None:
-        """Leave no process behind."""
-        self.source.usage.close()
-
     def tick(self) -> None:
         """Look for news unless nobody looks at us."""
         self._skipped = 0 if self.app_focus else (self._skipped + 1) % _UNSEEN
