@@ -66,8 +66,9 @@ def judge(run: Run, params: Judge, *, data: Dataset) -> Appointed:
 
     `plain` and `second` differ in their seed alone: distances are measured in the features of each,
     and a claim that holds for one only does not hold. `junk` has a class more, which is learned
-    from noise, blends, shuffled patches, blurs, splices, plain greys and scribbles; it only says
-    whether a sample is anything at all. A judge is no model: it cannot be attacked, adapted or
+    from noise, blends, shuffled patches, blurs, splices, plain greys and scribbles, while edges a
+    little softer than those of real images are none; it only says whether a sample is anything at
+    all. A judge is no model: it cannot be attacked, adapted or
     sampled from, and its seeds are its own.
     """
     fields = params.net.model_dump()

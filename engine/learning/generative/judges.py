@@ -106,7 +106,9 @@ def lessons(task: Task, data: str, seeds: Mapping[str, int]) -> dict[str, Lesson
         real[part] = Examples(x, y, scaled)
         made = junk.make(x, y, max(1, len(y) // JUNK_SHARE), seeds["noise"] + place)
         last = torch.full((len(made),), classes).to(y)
-        mixed[part] = Examples(torch.cat([x, made.to(x.device)]), torch.cat([y, last]), scaled)
+        # What is learned has soft edges too; the test images stay as they are.
+        known = junk.softened(x, seeds["noise"] + 2) if part == "train" else x
+        mixed[part] = Examples(torch.cat([known, made.to(x.device)]), torch.cat([y, last]), scaled)
     plain = replace(task, name=HEAD, parts=real)
     learned = {PLAIN: plain, SECOND: plain, JUNK: replace(plain, parts=mixed)}
     # From 1 on: a classifier that is attacked has the seeds as they are, and the same net trained

@@ -212,3 +212,20 @@ def test_a_few_steps_teach_digits_from_junk(lessons):
     assert judges.accuracy(trainer.net, lessons["junk"]) > 0.7
     rejected = judges.rejected(trainer.net, lessons["junk"])
     assert min(rejected["noise"], rejected["greys"]) > 0.9
+
+
+def test_half_of_the_real_images_that_the_third_judge_learns_have_soft_edges(digits, lessons):
+    x = judges.quantised(digits.parts["train"])
+    large = torch.nn.functional.interpolate(x.float(), scale_factor=4).round().to(torch.uint8)
+    soft = junk.softened(large, 0)
+    changed = (soft != large).flatten(1).any(1)
+    # Of the half that the coin chose, the least blurs change nothing.
+    assert 0.3 < changed.double().mean() < 0.5
+    step, before = (some.int().diff(dim=-1).abs().amax((1, 2, 3)) for some in (soft, large))
+    assert (step <= before).all()
+    assert step[changed].double().mean() > 0.5 * before[changed].double().mean()  # a digit still
+    assert torch.equal(soft, junk.softened(large, 0))
+    assert not torch.equal(soft, junk.softened(large, 1))
+    parts = lessons["junk"].task.parts
+    assert torch.equal(parts["train"].x[:300], junk.softened(x, SEEDS["noise"] + 2))
+    assert torch.equal(parts["test"].x[:100], judges.quantised(digits.parts["test"]))
