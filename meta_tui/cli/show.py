@@ -12,6 +12,7 @@ from engine.artifacts import Scores, Table
 from engine.request import home
 from engine.store import Store
 from meta_tui.cli import gallery, options
+from meta_tui.cli.export import export_table
 from meta_tui.cli.final import say_tables
 from meta_tui.cli.output import columns, say, say_json, say_lines, signs
 from meta_tui.cli.runs import whole
@@ -41,12 +42,20 @@ def show(
         Path | None,
         typer.Option("--save", metavar="FOLDER", help="Copy the pictures there, as PNG."),
     ] = None,
+    export: Annotated[
+        Path | None,
+        typer.Option("--export", metavar="FILE", help="Write a table: .csv, .md, .tex or .json."),
+    ] = None,
     as_json: options.Json = False,
 ) -> None:
     view = whole(runs.find(home(), run))
     kept = Store(home(), readonly=True)
     if save is not None:
         _save(cells_named(view, cell) if cell else view.cells, kept, save)
+        return
+    if export is not None:
+        cells = cells_named(view, cell) if cell else view.cells
+        export_table([item for item in cells if item.type == "compare"] or cells, kept, export)
         return
     if not cell:
         _show_tables(view, kept, as_json=as_json)

@@ -1,5 +1,6 @@
 """Screen 2: the tables of the run's comparisons, to sort, group, filter, compare and plot."""
 
+from pathlib import Path
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -8,6 +9,7 @@ from textual.containers import Vertical
 from textual.content import Content
 
 from meta_tui.dashboard.screens.base import STOP, RunScreenBase
+from meta_tui.dashboard.screens.export import ExportScreen
 from meta_tui.dashboard.source import Source
 from meta_tui.dashboard.widgets.ask import Ask
 from meta_tui.dashboard.widgets.lines import Lines
@@ -26,7 +28,8 @@ class ResultsScreen(RunScreenBase):
     """What came out."""
 
     KEYS: ClassVar[tuple[str, ...]] = (
-        "q leave", "? help", STOP, "p bars", "b baseline", "o sort", "/ filter", "a group", "- differing", "←→ column", "enter row", "1 run",
+        "q leave", "? help", STOP, "p bars", "b baseline", "o sort", "/ filter", "e export",
+        "a group", "- differing", "←→ column", "enter row", "1 run",
     )  # fmt: skip
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("tab", "turn(1)", "Next table", show=False, id="results.next"),
@@ -39,6 +42,7 @@ class ResultsScreen(RunScreenBase):
         Binding("a", "group", "Group by an axis", show=False, id="results.group"),
         Binding("minus", "differ", "Only differing columns", show=False, id="results.differ"),
         Binding("slash", "filter", "Filter rows", show=False, id="results.filter"),
+        Binding("e", "export", "Write the table into a file", show=False, id="results.export"),
         Binding("enter", "detail(True)", "More of the row", show=False, id="results.detail"),
         Binding("escape", "detail(False)", "Less of it", show=False, id="results.back"),
         Binding("z", "zoom", "Table alone", show=False, id="results.zoom"),
@@ -231,6 +235,15 @@ class ResultsScreen(RunScreenBase):
         """Type words that rows must have."""
         if self._reading() is not None:
             self.query_one(Ask).open()
+
+    def action_export(self) -> None:
+        """Ask for a format, and write the table as it is shown into the folder of the command."""
+        reading, view = self._reading(), self.source.view
+        if reading is not None:
+            tables = self.source.tables()
+            name = tables[self._place % len(tables)][0].name
+            name = f"{view.name}-{view.run}-{name}"
+            self.app.push_screen(ExportScreen(reading.sheet, name, Path.cwd()))
 
     def action_detail(self, more: bool) -> None:  # noqa: FBT001 (an action's argument)
         """Give what is known of the row more room, or less."""
