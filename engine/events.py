@@ -43,6 +43,8 @@ class RunStarted(Event):
     host: str
     device: str
     """`cpu`, or the GPU's name."""
+    gpu: str = ""
+    """Number of the GPU on its machine, as `nvidia-smi` counts; empty on the CPU."""
     continues: str = ""
     """Id of the run before of the same pipeline, or empty."""
 

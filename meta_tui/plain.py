@@ -19,6 +19,7 @@ from engine.events import (
     RunEnded,
     RunStarted,
 )
+from meta_tui.remaining import remaining
 from meta_tui.render.numbers import duration, metric, number, seconds_short
 from meta_tui.render.progress import counts, eta
 from meta_tui.render.signs import UNICODE, Signs
@@ -123,7 +124,7 @@ def heartbeat(view: RunView, now: float) -> str:
     doing = ", ".join(_progress(cell) for cell in running[:3])
     if len(running) > 3:  # noqa: PLR2004
         doing += f" and {len(running) - 3} more"
-    told = f"  {duration(view.elapsed(now))}: {counts(view)}, {eta(view, now)}"
+    told = f"  {duration(view.elapsed(now))}: {counts(view)}, {eta(remaining(view, now))}"
     return f"{told}; {doing}" if doing else told
 
 

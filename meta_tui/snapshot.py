@@ -82,6 +82,10 @@ class RunView:
     device: str = ""
     host: str = ""
     continues: str = ""
+    pid: int = 0
+    """Process of the runner, on `host`."""
+    gpu: str = ""
+    """Number of its GPU there; empty where it computes on the CPU."""
     started: float | None = None
     latest: float = 0.0
     """Time of the newest event."""

@@ -1,20 +1,14 @@
-"""A run by stages: counts, one state per stage, and when it may be over. Pure."""
+"""A run by stages: counts, and one state per stage. Pure."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from meta_tui.view import CellView, RunView, State
 
-_LIGHT = frozenset({"compare", "select"})
-"""Types that only read numbers: what they take is not worth telling."""
-
 _BY_URGENCY = (
     State.FAILED, State.RUNNING, State.STOPPED, State.WAITING, State.SKIPPED, State.DONE,
     State.CACHED,
 )  # fmt: skip
-
-_PACE_FROM = 0.05
-"""Share of its steps from which on a cell shows a pace: the first one waits for what is loaded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +19,8 @@ class StageView:
     type: str
     cells: tuple[CellView, ...]
     counts: Mapping[State, int]
+    needs: tuple[str, ...] = ()
+    """Stages whose results its cells read."""
 
     @property
     def state(self) -> State:
@@ -59,9 +55,16 @@ def stages(view: RunView) -> tuple[StageView, ...]:
     for cell in view.cells:
         groups.setdefault(cell.stage, []).append(cell)
     return tuple(
-        StageView(name, cells[0].type, tuple(cells), _counts(cells))
+        StageView(name, cells[0].type, tuple(cells), _counts(cells), _needs(view, cells))
         for name, cells in groups.items()
     )
+
+
+def _needs(view: RunView, cells: Iterable[CellView]) -> tuple[str, ...]:
+    """Stages of the cells that some cells need, in the order of the file."""
+    needed = sorted({need for cell in cells for need in cell.needs})
+    known = (need for need in needed if 0 <= need < len(view.cells))
+    return tuple(dict.fromkeys(view.cells[need].stage for need in known))
 
 
 def _counts(cells: Iterable[CellView]) -> dict[State, int]:
@@ -89,51 +92,3 @@ def run_fraction(view: RunView) -> float:
     """How far the run is, 0 to 1, in cells and parts of them."""
     done = sum(stage.fraction * len(stage.cells) for stage in stages(view))
     return done / len(view.cells) if view.cells else 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Remaining:
-    """Seconds until a run may be over; `least` where a stage has shown no pace yet."""
-
-    seconds: float
-    least: bool = False
-
-
-def remaining(view: RunView, now: float) -> Remaining | None:
-    """The time until the run may be over; None while no stage that is left has shown a pace.
-
-    A running cell goes on at its pace so far; a waiting one takes the mean of its stage's cells
-    that finished or run. The sum is shared among as many workers as were busy at once so far.
-    """
-    if view.over:
-        return Remaining(0.0)
-    left = [_stage_remaining(stage, now) for stage in stages(view) if stage.type not in _LIGHT]
-    known = [seconds for seconds in left if seconds is not None]
-    if not any(known):
-        return None
-    return Remaining(sum(known) / view.busiest, least=len(known) < len(left))
-
-
-def _stage_remaining(stage: StageView, now: float) -> float | None:
-    waiting = stage.counts.get(State.WAITING, 0)
-    if not waiting and not stage.counts.get(State.RUNNING):
-        return 0.0
-    known = [cell.seconds for cell in stage.cells if cell.state is State.DONE]
-    left = 0.0
-    unknown = waiting
-    for cell in stage.cells:
-        if cell.state is not State.RUNNING:
-            continue
-        spent = cell.spent(now)
-        made = cell.step - cell.resumed
-        if cell.total and made >= cell.total * _PACE_FROM:
-            left += spent / made * max(0, cell.total - cell.step)
-            known.append(spent / made * cell.total)
-        else:
-            unknown += 1
-            left -= spent
-    if not unknown:
-        return max(0.0, left)
-    if not known:
-        return None
-    return max(0.0, left + unknown * sum(known) / len(known))

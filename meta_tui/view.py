@@ -90,6 +90,8 @@ def _started(event: RunStarted) -> RunView:
         device=safe_text(event.device, limit=100),
         host=safe_text(event.host, limit=100),
         continues=safe_text(event.continues, limit=100),
+        pid=event.pid if isinstance(event.pid, int) else 0,
+        gpu=event.gpu if str(event.gpu).isdecimal() else "",
         started=event.time,
         latest=event.time,
         cells=cells,

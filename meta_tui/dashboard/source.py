@@ -11,9 +11,12 @@ from engine.store import Store
 from meta_tui import results
 from meta_tui.curves import Curves
 from meta_tui.feed import Feed
+from meta_tui.past import Past
 from meta_tui.plain import lines
+from meta_tui.remaining import Remaining, remaining
 from meta_tui.results import Missing, Shown
 from meta_tui.summary import StageView, stages
+from meta_tui.usage import Usage
 from meta_tui.view import CellView, RunView, State, stopped
 
 MOST_CURVES = 6
@@ -31,6 +34,8 @@ class Source:
     store: Store
     now: Callable[[], float] = time.time
     feed: Feed = field(init=False)
+    past: Past = field(init=False)
+    usage: Usage = field(default_factory=Usage, init=False)
     alive: bool = field(default=True, init=False)
     gone: bool = field(default=False, init=False)
     stops: int = field(default=0, init=False)
@@ -47,6 +52,7 @@ class Source:
 
     def __post_init__(self) -> None:
         self.feed = Feed(self.folder, listen=self._listen)
+        self.past = Past(self.folder)
 
     def _listen(self, view: RunView, event: Event) -> None:
         self.history += lines(view, event)
@@ -61,6 +67,11 @@ class Source:
     def time(self) -> float:
         """The time to show: it stands still where there is no runner."""
         return self.now() if self.alive else self.feed.view.latest
+
+    @property
+    def left(self) -> Remaining | None:
+        """The time until the run may be over."""
+        return remaining(self.view, self.time, self.past.seconds)
 
     @property
     def stages(self) -> tuple[StageView, ...]:
@@ -83,6 +94,8 @@ class Source:
             if cell.state is State.RUNNING and cell.ordinal not in self.watched
         ]
         news += [self.feed.poll_metrics(cell, _METRICS_SECONDS / len(others)) for cell in others]
+        news.append(self.usage.poll(self.feed.view, alive=self.alive))
+        news.append(not self.feed.view.over and self.past.read(self.feed.view.name))
         return any(news)
 
     def stop(self) -> None:

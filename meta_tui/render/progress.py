@@ -1,10 +1,12 @@
 """Progress bars and the one line that tells where a run stands."""
 
+from meta_tui.remaining import Remaining
 from meta_tui.render.numbers import duration
 from meta_tui.render.signs import UNICODE, Signs, state_span
 from meta_tui.render.spans import Line, Span, line
-from meta_tui.summary import counts_line, remaining, run_counts, run_fraction
+from meta_tui.summary import counts_line, run_counts, run_fraction
 from meta_tui.view import RunView, State
+from pipelines.text import width
 
 _ROOM_FOR_BAR, _BAR = 100, 16
 
@@ -28,32 +30,55 @@ def run_state(view: RunView, *, alive: bool = True) -> State:
     return State.RUNNING if alive else State.STOPPED
 
 
-def heading(view: RunView, now: float, columns: int, *, alive: bool = True) -> Line:
-    """`meta · ladder · 7f3a · ▶ running 5/11 · 2:31 · ETA 6:40 · cpu`, shortened to fit."""
+def heading(
+    view: RunView,
+    now: float,
+    columns: int,
+    *,
+    left: Remaining | None = None,
+    usage: str = "",
+    alive: bool = True,
+    signs: Signs = UNICODE,
+) -> Line:
+    """`meta · ladder · 7f3a · ▶ running 5/11 · 2:31 · ETA 6:40 · cpu 187%`, shortened to fit.
+
+    Args:
+        view: the run.
+        now: seconds since the epoch.
+        columns: those that there are.
+        left: until it may be over.
+        usage: what its device does; its name stands there where that is not known.
+        alive: it has a runner.
+        signs: characters to draw with.
+    """
     state = run_state(view, alive=alive)
-    parts: list[str | Span] = ["meta", view.name or "…", view.run]
-    drawn = ""
-    if state is State.RUNNING and columns >= _ROOM_FOR_BAR:
-        drawn = f"{bar(run_fraction(view), _BAR)} "
-    told = f"{state_span(state).text} {drawn}{view.ended}/{len(view.cells)}"
-    parts.append(Span(told, state_span(state).style))
-    parts.append(duration(view.elapsed(now)))
-    if not view.over and alive and view.started is not None:
-        parts.append(eta(view, now))
+    told = state_span(state, signs)
+    count = f"{view.ended}/{len(view.cells)}"
     failed = view.count(State.FAILED)
-    if failed:
-        parts.append(Span(f"{failed} failed", "bad"))
-    extra = [view.device] if view.device else []
+    running = not view.over and alive and view.started is not None
+    parts: list[tuple[int, str | Span]] = [
+        (9, "meta"),
+        (2, view.name or "…"),
+        (1, view.run),
+        (0, Span(f"{told.text} {count}", told.style)),
+        (3, duration(view.elapsed(now))),
+        (0, eta(left) if running else ""),
+        (0, Span(f"{failed} failed", "bad") if failed else ""),
+        (5, usage or view.device),
+    ]
+    if state is State.RUNNING and columns >= _ROOM_FOR_BAR:
+        drawn = f"{told.text} {bar(run_fraction(view), _BAR, signs)} {count}"
+        parts[3] = (0, Span(drawn, told.style))
     while True:
-        joined = _joined([*parts, *extra])
-        if not extra or sum(len(span.text) for span in joined) <= columns:
+        joined = _joined([part for _, part in parts])
+        dropped = max(parts, key=lambda part: part[0])
+        if not dropped[0] or sum(width(span.text) for span in joined) <= columns:
             return joined
-        extra.pop()
+        parts.remove(dropped)
 
 
-def eta(view: RunView, now: float) -> str:
-    """`ETA 6:40`; `ETA ≥ 6:40` while a stage has shown no pace, and a dash while none has."""
-    left = remaining(view, now)
+def eta(left: Remaining | None) -> str:
+    """`ETA 6:40`; `ETA ≥ 6:40` where some of it is not known, and a dash while nothing is."""
     if left is None:
         return f"ETA {duration(None)}"
     return f"ETA {'≥ ' if left.least else ''}{duration(left.seconds)}"

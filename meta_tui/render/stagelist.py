@@ -1,12 +1,16 @@
 """The list of stages: one line each with sign, state, counts and time; cells below an opened one.
 
-A wide list has a bar for what runs; a narrow one its percentage; the narrowest leaves out the
-time, and the word of a state where there is a count beside its sign.
+At its left rails tell what reads whose results, where there is room for them. A wide list has a
+bar for what runs; a narrow one its percentage; the narrowest leaves out the time, and the word of
+a state where there is a count beside its sign.
 """
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from meta_tui.render.daggrid import ascii_lines
+from meta_tui.render.dagrails import Rail, rails
+from meta_tui.render.dagsheet import Item
 from meta_tui.render.numbers import seconds_short
 from meta_tui.render.progress import bar
 from meta_tui.render.signs import STYLES, UNICODE, Signs, state_span
@@ -17,16 +21,14 @@ from pipelines.text import width
 
 _BAR = 6
 _ROOM_FOR_BAR, _ROOM_FOR_TIME = 40, 30
+_RAILS = 3
+"""Rails may take one in so many columns."""
 _WORD = 8
 """Columns of the longest word for a state, `diverged`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
-    """What one line of the list stands for; `cell` None means the whole stage."""
-
-    stage: str
-    cell: int | None = None
+MOST_STAGES = 60
+"""Of more than so many a table tells more than rails or a graph."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +40,12 @@ class _Layout:
     count: int
     time: int
     signs: Signs
+    rails: int
+    """Columns of the rails, the sign of a stage included."""
 
     def name(self, taken: int, *, counted: bool) -> int:
-        """What is left for a name beside so many columns."""
+        """What is left for a name beside so many columns and the rails."""
+        taken += self.rails
         tail = [self.state, self.count if counted else 0, self.time]
         return max(4, self.columns - taken - sum(size + 1 for size in tail if size))
 
@@ -68,25 +73,39 @@ def stagelist(
     signs: Signs = UNICODE,
 ) -> list[Line]:
     """A line for each of `items`, of at most so many columns."""
-    layout = _layout(stages, now, columns, signs)
+    beside = _rails(stages, columns, signs)
+    size = len(beside[0].below) if beside else 0
+    layout = _layout(stages, now, columns, signs, size)
     lines: list[Line] = []
-    for stage in stages:
-        lines.append(_stage(stage, now, layout, opened=stage.name in opened))
+    for stage, rail in zip(stages, beside, strict=True):
+        lines.append(_stage(stage, now, layout, rail, opened=stage.name in opened))
         if stage.name in opened:
-            lines += [_cell(cell, now, layout) for cell in stage.cells]
+            lines += [_cell(cell, now, layout, rail) for cell in stage.cells]
     return [crop(row, columns) for row in lines]
 
 
-def _layout(stages: Sequence[StageView], now: float, columns: int, signs: Signs) -> _Layout:
+def _rails(stages: Sequence[StageView], columns: int, signs: Signs) -> list[Rail]:
+    """The rails of each stage; only its sign where they would take too much room."""
+    found = rails(stages) if len(stages) <= MOST_STAGES else []
+    if not found or len(found[0].below) > columns // _RAILS:
+        return [Rail("", "", " ")] * len(stages)
+    if signs.braille:
+        return found
+    return [Rail(*map(ascii_lines, (rail.before, rail.after, rail.below))) for rail in found]
+
+
+def _layout(
+    stages: Sequence[StageView], now: float, columns: int, signs: Signs, size: int
+) -> _Layout:
     count = max((len(_count(stage)) for stage in stages), default=0)
     time = max((len(_time(stage.spent(now))) for stage in stages), default=0)
     if columns < _ROOM_FOR_TIME:
-        return _Layout(columns, _WORD, 0, 0, signs)
+        return _Layout(columns, _WORD, 0, 0, signs, size)
     state = _BAR + 5 if columns >= _ROOM_FOR_BAR else _WORD
-    return _Layout(columns, state, count, time, signs)
+    return _Layout(columns, state, count, time, signs, size)
 
 
-def _stage(stage: StageView, now: float, layout: _Layout, *, opened: bool) -> Line:
+def _stage(stage: StageView, now: float, layout: _Layout, rail: Rail, *, opened: bool) -> Line:
     signs = layout.signs
     mark = " " if len(stage.cells) < 2 else signs.opened if opened else signs.closed  # noqa: PLR2004
     state = stage.state
@@ -94,18 +113,19 @@ def _stage(stage: StageView, now: float, layout: _Layout, *, opened: bool) -> Li
     if not layout.count:
         told = _count(stage) or told
     return line(
-        Span(f"{mark} "),
+        Span(rail.before, "dim"),
         state_span(state, signs, word=False),
-        Span(f" {fit(stage.name, layout.name(4, counted=True))}", "strong"),
+        Span(rail.after, "dim"),
+        Span(f" {mark} {fit(stage.name, layout.name(3, counted=True))}", "strong"),
         Span(layout.tail(told, _count(stage), _time(stage.spent(now))), STYLES[state]),
     )
 
 
-def _cell(cell: CellView, now: float, layout: _Layout) -> Line:
-    room = layout.name(6, counted=False)
+def _cell(cell: CellView, now: float, layout: _Layout, rail: Rail) -> Line:
+    room = layout.name(7, counted=False)
     spent = cell.spent(now) if cell.state is State.RUNNING else cell.seconds
     return line(
-        Span("  ├ " if layout.signs.braille else "  | ", "dim"),
+        Span(f"{rail.below}   {'├' if layout.signs.braille else '|'} ", "dim"),
         state_span(cell.state, layout.signs, word=False),
         Span(f" {fit(_name(cell, room), room)}"),
         Span(layout.tail(_state(cell, layout), None, _time(spent)), STYLES[cell.state]),

@@ -3,20 +3,29 @@
 from typing import ClassVar
 
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
+from meta_tui.dashboard.keymap import rebound
 from meta_tui.dashboard.source import Source
 from meta_tui.dashboard.widgets.bar import Bar
 from meta_tui.render.progress import heading
 from meta_tui.render.spans import Line, Span, crop, line
+from meta_tui.render.stagelist import Item
 
 STOP = "^c stop"
+AGAIN = "r again"
+"""Told in its place where nothing runs."""
 TOO_SMALL = "too small: make the terminal 60x18"
 
 
 class RunScreenBase(Screen[None]):
     """A screen on one run. `redraw` shows the source as it stands."""
 
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("tab", "app.focus_next", "Next pane", show=False, id="pane.next"),
+        Binding("shift+tab", "app.focus_previous", "Pane before", show=False, id="pane.before"),
+    ]
     KEYS: ClassVar[tuple[str, ...]] = ()
     """What the last line tells, most needed first: a narrow screen leaves out the end."""
 
@@ -52,13 +61,25 @@ class RunScreenBase(Screen[None]):
     def redraw(self) -> None:
         """Show the source as it stands."""
         source, columns = self.source, max(20, self.size.width - 2)
-        row = heading(source.view, source.time, columns, alive=source.alive)
+        row = heading(
+            source.view, source.time, columns,
+            left=source.left, usage=source.usage.text, alive=source.alive,
+        )  # fmt: skip
         self.query_one("#heading", Bar).show([self._told(columns) or crop(row, columns)])
         ended = source.view.over or not source.alive
-        keys = tuple(key for key in self.KEYS if not (ended and key == STOP))
+        keys = [self._bound(AGAIN if ended and key == STOP else key) for key in self.KEYS]
         while len(keys) > 1 and sum(map(len, keys)) + 2 * len(keys) - 2 > columns:
             keys = keys[:-1]
         self.query_one("#keys", Bar).show([line(Span("  ".join(keys), "dim"))])
+
+    def goto(self, item: Item) -> None:
+        """Put the cursor on a stage or a cell, where the screen has one."""
+
+    def _bound(self, told: str) -> str:
+        """`z zoom` with the key that zooms here: a person may have chosen another."""
+        usual, _, word = told.partition(" ")
+        chosen = rebound(self, usual)
+        return f"{chosen} {word}" if chosen else told
 
     def _told(self, columns: int) -> Line | None:
         """What matters more than the heading."""
@@ -69,9 +90,7 @@ class RunScreenBase(Screen[None]):
             again = "ctrl+c again kills" if source.stops == 1 else "killing"
             text = f"run {source.folder.id}: stopping after a checkpoint; {again}"
         elif not source.alive and not source.view.over:
-            text = (
-                f"run {source.folder.id}: its runner is gone; the same command goes on from there"
-            )
+            text = f"run {source.folder.id} lost its runner; r goes on from its checkpoints"
         else:
             return None
         return crop(line(Span(text, "warn")), columns)

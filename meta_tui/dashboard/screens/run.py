@@ -1,21 +1,23 @@
 """Screen 1: stages, curves of the selected one, its log."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
+from textual.widget import Widget
 
 from meta_tui.dashboard.screens.base import STOP, RunScreenBase
 from meta_tui.dashboard.source import Source
 from meta_tui.dashboard.widgets.curves import CurvesPane
 from meta_tui.dashboard.widgets.log import LogPane
 from meta_tui.dashboard.widgets.stages import StageList
+from meta_tui.render.dagsheet import Item
 from meta_tui.render.details import cell_details, stage_details
 from meta_tui.render.look import Look
 from meta_tui.render.spans import Line
-from meta_tui.render.stagelist import Item
 from meta_tui.view import CellView, State
 
 
@@ -32,6 +34,8 @@ class RunScreen(RunScreenBase):
         Binding("s", "smooth", "Smooth the curves more", show=False, id="run.smooth"),
         Binding("x", "axis", "Curves over steps or time", show=False, id="run.axis"),
         Binding("z", "zoom", "One pane alone", show=False, id="run.zoom"),
+        Binding("d", "dag", "The graph alone", show=False, id="run.dag"),
+        Binding("escape", "back", "All panes", show=False, id="run.back"),
     ]
 
     def __init__(self, source: Source) -> None:
@@ -73,10 +77,33 @@ class RunScreen(RunScreenBase):
 
     def action_zoom(self) -> None:
         """Give the pane with the focus the whole screen, and take it back."""
-        for pane in self.query("#stages, #curves, #log"):
-            pane.set_class(pane.has_focus and not self.has_class("zoomed"), "zoom")
-        self.set_class(bool(self.query(".zoom")), "zoomed")
+        focused = next((pane for pane in self._panes() if pane.has_focus), None)
+        self._alone(None if self.has_class("zoomed") else focused)
+
+    def action_dag(self) -> None:
+        """Give the graph the whole screen, and take it back."""
+        stages = self.query_one(StageList)
+        whole = not stages.whole
+        self._alone(stages if whole else None, whole=whole)
+        stages.focus()
+
+    def action_back(self) -> None:
+        """Show all panes."""
+        self._alone(None)
+
+    def _panes(self) -> Iterable[Widget]:
+        return self.query("#stages, #curves, #log")
+
+    def _alone(self, alone: Widget | None, *, whole: bool = False) -> None:
+        """Show one pane alone, or all; `whole` lets stages be a graph whatever its size."""
+        for pane in self._panes():
+            pane.set_class(pane is alone, "zoom")
+        self.set_class(alone is not None, "zoomed")
         self.set_class(bool(self.query("#log.zoom")), "zoomed-log")
+        stages = self.query_one(StageList)
+        if stages.whole != whole:
+            stages.whole = whole
+            stages.update_stages(self.source.stages, self.source.time)
 
     def _redraw_selected(self) -> None:
         if self._item is None:

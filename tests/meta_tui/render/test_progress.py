@@ -1,9 +1,9 @@
 from engine import events
-from engine.events import MetricBatch
+from meta_tui.remaining import Remaining
 from meta_tui.render.progress import bar, eta, heading, run_state
 from meta_tui.render.signs import ASCII, UNICODE
 from meta_tui.render.spans import plain
-from meta_tui.view import RunView, State, fold, fold_batch
+from meta_tui.view import RunView, State, fold
 
 
 def view_of(told) -> RunView:
@@ -28,21 +28,30 @@ def test_the_heading_tells_state_counts_time_and_failures(middle_events):
     assert "▶ running █████████░░░░░░░ 7/12" in wide
 
 
-def test_an_eta_is_a_least_one_while_a_stage_has_shown_no_pace():
-    infos = tuple(events.CellInfo(name, name, "t", {}, ()) for name in ("a", "b"))
-    began = [
-        events.RunStarted(time=0, run="r", name="n", cells=infos, pid=1, host="h", device="cpu"),
-        events.CellStarted(time=0, cell=0, key="k", worker=0, why=""),
-    ]
-    view = fold_batch(view_of(began), 0, MetricBatch("t", 50, 100, 0.0))
-    assert eta(view, 90.0) == "ETA ≥ 1:30"
-    quick = events.CellStarted(time=90, cell=1, key="k", worker=1, why="")
-    view = fold_batch(fold(view, quick), 1, MetricBatch("t", 50, 100, 0.0))
-    assert eta(view, 90.0) == "ETA 0:45"
+def test_the_heading_tells_the_time_left_and_what_the_device_does(middle_events):
+    left = Remaining(100.0)
+    shown = plain([
+        heading(view_of(middle_events), 1151.0, 120, left=left, usage="GPU0 81% 6.2/24G")
+    ])  # fmt: skip
+    assert shown.endswith("2:31 · ETA 1:40 · 1 failed · GPU0 81% 6.2/24G")
 
 
-def test_a_narrow_heading_leaves_out_the_device(middle_events):
-    assert not plain([heading(view_of(middle_events), 1151.0, 68)]).endswith("cpu")
+def test_the_time_left_is_a_least_one_where_some_of_it_is_not_known():
+    assert eta(Remaining(90.0, least=True)) == "ETA ≥ 1:30"
+    assert eta(Remaining(45.0)) == "ETA 0:45"
+    assert eta(None) == "ETA \u2013"
+
+
+def test_a_narrow_heading_keeps_state_and_time_left_to_the_last(middle_events):
+    def shown(columns: int) -> str:
+        left = Remaining(100.0)
+        return plain([heading(view_of(middle_events), 1151.0, columns, left=left, usage="cpu 9%")])
+
+    whole = "meta · ladder · 7f3a · ▶ running 7/12 · 2:31 · ETA 1:40 · 1 failed · cpu 9%"
+    assert shown(len(whole)) == whole
+    assert shown(len(whole) - 1) == whole.removeprefix("meta · ")
+    assert shown(60) == "ladder · 7f3a · ▶ running 7/12 · 2:31 · ETA 1:40 · 1 failed"
+    assert shown(20) == "▶ running 7/12 · ETA 1:40 · 1 failed"
 
 
 def test_the_state_of_a_run_is_that_of_its_end(middle_events):

@@ -1,0 +1,60 @@
+"""What the cells of earlier runs took: it tells how long a run takes before it shows a pace."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from engine import runs
+from engine.events import CellFinished, RunStarted, decode
+from engine.history import LOOK_BACK
+from engine.journal import Tail
+from engine.runs import RunFolder
+
+_FINISHED = f'"{CellFinished.kind}"'.encode()
+
+
+@dataclass(slots=True)
+class Past:
+    """Reads the runs before one, newest first, a run a step, so that no screen waits for them."""
+
+    run: RunFolder
+    seconds: dict[str, float] = field(default_factory=dict, init=False)
+    """Name of a cell -> what its newest computed result took, of runs of the same pipeline."""
+    _left: Iterator[RunFolder] | None = field(default=None, init=False)
+    _over: bool = field(default=False, init=False)
+
+    def read(self, pipeline: str) -> bool:
+        """Read one more run; whether it told anything new. `pipeline` is the name of ours."""
+        if self._over or not pipeline:
+            return False
+        if self._left is None:
+            # A run's folder is named by its time.
+            every = [
+                it for it in runs.every(self.run.disk.root) if it.path.name < self.run.path.name
+            ]
+            self._left = iter(every[: -LOOK_BACK - 1 : -1])
+        run = next(self._left, None)
+        if run is None:
+            self._over = True
+            return False
+        known = len(self.seconds)
+        for cell, seconds in _took(run, pipeline).items():
+            self.seconds.setdefault(cell, seconds)
+        return len(self.seconds) > known
+
+
+def _took(run: RunFolder, pipeline: str) -> dict[str, float]:
+    """Seconds of the cells that a run finished; nothing of a run of another pipeline."""
+    first, *lines = Tail(run.events).read(-1) or [b""]
+    found: dict[str, float] = {}
+    try:
+        began = decode(first)
+        if not isinstance(began, RunStarted) or began.name != pipeline:
+            return found
+        for line in lines:
+            event = decode(line) if _FINISHED in line else None
+            if isinstance(event, CellFinished) and 0 <= event.cell < len(began.cells):
+                found[began.cells[event.cell].name] = float(event.seconds)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        # A damaged journal tells what stands before the damage; `meta runs` names it.
+        return found
+    return found

@@ -1,0 +1,71 @@
+"""A run of very many stages: a table with a line for each, which tells more than its graph."""
+
+from collections.abc import Collection, Sequence
+
+from meta_tui.render.dagboxes import cell_name
+from meta_tui.render.dagsheet import Item, Rect, Sheet
+from meta_tui.render.numbers import seconds_short
+from meta_tui.render.signs import STYLES, UNICODE, Signs, state_span
+from meta_tui.render.spans import Line, Span, crop, fit, line, right
+from meta_tui.summary import StageView
+from meta_tui.view import CellView, State
+from pipelines.text import width
+
+_WORD, _SHARE, _COUNT, _TIME = 10, 5, 9, 9
+_MOST = 32
+
+
+def dagtable(
+    stages: Sequence[StageView],
+    opened: Collection[str],
+    now: float,
+    columns: int,
+    signs: Signs = UNICODE,
+) -> Sheet:
+    """State, name, type, progress, cells, time and inputs of each stage; cells of opened ones."""
+    name = _widest([stage.name for stage in stages], "stage")
+    kind = _widest([stage.type for stage in stages], "type")
+    head = f"{fit('state', _WORD)} {fit('stage', name)} {fit('type', kind)} "
+    head += f"{right('part', _SHARE)} {right('cells', _COUNT)} {right('time', _TIME)}  needs"
+    rows = [crop(line(Span(head, "dim")), columns)]
+    places: dict[Item, Rect] = {}
+    for stage in stages:
+        places[Item(stage.name)] = Rect(0, len(rows), columns, 1)
+        rows.append(crop(_stage(stage, now, name, kind, signs), columns))
+        for cell in stage.cells if stage.name in opened else ():
+            places[Item(stage.name, cell.ordinal)] = Rect(0, len(rows), columns, 1)
+            rows.append(crop(_cell(cell, now, name + kind + 1, signs), columns))
+    return Sheet(rows, places)
+
+
+def _widest(texts: Sequence[str], head: str) -> int:
+    return min(_MOST, max(map(width, [head, *texts])))
+
+
+def _stage(stage: StageView, now: float, name: int, kind: int, signs: Signs) -> Line:
+    state, spent = stage.state, stage.spent(now)
+    share = f"{stage.fraction:.0%}" if state is State.RUNNING else ""
+    return line(
+        _word(state, signs),
+        Span(f" {fit(stage.name, name)}", "strong"),
+        f" {fit(stage.type, kind)} {right(share, _SHARE)}",
+        f" {right(f'{stage.over}/{len(stage.cells)}', _COUNT)}",
+        f" {right(seconds_short(spent) if spent else '', _TIME)}",
+        Span(f"  {', '.join(stage.needs)}", "dim"),
+    )
+
+
+def _cell(cell: CellView, now: float, name: int, signs: Signs) -> Line:
+    spent = cell.spent(now) if cell.state is State.RUNNING else cell.seconds
+    running = cell.state is State.RUNNING and cell.fraction is not None
+    return line(
+        _word(cell.state, signs),
+        f" {fit(f'  {cell_name(cell)}', name)}",
+        f" {right(f'{cell.fraction:.0%}' if running else '', _SHARE)} {' ' * _COUNT}",
+        f" {right(seconds_short(spent) if spent else '', _TIME)}",
+    )
+
+
+def _word(state: State, signs: Signs) -> Span:
+    told = state_span(state, signs)
+    return Span(fit(told.text, _WORD), STYLES[state])

@@ -1,0 +1,83 @@
+"""How the stages of a run are drawn in an area: as a graph, a list with rails, or a table."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from meta_tui.render.dag import Arranged, Graph, arranged, dag
+from meta_tui.render.dagboxes import Boxes
+from meta_tui.render.dagsheet import Item, Rect, Sheet
+from meta_tui.render.dagtable import dagtable
+from meta_tui.render.signs import UNICODE, Signs
+from meta_tui.render.stagelist import MOST_STAGES, items, stagelist
+from meta_tui.summary import StageView
+
+Form = Literal["graph", "list", "table"]
+_LEAST_COLUMNS, _HEIGHTS = 40, 2
+"""A graph needs so many columns, and may be so many times as high as what is seen of it."""
+
+
+@dataclass(slots=True)
+class Drawing:
+    """Keeps where things are, which changes only with the size and with what is opened."""
+
+    signs: Signs = UNICODE
+    form: Form = "list"
+    _made_for: tuple[object, ...] = ()
+    _columns: int = 0
+    _graph: Graph = field(default_factory=lambda: Graph.of(()))
+    _arranged: Arranged | None = None
+
+    @property
+    def is_graph(self) -> bool:
+        """Whether items lie beside each other, not only under each other."""
+        return self.form == "graph"
+
+    def fit(
+        self,
+        stages: Sequence[StageView],
+        opened: Collection[str],
+        area: tuple[int, int],
+        *,
+        whole: bool,
+    ) -> None:
+        """Choose the form for an area of so many columns and rows.
+
+        A graph is chosen where it fits with all boxes closed, and with `whole` in any case. Beyond
+        so many stages there is a table in its place.
+        """
+        shape = tuple((stage.name, len(stage.cells), stage.needs) for stage in stages)
+        wanted = (shape, frozenset(opened), area, whole)
+        if wanted == self._made_for:
+            return
+        if self._made_for[:1] != (shape,):
+            self._graph = Graph.of(stages)
+        self._made_for, self._arranged = wanted, None
+        self._columns, rows = max(20, area[0]), area[1]
+        if len(stages) > MOST_STAGES or (self._columns < _LEAST_COLUMNS and not whole):
+            self.form = "table" if whole else "list"
+            return
+        closed = arranged(self._graph, stages, (), self._columns, rows)
+        size = closed.layout
+        fits = size.columns <= self._columns and size.rows <= _HEIGHTS * rows
+        self.form = "graph" if whole or fits else "list"
+        self._arranged = (
+            arranged(self._graph, stages, opened, self._columns, rows) if opened else closed
+        )
+
+    def sheet(
+        self,
+        stages: Sequence[StageView],
+        opened: Collection[str],
+        now: float,
+        selected: Item | None,
+    ) -> Sheet:
+        """The stages as they stand, in the form that was chosen."""
+        if self.form == "graph" and self._arranged is not None:
+            boxes = Boxes(opened, self._arranged.tall, now, self.signs)
+            return dag(stages, self._arranged, boxes, selected)
+        if self.form == "table":
+            return dagtable(stages, opened, now, self._columns, self.signs)
+        rows = stagelist(stages, opened, now, self._columns, self.signs)
+        every = items(stages, opened)
+        return Sheet(rows, {item: Rect(0, at, self._columns, 1) for at, item in enumerate(every)})
