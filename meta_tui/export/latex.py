@@ -6,6 +6,7 @@ from itertools import groupby
 from meta_tui.arrange import Sheet
 from meta_tui.export.page import Heading, page
 from meta_tui.render.numbers import ABSENT
+from pipelines.text import safe_text
 
 _ESCAPES = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
@@ -28,7 +29,7 @@ def latex(sheet: Sheet, name: str) -> str:
         r"% \usepackage{booktabs}",
         r"\begin{table}",
         r"\centering",
-        rf"\caption{{{escaped(name)}}}",
+        rf"\caption{{{escaped(safe_text(name))}}}",
         rf"\begin{{tabular}}{{{layout}}}",
         r"\toprule",
         *_metrics(found.heads),

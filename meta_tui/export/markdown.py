@@ -4,6 +4,7 @@ import re
 
 from meta_tui.arrange import Sheet
 from meta_tui.export.page import page
+from pipelines.text import safe_text
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~$&])")
 
@@ -12,7 +13,7 @@ def markdown(sheet: Sheet, name: str) -> str:
     """The text of the file."""
     found = page(sheet, verdicts=True)
     heads = [" ".join(filter(None, (head.metric, head.text))) for head in found.heads]
-    lines = [f"**{escaped(name)}**", "", _row(heads)]
+    lines = [f"**{escaped(safe_text(name))}**", "", _row(heads)]
     lines.append("|" + "|".join(" :--- " if head.left else " ---: " for head in found.heads) + "|")
     lines += [_row(row) for row in found.rows]
     lines += ["", *(f"- {escaped(note)}" for note in found.notes)] if found.notes else []

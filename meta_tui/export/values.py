@@ -21,5 +21,5 @@ def values(sheet: Sheet, name: str) -> str:
         ),
         notes=notes(sheet),
     )
-    text = json.dumps({"name": name, **asdict(kept)}, ensure_ascii=False, indent=2, allow_nan=False)
+    text = json.dumps({"name": name, **asdict(kept)}, indent=2, allow_nan=False)
     return text + "\n"

@@ -139,6 +139,13 @@ def test_a_dollar_begins_no_maths_where_markdown_has_it():
     assert r"\$x\$" in written(arranged(table_of("$x$", "x"), Order()), "t", ".md")
 
 
+@pytest.mark.parametrize("suffix", FORMATS)
+@pytest.mark.parametrize("name", HOSTILE)
+def test_no_file_has_a_letter_that_does_what_it_does_not_show(name, suffix):
+    text = written(arranged(table_of(name, "x"), Order()), name, suffix)
+    assert all(letter.isprintable() for letter in text.replace("\r\n", "\n").replace("\n", ""))
+
+
 LATEX_ACTIVE = set('&%$#_{}~^\\<>|"`[]*')
 
 
