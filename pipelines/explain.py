@@ -1,14 +1,16 @@
 """pydantic's errors in plain words: what is wrong, where in the value, and what would be right."""
 
-import typing
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from pipelines.describe import describe
+from pipelines.members import KIND, at, kind_of, kinds_at, model_at, models_at, names, texts_at
 from pipelines.reader import Path
-from pipelines.text import listed, safe_text, shown, suggestion
+from pipelines.text import closest, listed, safe_text, shown, suggestion
 
 _TYPES = {
     "int": "a whole number", "float": "a number", "bool": "true or false", "string": "text",
@@ -69,10 +71,30 @@ def explain(model: type[BaseModel], raw: Any, error: ValidationError, of: Subjec
                 known.append(phrase)
     inner = {path[:end] for path in (*faults, *expected) for end in range(len(path))}
     for path, phrases in expected.items():
-        if path in inner and isinstance(_at(raw, path), dict | list):
+        if path in inner and isinstance(at(raw, path), dict | list):
             continue
         faults[path] = _wrong(model, raw, path, phrases, of)
+    for path in {path[:-1] for path in expected if path[-1:] == (KIND,)}:
+        faults = _of_a_wrong_kind(model, raw, path, faults)
     return [fault for fault in faults.values() if not _misspelt(fault, faults.values())]
+
+
+def _of_a_wrong_kind(
+    model: type[BaseModel], raw: Any, path: Path, faults: Mapping[Path, Fault]
+) -> dict[Path, Fault]:
+    """The faults without what a mapping lacks or has too much as another kind than it is."""
+    value = shown(at(raw, path)[KIND])
+    if value not in texts_at(model, raw, path):
+        lacking = {key for key, fault in faults.items() if fault.missing and fault.path == path}
+        return {key: fault for key, fault in faults.items() if key not in lacking}
+    what = f"`{_dotted(path)}`"
+    told = Fault(
+        path,
+        f"{what}: `{value}` is a name alone, not the kind of a mapping",
+        f"say `{path[-1]}: {value}`",
+    )
+    others = {key: fault for key, fault in faults.items() if fault.path[: len(path)] != path}
+    return {**others, path: told}
 
 
 def _misspelt(fault: Fault, faults: Iterable[Fault]) -> bool:
@@ -93,11 +115,11 @@ def _structure(
 ) -> Fault | None:
     """A fault of shape: a key too many or too few, or a `kind` that does not exist."""
     context: Mapping[str, Any] = item.get("ctx", {})
-    value = _at(raw, path)
+    value = at(raw, path)
     if item["type"] == "missing":
         name = item["loc"][-1]
         what = f"`{_dotted(path)}` needs `{name}`" if path else f"{of.owner} needs `{name}`"
-        return Fault(path, what, missing=True, key=not path)
+        return Fault(path, what, _said_of(model, raw, path, name), missing=True, key=not path)
     if item["type"] == "extra_forbidden":
         return _extra(model, raw, path, of)
     kinds = [part.strip(" '") for part in str(context.get("expected_tags", "")).split(",")]
@@ -105,7 +127,7 @@ def _structure(
     if item["type"] == "union_tag_not_found":
         if not isinstance(value, dict):
             return None
-        choices = _kinds(model, raw, path, key) or kinds
+        choices = kinds_at(model, raw, path, key) or kinds
         return Fault(
             path, f"`{_dotted(path)}` needs `{key}`: {listed(filter(None, choices), 'or')}"
         )
@@ -121,34 +143,53 @@ def _extra(model: type[BaseModel], raw: Any, path: Path, of: Subject) -> Fault:
     if not parent:
         message = f"`{shown(name)}` is not a {of.noun} of {of.owner}"
         return Fault(path, message, suggestion(name, known, f"{of.noun}s"), key=True)
-    kind = _at(raw, parent).get("kind")
+    kind = at(raw, parent).get("kind")
     which = f"`{_dotted(parent)}`" + (f" ({shown(kind)})" if isinstance(kind, str) else "")
     hint = suggestion(name, known, "it has")
     return Fault(path, f"`{shown(name)}` is not a field of {which}", hint, key=True)
 
 
 def _wrong(model: type[BaseModel], raw: Any, path: Path, phrases: list[str], of: Subject) -> Fault:
-    value = _at(raw, path)
+    value = at(raw, path)
     plain = [phrase.removeprefix("=") for phrase in phrases if phrase.startswith("=")]
     what = f"`{_dotted(path)}`" if path else of.owner
     if plain:
         return Fault(path, f"{what}: {'; '.join(plain)}")
     message = f"{what} must be {' or '.join(phrases)}, not {shown(value)}"
-    choices = _choices(model, raw, path)
-    close = suggestion(value, choices, "") if isinstance(value, str) and choices else ""
     if "a mapping" in phrases and (phrases == ["a mapping"] or not isinstance(value, int | float)):
-        return Fault(path, message, _as_mapping(model, raw, path))
-    return Fault(path, message, close if close.startswith("did") else "")
+        return Fault(path, message, _meant(model, raw, path) or _as_mapping(model, raw, path))
+    return Fault(path, message, _meant(model, raw, path))
+
+
+def _meant(model: type[BaseModel], raw: Any, path: Path) -> str:
+    """A hint to the name that is almost that of a value, where one may stand there."""
+    value = at(raw, path)
+    choices = texts_at(model, raw, path)
+    if path[-1:] == (KIND,):
+        choices += texts_at(model, raw, path[:-1])
+    close = suggestion(value, choices, "") if isinstance(value, str) and choices else ""
+    return close if close.startswith(_MEANT) else ""
 
 
 def _as_mapping(model: type[BaseModel], raw: Any, path: Path) -> str:
     """A hint to how a mapping that stands as something else is written: its kinds or fields."""
-    if kinds := _kinds(model, raw, path, "kind"):
-        value = _at(raw, path)
-        kind = value if value in kinds else kinds[0]
-        return f"as `{{kind: {kind}}}`; kinds: {listed(kinds)}"
-    found = [kind for kind in _types_at(model, raw, path) if hasattr(kind, "model_fields")]
+    found = models_at(model, raw, path)
+    if kinds := kinds_at(model, raw, path):
+        value = at(raw, path)
+        kind = value if value in kinds else closest(value, kinds) or kinds[0]
+        chosen = next(each for each in found if kind_of(each) == kind)
+        needed = [f"{name}: …" for name, of in chosen.model_fields.items() if of.is_required()]
+        fields = ", ".join([f"kind: {kind}", *(each for each in needed if each != "kind: …")])
+        others = f"; kinds: {listed(kinds)}" if len(kinds) > 1 else ""
+        return f"as `{{{fields}}}`{others}"
     return f"as `{{{': …, '.join(names(found[0]))}: …}}`" if len(found) == 1 else ""
+
+
+def _said_of(model: type[BaseModel], raw: Any, path: Path, name: int | str) -> str:
+    """What the documentation says first of a field, as a hint to what is missing."""
+    found = model_at(model, raw, path)
+    text = describe(found).get(str(name), "") if found else ""
+    return safe_text(re.split(r"\. (?=[A-Z`])", text)[0].rstrip("."))
 
 
 def _expected(item: Mapping[str, Any]) -> str:
@@ -180,71 +221,5 @@ def _place(raw: Any, location: Iterable[int | str]) -> tuple[Path, Path]:
     return tuple(path), tuple(rest[-1:])
 
 
-def _at(raw: Any, path: Path) -> Any:
-    for step in path:
-        raw = raw[step]
-    return raw
-
-
 def _dotted(path: Path) -> str:
     return ".".join(shown(str(step)) for step in path)
-
-
-def names(model: type[BaseModel]) -> tuple[str, ...]:
-    """The keys that a model takes, as they are written in a file."""
-    return tuple(field.alias or name for name, field in model.model_fields.items())
-
-
-def model_at(model: type[BaseModel], raw: Any, path: Path) -> type[BaseModel] | None:
-    """The model of the mapping at a path of a raw value, chosen by `kind` in a union."""
-    found = _types_at(model, raw, path)
-    models = [kind for kind in found if isinstance(kind, type) and issubclass(kind, BaseModel)]
-    chosen = [kind for kind in models if _kind(kind) in (None, _at(raw, path).get("kind"))]
-    return chosen[0] if chosen else None
-
-
-def _kind(model: type[BaseModel], key: str = "kind") -> Any:
-    field = model.model_fields.get(key)
-    values = typing.get_args(field.annotation) if field else ()
-    # A choice of several names no member of a union: it is a parameter like any other.
-    return values[0] if len(values) == 1 else None
-
-
-def _kinds(model: type[BaseModel], raw: Any, path: Path, key: str) -> list[str]:
-    found = _types_at(model, raw, path)
-    models = [kind for kind in found if isinstance(kind, type) and issubclass(kind, BaseModel)]
-    return [str(kind) for kind in (_kind(each, key) for each in models) if kind]
-
-
-def _choices(model: type[BaseModel], raw: Any, path: Path) -> list[str]:
-    """The literal texts that are allowed at a path."""
-    found = _types_at(model, raw, path)
-    literals = [kind for kind in found if typing.get_origin(kind) is typing.Literal]
-    return [text for each in literals for text in typing.get_args(each) if isinstance(text, str)]
-
-
-def _types_at(model: type[BaseModel], raw: Any, path: Path) -> list[Any]:
-    """The types that a value at a path may have: unions and annotations taken apart."""
-    found: list[Any] = [model]
-    for index, step in enumerate(path):
-        here = _at(raw, path[:index])
-        inner: list[Any] = []
-        for kind in found:
-            if isinstance(kind, type) and issubclass(kind, BaseModel):
-                fits = not isinstance(here, dict) or _kind(kind) in (None, here.get("kind"))
-                fields = {field.alias or name: field for name, field in kind.model_fields.items()}
-                if fits and step in fields:
-                    inner += _members(fields[str(step)].annotation)
-            elif arguments := [each for each in typing.get_args(kind) if each is not Ellipsis]:
-                inner += _members(arguments[-1])
-        found = inner
-    return found
-
-
-def _members(kind: Any) -> list[Any]:
-    origin = typing.get_origin(kind)
-    if origin is typing.Annotated:
-        return _members(typing.get_args(kind)[0])
-    if origin is typing.Union or origin is type(int | str):
-        return [each for part in typing.get_args(kind) for each in _members(part)]
-    return [kind]

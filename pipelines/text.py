@@ -69,7 +69,11 @@ def listed(names: Iterable[object], word: str = "and") -> str:
 def suggestion(name: object, known: Iterable[object], noun: str = "known") -> str:
     """A hint: "did you mean `epochs`?", or else what there is to choose from."""
     options = [str(option) for option in known]
-    close = difflib.get_close_matches(str(name)[:80], options, n=1, cutoff=0.65)
-    if close:
-        return f"did you mean `{shown(close[0])}`?"
+    if close := closest(name, options):
+        return f"did you mean `{shown(close)}`?"
     return f"{noun}: {listed(options)}" if options else ""
+
+
+def closest(name: object, known: Iterable[str]) -> str:
+    """What is almost a name, or the empty text."""
+    return next(iter(difflib.get_close_matches(str(name)[:80], known, n=1, cutoff=0.65)), "")

@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from pipelines.axes import Axis, ClashError, Labels, Row, crossed, declared
-from pipelines.explain import Fault, Subject, explain, names
+from pipelines.explain import Fault, Subject, explain
+from pipelines.members import names
 from pipelines.reader import Path
 from pipelines.report import Report
 from pipelines.schema import Block, Resources, check_name

@@ -113,7 +113,8 @@ p.yaml:7:79: error: `lr` must be greater than 0.0, not -1
         """\
 p.yaml:7:25: error: `dataset` needs `name`
       more: {uses: dataset, with: {task: x}}
-                            ^^^^""",
+                            ^^^^
+    hint: Collection""",
     ),
     "missing input": (
         "  tuned: {uses: finetune, from: {model: backbone}}",
