@@ -1,7 +1,7 @@
 """The shape of `examples/collapse.yaml`: on digits in seconds, and its figures from the file."""
 
 import pytest
-from example import Example, needs
+from example import Example
 
 from engine.artifacts import Scores
 
