@@ -60,9 +60,10 @@ def _pair(
     grid = learning.pictures.Grid(
         both, columns=len(both) // 2, title=f"Reconstructions {moment}", row_labels=_ROWS
     )
+    codes = "codes" if shot.samples is None else "mean codes"
     caption = (
         f"{scene.who}, {moment}: above {found.part} images of {scene.data.task}, below what it "
-        "makes of their mean codes."
+        f"makes of their {codes}."
     )
     pictures = [Picture(f"{beginning}reconstructions", caption, learning.pictures.png(grid))]
     if shot.samples is None:

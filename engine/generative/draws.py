@@ -96,7 +96,7 @@ class Matched(Fitted):
     @property
     def sentence(self) -> str:
         """See `Draw`."""
-        return "independent Gaussians, each with the mean and the spread of its dimension"
+        return "independent Gaussians with mean and spread of each dimension of training codes"
 
 
 class Covariance(Fitted):

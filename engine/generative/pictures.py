@@ -31,28 +31,33 @@ def samples(scene: Scene, pixels: "Tensor", how: str, words: str) -> Picture:
         how: the way to draw, short.
         words: the way to draw, as the end of a sentence.
     """
-    classes = scene.labels[:CLASSES]
-    each = max(1, SIDE // len(classes)) if classes else SIDE
-    per = max(1, len(scene.labels))
-    columns = max(
-        1, min(SIDE, len(pixels) // (per * (each if classes else 1)) if classes else SIDE)
-    )
-    places, labels = [], []
-    for place, label in enumerate(classes):
-        there = list(range(place, len(pixels), per))[: each * columns]
-        rows = len(there) // columns
-        places += there[: rows * columns]
-        labels += [scene.title(label), *[""] * (rows - 1)][:rows]
-    if not classes:
-        places = list(range(min(len(pixels), SIDE * SIDE)))
-        columns = min(SIDE, len(places))
+    if scene.labels:
+        places, columns, labels = _by_class(scene, len(pixels))
+    else:
+        columns, labels = min(SIDE, len(pixels)), []
+        # A row that is not full would look as if images were missing.
+        places = list(range(min(len(pixels) // columns, SIDE) * columns))
     grid = learning.pictures.Grid(
         pixels[places].numpy(), columns=columns, title=f"Samples, {how}", row_labels=labels
     )
     which = f"{len(places)} of {len(pixels)} images" if len(places) < len(pixels) else "Images"
-    rows_are = " Each row was told its class." if classes else ""
+    rows_are = " Each row was told its class." if scene.labels else ""
     caption = f"{which} that {scene.who} makes of codes drawn from {words}.{rows_are}"
     return Picture(f"samples-{how.partition(' ')[0]}", caption, learning.pictures.png(grid))
+
+
+def _by_class(scene: Scene, count: int) -> tuple[list[int], int, list[str]]:
+    """Places of images, columns, and labels of rows: full rows of each class, about as many."""
+    classes, every = scene.labels[:CLASSES], len(scene.labels)
+    most = max(1, SIDE // len(classes))
+    columns = max(1, min(SIDE, count // (every * most)))
+    places, labels = list[int](), list[str]()
+    for place, label in enumerate(classes):
+        there = range(place, count, every)[: most * columns]
+        rows = len(there) // columns
+        places += there[: rows * columns]
+        labels += [scene.title(label), *[""] * (rows - 1)]
+    return places, columns, labels
 
 
 def reconstructions(scene: Scene, found: Images, pixels: "Tensor") -> Picture:
@@ -75,8 +80,8 @@ def reconstructions(scene: Scene, found: Images, pixels: "Tensor") -> Picture:
     )  # fmt: skip
     mean = " mean" if not scene.points else ""
     caption = (
-        f"Above {count} {found.part} images, below what {scene.who} makes of their{mean} codes; "
-        "sorted by class."
+        f"Above {count} {found.part} images{scene.ink}, below what {scene.who} makes of "
+        f"their{mean} codes; sorted by class."
     )
     return Picture("reconstructions", caption, learning.pictures.png(grid))
 
@@ -106,7 +111,7 @@ def interpolations(
     mean = "" if scene.points else " mean"
     caption = (
         f"What {scene.who} makes of codes on the {path} way between the{mean} codes of two {part} "
-        f"images{alike}; the images themselves stand at the ends."
+        f"images{alike}; at the ends stand the images themselves{scene.ink}."
     )
     return Picture("interpolations", caption, learning.pictures.png(grid))
 
@@ -122,6 +127,7 @@ class Journey:
         origin: what that code is.
         measure: what stands beside a row.
         unit: of the values.
+        label: class that is told, if any.
     """
 
     rows: Sequence[str]
@@ -130,6 +136,7 @@ class Journey:
     origin: str
     measure: str
     unit: str
+    label: int | None = None
 
 
 def traversal(scene: Scene, pixels: "Tensor", told: Journey) -> Picture:
@@ -147,9 +154,9 @@ def traversal(scene: Scene, pixels: "Tensor", told: Journey) -> Picture:
         row_labels=told.rows, column_labels=["start", *told.columns],
     )  # fmt: skip
     caption = (
-        f"What {scene.who} makes of {told.origin} (at the left) when one dimension at a time takes "
-        f"other values, {told.columns[0]} to {told.columns[-1]} {told.unit}. Beside each row "
-        f"{told.measure}: the largest first."
+        f"What {scene.who}{scene.telling(told.label)} makes of {told.origin} (at the left) "
+        f"when one dimension at a time takes other values, {told.columns[0]} to "
+        f"{told.columns[-1]} {told.unit}. Beside each row {told.measure}: the largest first."
     )
     return Picture("traversal", caption, learning.pictures.png(grid))
 
@@ -169,10 +176,9 @@ def manifold(scene: Scene, pixels: "Tensor", words: str, label: int | None) -> P
         title="Plane of codes" + ("" if label is None else f", {scene.title(label)}"),
         scale=max(1, round(_SHEET / (side * max(shape[1:])))),
     )  # fmt: skip
-    told = "" if label is None else f", told the class {scene.title(label)},"
     caption = (
-        f"What {scene.who}{told} makes of a plane of {side}x{side} codes: the first number grows "
-        f"to the right, the second upwards, {words}."
+        f"What {scene.who}{scene.telling(label)} makes of a plane of {side}x{side} codes: the "
+        f"first number grows to the right, the second upwards, {words}."
     )
     name = "manifold" if label is None else f"manifold-{scene.generator.classes.index(label)}"
     return Picture(name, caption, learning.pictures.png(grid))

@@ -70,6 +70,16 @@ class Scene:
         """Whether codes are points."""
         return self.generator.kind == "autoencoder"
 
+    @property
+    def ink(self) -> str:
+        """What images that it is shown have of their own, as the end of a phrase on them."""
+        learned = str(self.generator.trained.get("binarise", "none"))
+        return "" if learned == "none" else ", in black and white as it learned them"
+
+    def telling(self, label: int | None) -> str:
+        """The class that it is told, if any, as an insertion after its name."""
+        return "" if label is None else f", told the class {self.title(label)},"
+
     def title(self, label: int) -> str:
         """A class in words, short."""
         name = self.names.get(label, str(label))

@@ -118,12 +118,13 @@ class Traversal(Way):
         y = route.y.expand(len(order) * self.steps)
         pixels = decoded(scene, ways.flatten(0, 1), y)
         told = pictures.Journey(
-            [f"z{place}: {float(route.says[place]):.2g}{route.nats}" for place in order],
+            [f"z{place}: {float(route.says[place]):.3g}{route.nats}" for place in order],
             [f"{value:+.3g}" if value else "0" for value in values.tolist()],
             decoded(scene, route.start[None], route.y)[0],
             route.origin,
             route.measure,
             "spreads from the mean" if scene.points else "(it is N(0, 1) in the prior)",
+            next(iter(scene.labels_of(route.y)), None),
         )
         shown = pictures.traversal(scene, learning.generative.picks.rows(pixels, len(order)), told)
         return Made(pixels, y, self.kind, (shown,))

@@ -334,6 +334,15 @@ def test_a_traversal_takes_the_dimension_first_that_says_most(bench, digits, tra
     assert set(found.labels) == {int(first)}
 
 
+def test_a_traversal_says_which_class_is_told(draw):
+    found = draw("few", {"kind": "traversal", "steps": 3}, data=None, classes=[4, 1])
+    assert "(digits, seed 0), told the class 4, makes of the code 0" in (
+        found.gallery.pictures[0].caption
+    )
+    found = draw("vae", {"kind": "traversal", "steps": 3})
+    assert "told" not in found.gallery.pictures[0].caption
+
+
 def test_a_traversal_of_an_autoencoder_goes_in_units_of_its_spread(bench, digits, trained, draw):
     found = draw("ae", {"kind": "traversal", "steps": 3, "span": 1.5}).samples
     x, _ = _test(bench, digits)

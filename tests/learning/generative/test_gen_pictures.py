@@ -16,11 +16,19 @@ from engine.learning.generative import nets, pairs
 MLP = {"kind": "mlp", "hidden": [4], "activation": "relu"}
 
 
-def scene(kind="vae", classes=(), labels=None, names=(), z=2):
+def scene(kind="vae", classes=(), labels=None, names=(), z=2, binarise="none"):
     design = nets.Design(MLP, (1, 4, 4), z, "digits", len(classes), kind == "vae")
     pair = pairs.begin(design, {"kind": "bernoulli"}, 0).eval()
     generator = Generator(
-        kind, MLP, z, {"kind": "bernoulli"}, "digits", (1, 4, 4), classes, {}, pair.state_dict()
+        kind,
+        MLP,
+        z,
+        {"kind": "bernoulli"},
+        "digits",
+        (1, 4, 4),
+        classes,
+        {"binarise": binarise},
+        pair.state_dict(),
     )
     labels = classes if labels is None else labels
     return Scene(generator, pair, None, labels, dict(names), 9, 0, "seed 0")
@@ -72,6 +80,12 @@ def test_few_draws_are_all_shown(drawn, n, columns):
     assert flat(rows(drawn[0])) == list(range(n))
     assert shown.name == "samples-mixture"
     assert shown.caption.startswith("Images that an autoencoder with z = 2 (digits, seed 0) makes")
+
+
+def test_a_row_of_draws_that_is_not_full_is_left_out(drawn):
+    shown = pictures.samples(scene(), numbered(27), "prior", "the prior")
+    assert rows(drawn[0]) == [list(range(10)), list(range(10, 20))]
+    assert shown.caption.startswith("20 of 27 images")
 
 
 def test_each_class_has_a_row_of_its_own_in_the_order_that_was_asked_for(drawn):
@@ -144,14 +158,16 @@ def test_an_interpolation_stands_between_its_images(drawn):
     shown = pictures.interpolations(scene(), tuple(ends), ways, "spherical", same=False)
     assert rows(drawn[0]) == [[200, 0, 1, 2, 3, 4, 220], [210, 5, 6, 7, 8, 9, 230]]
     assert drawn[0].column_labels == ["test", "0", "0.25", "0.5", "0.75", "1", "test"]
-    assert "between the mean codes of two test images of two classes; the" in shown.caption
+    assert "between the mean codes of two test images of two classes; at" in shown.caption
     told = scene(classes=(1, 2))
     same = pictures.interpolations(told, tuple(ends), ways, "linear", same=True).caption
     assert "on the linear way" in same
-    assert "of one class, which it is told; the images themselves stand at the ends." in same
+    assert same.endswith(
+        "images of one class, which it is told; at the ends stand the images themselves."
+    )
     alone = scene("autoencoder")
     same = pictures.interpolations(alone, tuple(ends), ways, "linear", same=True).caption
-    assert "between the codes of two test images of one class; the" in same
+    assert "between the codes of two test images of one class; at" in same
 
 
 def test_a_traversal_has_its_start_at_the_left_of_every_row(drawn):
@@ -166,6 +182,19 @@ def test_a_traversal_has_its_start_at_the_left_of_every_row(drawn):
     assert "makes of the code of a test image (at the left)" in shown.caption
     assert "other values, -3 to +3 (it is N(0, 1) in the prior)." in shown.caption
     assert shown.caption.endswith("Beside each row stands its mean KL: the largest first.")
+
+
+def test_captions_say_that_images_are_black_and_white_and_which_class_is_told(drawn):
+    found = scene(classes=(7, 1), names={1: "one"}, binarise="dynamic")
+    images = Images("test", torch.zeros(3, 1, 4, 4), torch.tensor([0, 1, 0]))
+    told = pictures.reconstructions(found, images, numbered(3)).caption
+    assert told.startswith("Above 3 test images, in black and white as it learned them, below what")
+    ways = numbered(6).view(3, 2, 1, 4, 4)
+    told = pictures.interpolations(found, (images, images), ways, "linear", same=True).caption
+    assert told.endswith("stand the images themselves, in black and white as it learned them.")
+    journey = pictures.Journey(["z0: 1"], ["-1", "+1"], numbered(1)[0], "the code 0", "x", "y", 1)
+    told = pictures.traversal(found, ways[:1], journey).caption
+    assert ", told the class one, makes of the code 0 (at the left) when one dimension" in told
 
 
 @pytest.mark.parametrize("side", [2, 20, 40])
