@@ -8,6 +8,7 @@ import platform
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 from engine import events, runs
 from engine.device import choose
@@ -23,7 +24,7 @@ from engine.selection import select
 from engine.session import load
 from engine.store import fs
 from engine.task import Options
-from pipelines.errors import EnvironmentFault
+from pipelines.errors import EnvironmentFault, UsageError
 from pipelines.pipeline import Pipeline
 
 START_SECONDS = 5.0
@@ -74,6 +75,22 @@ def start(request: Request) -> RunFolder:
     process.wait()
     said = (folder.path / "runner.log").read_text(errors="replace").strip()
     raise EnvironmentFault(f"run {folder.id} did not begin: {said or 'no word from its runner'}")
+
+
+def again(folder: RunFolder) -> RunFolder:
+    """Start a run of what another run was asked for; what that one computed is in the store.
+
+    The file is read as it is now. The store is where the run lies, wherever it lay before.
+
+    Raises:
+        MetaError: it cannot be started; says why.
+    """
+    try:
+        request = Request.decode(folder.request.read_bytes())
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        told = f"run {folder.id} does not tell what it was asked for: {error}; use `meta run FILE`"
+        raise UsageError(told) from error
+    return start(replace(request, store=folder.disk.root))
 
 
 def carry_out(folder: RunFolder, request: Request, pipeline: Pipeline, observe: Observer) -> int:

@@ -27,6 +27,7 @@ Checkpoint = Annotated[
 Detach = Annotated[bool, typer.Option("--detach", help="Start the run and come back at once.")]
 Plain = Annotated[bool, typer.Option("--plain", help="Lines instead of the screen.")]
 Json = Annotated[bool, typer.Option("--json", help="Write JSON.")]
+Ascii = Annotated[bool, typer.Option("--ascii", help="Draw with ASCII characters alone.")]
 From = Annotated[
     list[str] | None,
     typer.Option("--from", metavar="STAGE", help="Only this stage and what depends on it."),

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Any, Literal
 
 from meta_tui.render.signs import ASCII, UNICODE, Signs
+from meta_tui.render.twins import register
 
 
 def say(text: str) -> None:
@@ -40,6 +41,12 @@ def columns() -> int:
 def lines_of_screen() -> int:
     """Lines that a terminal shows at once; `LINES` decides if it is set."""
     return shutil.get_terminal_size((100, 24)).lines
+
+
+def ascii_only() -> None:
+    """Write as to a terminal that has nothing but ASCII, from now on."""
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(encoding="ascii", errors=register())
 
 
 def signs() -> Signs:

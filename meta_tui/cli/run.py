@@ -7,10 +7,10 @@ from engine.request import Request
 from engine.store import Store
 from meta_tui.cli import options
 from meta_tui.cli.final import say_tables
-from meta_tui.cli.output import interactive, say
+from meta_tui.cli.output import ascii_only, interactive, say
 from meta_tui.cli.printer import Printer
 from meta_tui.cli.requests import request
-from meta_tui.cli.screen import follow
+from meta_tui.cli.screen import follow, settings
 
 
 def run(  # noqa: PLR0913 (Typer makes an option of each argument)
@@ -32,7 +32,10 @@ def run(  # noqa: PLR0913 (Typer makes an option of each argument)
     plain: options.Plain = False,
     as_json: options.Json = False,
     detach: options.Detach = False,
+    ascii_signs: options.Ascii = False,
 ) -> None:
+    if ascii_signs:
+        ascii_only()
     asked = request(
         file,
         overrides=overrides,
@@ -53,7 +56,8 @@ def run(  # noqa: PLR0913 (Typer makes an option of each argument)
     elif plain or as_json or not interactive():
         raise typer.Exit(_foreground(asked, as_json=as_json))
     else:
-        raise typer.Exit(follow(launch.start(asked), asked.store))
+        config = settings()
+        raise typer.Exit(follow(launch.start(asked), asked.store, config))
 
 
 def _foreground(asked: Request, *, as_json: bool) -> int:

@@ -1,31 +1,60 @@
 """Opens the dashboard on a run, and says what is left to say when it is closed."""
 
 import signal
+import time
+from dataclasses import replace
 from pathlib import Path
 
 from engine.runs import RunFolder
 from engine.store import Store
-from meta_tui import dashboard
+from meta_tui import config, dashboard
 from meta_tui.cli.final import say_tables
 from meta_tui.cli.output import say, say_lines, signs
-from meta_tui.plain import ending, failures
+from meta_tui.config import Config
+from meta_tui.plain import ending, failures, heartbeat
 from meta_tui.view import RunView
 
 LOST = 3
 """Exit code where the runner is gone without an end: the machine's fault, not the pipeline's."""
 
 
-def follow(folder: RunFolder, store: Path) -> int:
+def settings() -> Config:
+    """What the person set, and what this terminal can show.
+
+    Raises:
+        PipelineError: the file of settings is wrong.
+    """
+    found = config.read(config.place())
+    dashboard.show.check(found)
+    return replace(found, ascii=found.ascii or not signs().braille)
+
+
+def follow(folder: RunFolder, store: Path, found: Config) -> int:
     """Show a run until the person leaves; returns the exit code of the command."""
     # Textual asks for the keyboard itself; an interrupt from elsewhere lets it restore the screen.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    view: RunView = dashboard.app.follow(folder, store)
+    last: tuple[RunFolder, RunView] = dashboard.show.follow(folder, store, found)
+    return leave(*last, store)
+
+
+def leave(folder: RunFolder, view: RunView, store: Path) -> int:
+    """Say how a run ended or stands and how to come back to it; returns the exit code."""
     if view.code is not None:
         say_lines([ending(view), *failures(view, signs())])
         say_tables(view, Store(store, readonly=True))
+        say(f"see it again: meta watch {folder.id}")
         return view.code
     if folder.alive():
+        say(heartbeat(view, time.time()).strip())
         say(f"the run goes on: meta watch {folder.id}")
         return 0
-    say(f"run {folder.id} lost its runner; the same `meta run` goes on from its checkpoints")
+    say(lost(folder))
     return LOST
+
+
+def lost(folder: RunFolder) -> str:
+    """What a person does about a run whose runner is gone."""
+    return (
+        f"run {folder.id} lost its runner; the same `meta run` goes on from its checkpoints, "
+        f"or r in `meta watch {folder.id}`"
+    )

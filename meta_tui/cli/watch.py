@@ -13,8 +13,10 @@ from engine.store import Store
 from meta_tui import dashboard
 from meta_tui.cli import options
 from meta_tui.cli.final import say_tables
-from meta_tui.cli.output import interactive, say, say_lines, signs
-from meta_tui.cli.screen import LOST, follow
+from meta_tui.cli.output import ascii_only, interactive, say, say_lines, signs
+from meta_tui.cli.screen import LOST, follow, lost, settings
+from meta_tui.cli.web import PORT, serve
+from meta_tui.config import Config
 from meta_tui.feed import Feed
 from meta_tui.plain import lines
 from pipelines.errors import UsageError
@@ -22,9 +24,11 @@ from pipelines.errors import UsageError
 _POLL_SECONDS = 0.25
 
 
-def watch(
+def watch(  # noqa: PLR0913 (Typer makes an option of each argument)
     run: options.RunArgument = "",
+    *,
     plain: options.Plain = False,
+    ascii_signs: options.Ascii = False,
     screenshot: Annotated[
         Path | None, typer.Option("--screenshot", metavar="SVG", help="Write a picture and leave.")
     ] = None,
@@ -32,18 +36,37 @@ def watch(
         str, typer.Option("--press", metavar="KEYS", help="Keys to press before the picture.")
     ] = "",
     size: Annotated[str, typer.Option("--size", help="Columns x rows of the picture.")] = "120x40",
+    web: Annotated[
+        bool, typer.Option("--web", help="Show it in a browser of this machine.")
+    ] = False,
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port for --web.")] = PORT,
+    served: Annotated[bool, typer.Option("--served", hidden=True)] = False,
 ) -> None:
+    if ascii_signs:
+        ascii_only()
     folder = runs.find(home(), run)
     if screenshot is not None:
-        columns, _, rows = size.partition("x")
-        if not (columns.isdecimal() and rows.isdecimal()):
-            raise UsageError(f"--size {size}: write it as 120x40")
-        dashboard.app.picture(folder, home(), screenshot, (int(columns), int(rows)), press)
-        say(f"wrote {screenshot}")
+        _picture(folder, screenshot, size, press)
+    elif served:
+        # The server at the other end of our pipes reads frames, no lines.
+        dashboard.show.follow(folder, home(), settings())
+    elif web:
+        serve(folder, port, settings())
     elif plain or not interactive():
         raise typer.Exit(_lines(folder))
     else:
-        raise typer.Exit(follow(folder, home()))
+        raise typer.Exit(follow(folder, home(), settings()))
+
+
+def _picture(folder: RunFolder, target: Path, size: str, press: str) -> None:
+    columns, _, rows = size.partition("x")
+    if not (columns.isdecimal() and rows.isdecimal()):
+        raise UsageError(f"--size {size}: write it as 120x40")
+    # A picture in a document must not depend on who made it, but on what was asked for.
+    config = Config(ascii=not signs().braille)
+    source = dashboard.source.Source(folder, Store(home(), readonly=True), config=config)
+    dashboard.show.picture(source, target, (int(columns), int(rows)), press)
+    say(f"wrote {target}")
 
 
 def _lines(folder: RunFolder) -> int:
@@ -59,6 +82,6 @@ def _lines(folder: RunFolder) -> int:
             say_tables(feed.view, Store(home(), readonly=True))
             return feed.view.code
         if not alive:
-            say(f"run {folder.id} lost its runner; `meta run` goes on from its checkpoints")
+            say(lost(folder))
             return LOST
         time.sleep(_POLL_SECONDS)

@@ -1,28 +1,51 @@
 """The dashboard: a reader of one run's folder, in its own process."""
 
 import asyncio
+import os
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from importlib import import_module
-from pathlib import Path
 from typing import ClassVar
 
 from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.command import Provider
+from textual.filter import LineFilter
+from textual.screen import ModalScreen, Screen
 
 from engine.runs import RunFolder
-from engine.store import Store
+from meta_tui.config import Config
+from meta_tui.dashboard.commands import Commands
+from meta_tui.dashboard.keymap import checked, entries
+from meta_tui.dashboard.questions import Question, over, retry, still_running, stop
+from meta_tui.dashboard.screens.ask import AskScreen
 from meta_tui.dashboard.screens.base import RunScreenBase
 from meta_tui.dashboard.screens.help import HelpScreen
 from meta_tui.dashboard.screens.results import ResultsScreen
 from meta_tui.dashboard.screens.run import RunScreen
 from meta_tui.dashboard.source import Source
-from meta_tui.render.svg import portable
-from meta_tui.view import RunView
+from meta_tui.dashboard.themes import THEMES, filters
+from pipelines.errors import MetaError
+from pipelines.text import safe_text
 
 _POLL_SECONDS = 0.25
 _WIDTHS = ((0, "-tiny"), (60, "-narrow"), (100, "-normal"), (160, "-wide"))
 _HEIGHTS = ((0, "-flat"), (18, "-tall"))
 _UNSEEN = 4
 """Without the focus of the terminal, one poll in so many is made."""
+_BETWEEN = "between"
+"""A mode with nothing in it, shown while the screens of one run make way for those of another."""
+
+
+def _gallery(source: Source) -> RunScreenBase:
+    """Screen 3, loaded when it is first shown: decoding pictures costs every start else."""
+    found: RunScreenBase = import_module("meta_tui.dashboard.screens.gallery").GalleryScreen(source)
+    return found
+
+
+_SCREENS: Mapping[str, Callable[[Source], RunScreenBase]] = {
+    "run": RunScreen, "results": ResultsScreen, "gallery": _gallery,
+}  # fmt: skip
 
 
 class Dashboard(App[None]):
@@ -30,14 +53,19 @@ class Dashboard(App[None]):
 
     CSS_PATH = "app.tcss"
     TITLE = "meta"
-    ENABLE_COMMAND_PALETTE = False
+    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {Commands}
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("q", "quit", "Leave", id="app.leave"),
-        Binding("ctrl+c", "stop", "Stop the run", priority=True, id="app.stop"),
-        Binding("question_mark", "help", "Help", id="app.help"),
+        Binding("q", "quit", "Leave; the run goes on", id="app.leave"),
+        Binding("question_mark", "help", "Help: these keys", id="app.help"),
+        Binding("colon,ctrl+p", "command_palette", "All commands and stages", id="app.palette"),
         Binding("1", "screen('run')", "Run", id="app.run"),
         Binding("2", "screen('results')", "Results", id="app.results"),
         Binding("3", "screen('gallery')", "Gallery", id="app.gallery"),
+        Binding("r", "retry", "Start the run again (asks)", id="app.retry"),
+        Binding("X", "stop", "Stop the run (asks)", id="app.stop"),
+        Binding(
+            "ctrl+c", "interrupt", "Stop and leave; again: kill", priority=True, id="app.interrupt"
+        ),
     ]
 
     def __init__(self, source: Source, *, timers: bool = True) -> None:
@@ -48,17 +76,40 @@ class Dashboard(App[None]):
         self._polling = timers
         self._skipped = 0
         self._drawn = 0.0
-        self.add_mode("run", lambda: RunScreen(source))
-        self.add_mode("results", lambda: ResultsScreen(source))
-        self.add_mode("gallery", lambda: _gallery(source))
+        self._leaving = False
+        """Leave when the run has ended: the person has stopped it to go."""
+        self._look(source.config)
+        self._add_modes()
+
+    def _look(self, config: Config) -> None:
+        """Take a person's settings."""
+        self.set_keymap(dict(checked(config, Dashboard)))
+        self.no_color = config.theme == "mono" or bool(os.environ.get("NO_COLOR"))
+        self._line_filters = filters(config, colours=not self.no_color)
+        theme = THEMES[config.theme]
+        if theme is not None:
+            self.register_theme(theme)
+            self.theme = theme.name
+
+    def _add_modes(self) -> None:
+        for name, screen in _SCREENS.items():
+            self.add_mode(name, partial(screen, self.source))
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """What every line goes through; Textual's own way without colours is greys."""
+        own = [found for found in super().get_line_filters() if not self.no_color]
+        return [*own, *self._line_filters]
 
     def on_mount(self) -> None:
         """Show the run, and begin to read."""
         self.source.poll()
-        over = self.source.view.over and self.source.tables()
-        self.switch_mode("results" if over else "run")
+        self.switch_mode(self._first())
         if self._polling:
             self.set_interval(_POLL_SECONDS, self.tick)
+
+    def _first(self) -> str:
+        """The screen to begin with."""
+        return "results" if self.source.view.over and self.source.tables() else "run"
 
     def tick(self) -> None:
         """Look for news unless nobody looks at us."""
@@ -75,72 +126,89 @@ class Dashboard(App[None]):
         if changed or (not over and now - self._drawn >= 1.0):
             self._drawn = now
             self._redraw()
-        if over and self.source.stops:
+        if self._leaving and (over or not self.source.alive):
             self.exit()
-        elif over and not was_over and self.source.tables():
+        elif over and not was_over and not self._modal and self.source.tables():
             self.switch_mode("results")
-        elif self.source.stops and not self.source.alive:
-            self.exit()
 
     def _redraw(self) -> None:
         if isinstance(self.screen, RunScreenBase):
             self.screen.redraw()
 
+    @property
+    def _modal(self) -> bool:
+        """A question or a list lies over the screen."""
+        return isinstance(self.screen, ModalScreen)
+
+    async def attach(self, folder: RunFolder) -> None:
+        """Show another run of the same store, in the screens of this one."""
+        mode = self.current_mode
+        self.source = Source(folder, self.source.store, self.source.now, self.source.config)
+        self._leaving = False
+        self.add_mode(_BETWEEN, Screen)
+        await self.switch_mode(_BETWEEN)
+        for name in _SCREENS:
+            await self.remove_mode(name)
+        self._add_modes()
+        self.source.poll()
+        await self.switch_mode(mode if mode in _SCREENS else "run")
+        await self.remove_mode(_BETWEEN)
+
     def action_screen(self, name: str) -> None:
         """Show another screen."""
-        if not isinstance(self.screen, HelpScreen):
+        if not self._modal:
             self.switch_mode(name)
 
-    def action_stop(self) -> None:
-        """Ask the run to stop; where there is nothing to stop, leave."""
+    def action_help(self) -> None:
+        """Show the keys that do something here."""
+        if not self._modal:
+            self.push_screen(HelpScreen(entries(self, self.screen.active_bindings)))
+
+    def action_interrupt(self) -> None:
+        """Ask the run to stop, and leave when it has; where there is nothing to stop, leave."""
         if self.source.view.over or not self.source.alive:
             self.exit()
             return
+        self._leaving = True
+        self._stop()
+
+    def _stop(self) -> None:
         self.source.stop()
         self._redraw()
 
-    def action_help(self) -> None:
-        """Show the keys."""
-        if not isinstance(self.screen, HelpScreen):
-            self.push_screen(HelpScreen())
+    def action_stop(self) -> None:
+        """Stop the run, if that is what was meant."""
+        source = self.source
+        if source.view.over or not source.alive:
+            self._ask(over(source), None)
+        else:
+            self._ask(stop(source), self._stop)
 
+    def action_retry(self) -> None:
+        """Start the run again, if that is what was meant."""
+        source = self.source
+        if source.alive and not source.view.over:
+            self._ask(still_running(source), None)
+        else:
+            self._ask(retry(source), lambda: self.run_worker(self._again()))
 
-def _gallery(source: Source) -> RunScreenBase:
-    """Screen 3, loaded when it is first shown: decoding pictures costs every start else."""
-    found: RunScreenBase = import_module("meta_tui.dashboard.screens.gallery").GalleryScreen(source)
-    return found
+    def _ask(self, question: Question, do: Callable[[], object] | None) -> None:
+        """Put a question over the screen; on a yes, do it."""
 
+        def answered(yes: bool | None) -> None:  # noqa: FBT001 (Textual calls it)
+            if yes and do is not None:
+                do()
 
-def follow(folder: RunFolder, store: Path) -> RunView:
-    """Show a run until the person leaves; returns what was known of it then."""
-    source = Source(folder, Store(store, readonly=True))
-    Dashboard(source).run()
-    while source.feed.poll():
-        pass
-    return source.view
+        if not self._modal:
+            self.push_screen(AskScreen(*question), answered)
 
-
-def picture(folder: RunFolder, store: Path, target: Path, size: tuple[int, int], keys: str) -> None:
-    """Write an SVG of the dashboard on a run, after some keys were pressed.
-
-    Args:
-        folder: the run.
-        store: where its results are.
-        target: the file to write.
-        size: columns and rows.
-        keys: names of keys, as Textual calls them, with blanks between.
-    """
-    source = Source(folder, Store(store, readonly=True))
-    while source.feed.poll():
-        pass
-    target.write_text(asyncio.run(_drawn(Dashboard(source), size, keys.split())), encoding="utf-8")
-
-
-async def _drawn(app: Dashboard, size: tuple[int, int], keys: list[str]) -> str:
-    async with app.run_test(size=size) as pilot:
-        await pilot.pause()
-        for key in keys:
-            await pilot.press(key)
-        app.poll()
-        await pilot.pause()
-        return portable(app.export_screenshot(title=f"meta watch {app.source.folder.id}"))
+    async def _again(self) -> None:
+        """Start what the run was asked for once more, and show that."""
+        launch = import_module("engine.launch")
+        try:
+            folder = await asyncio.to_thread(launch.again, self.source.folder)
+        except (MetaError, OSError) as error:
+            told = safe_text(str(error), lines=True).splitlines()
+            self._ask(Question("The run did not start", tuple(told)), None)
+            return
+        await self.attach(folder)

@@ -9,11 +9,13 @@ from engine.events import Event
 from engine.runs import RunFolder
 from engine.store import Store
 from meta_tui import results
+from meta_tui.config import Config
 from meta_tui.curves import Curves
 from meta_tui.feed import Feed
 from meta_tui.past import Past
 from meta_tui.plain import lines
 from meta_tui.remaining import Remaining, remaining
+from meta_tui.render.signs import ASCII, UNICODE, Signs
 from meta_tui.results import Missing, Shown
 from meta_tui.summary import StageView, stages
 from meta_tui.usage import Usage
@@ -33,6 +35,8 @@ class Source:
     folder: RunFolder
     store: Store
     now: Callable[[], float] = time.time
+    config: Config = field(default_factory=Config)
+    """What the person set."""
     feed: Feed = field(init=False)
     past: Past = field(init=False)
     usage: Usage = field(default_factory=Usage, init=False)
@@ -54,8 +58,13 @@ class Source:
         self.feed = Feed(self.folder, listen=self._listen)
         self.past = Past(self.folder)
 
+    @property
+    def signs(self) -> Signs:
+        """The characters to draw with."""
+        return ASCII if self.config.ascii else UNICODE
+
     def _listen(self, view: RunView, event: Event) -> None:
-        self.history += lines(view, event)
+        self.history += lines(view, event, self.signs)
 
     @property
     def view(self) -> RunView:

@@ -9,9 +9,9 @@ from textual.screen import Screen
 from meta_tui.dashboard.keymap import rebound
 from meta_tui.dashboard.source import Source
 from meta_tui.dashboard.widgets.bar import Bar
+from meta_tui.render.dagsheet import Item
 from meta_tui.render.progress import heading
 from meta_tui.render.spans import Line, Span, crop, line
-from meta_tui.render.stagelist import Item
 
 STOP = "^c stop"
 AGAIN = "r again"
@@ -78,7 +78,7 @@ class RunScreenBase(Screen[None]):
     def _bound(self, told: str) -> str:
         """`z zoom` with the key that zooms here: a person may have chosen another."""
         usual, _, word = told.partition(" ")
-        chosen = rebound(self, usual)
+        chosen = rebound(self, self.source.config.keys, usual)
         return f"{chosen} {word}" if chosen else told
 
     def _told(self, columns: int) -> Line | None:

@@ -9,7 +9,7 @@ import pytest
 from engine import events
 from engine.events import CellInfo, MetricBatch
 from meta_tui.dashboard.app import Dashboard
-from meta_tui.dashboard.screens.help import TEXT, HelpScreen
+from meta_tui.dashboard.screens.help import HelpScreen
 from meta_tui.dashboard.screens.results import ResultsScreen
 from meta_tui.dashboard.screens.run import RunScreen
 from meta_tui.dashboard.source import Source
@@ -212,15 +212,6 @@ async def test_lines_of_the_history_that_do_not_fit_end_with_an_ellipsis(live, s
         shown = [line for line in pane.lines if "done     backbone@seed=1" in line]
         assert [line[-1] for line in shown] == ["…"]
         assert max(map(len, pane.lines)) <= pane.scrollable_content_region.width
-
-
-async def test_the_help_fits_the_smallest_screen(live, store):
-    app = app_of(live, store)
-    async with app.run_test(size=(60, 18)) as pilot:
-        await pilot.press("question_mark")
-        await pilot.pause()
-        shown = text_of(app)
-        assert all(part in shown for part in (TEXT.split("\n")[0], TEXT.split("\n")[-1]))
 
 
 async def test_a_deleted_folder_is_told_and_the_dashboard_lives(live, store):

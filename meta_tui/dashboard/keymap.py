@@ -1,0 +1,148 @@
+"""What keys do: told for the help, and checked where a person gave a command other keys."""
+
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Any
+
+from textual.app import App
+from textual.binding import ActiveBinding, Binding, BindingsMap
+from textual.dom import DOMNode
+from textual.keys import KEY_NAME_REPLACEMENTS, Keys
+from textual.screen import Screen
+
+from meta_tui.config import Config
+from pipelines.errors import PipelineError, Problem
+from pipelines.text import shown, suggestion
+
+_PACKAGES = ("meta_tui.dashboard.screens", "meta_tui.dashboard.widgets")
+_MODIFIERS = frozenset({"ctrl", "shift", "alt", "super", "hyper", "meta"})
+_NAMES = frozenset({key.value for key in Keys} | set(KEY_NAME_REPLACEMENTS.values()))
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A command: its keys as a person reads them, and what it does."""
+
+    keys: tuple[str, ...]
+    told: str
+    action: str
+    node: DOMNode
+
+
+def entries(app: App[Any], active: Mapping[str, ActiveBinding]) -> dict[str, list[Entry]]:
+    """The commands that keys reach now: of the pane, of the screen, and of all screens."""
+    found: dict[tuple[DOMNode, str], Entry] = {}
+    for bound in active.values():
+        binding = bound.binding
+        if not binding.description or binding.system:
+            continue
+        known = found.get((bound.node, binding.action))
+        keys = known.keys if known else ()
+        told = known.told if known else binding.description
+        key = app.get_key_display(binding)
+        found[bound.node, binding.action] = Entry((*keys, key), told, binding.action, bound.node)
+    groups: dict[str, list[Entry]] = {"this pane": [], "this screen": [], "everywhere": []}
+    for entry in found.values():
+        groups[_where(entry.node)].append(entry)
+    return {name: group for name, group in groups.items() if group}
+
+
+def _where(node: DOMNode) -> str:
+    if isinstance(node, App):
+        return "everywhere"
+    return "this screen" if isinstance(node, Screen) else "this pane"
+
+
+def rebound(screen: Screen[None], chosen: Mapping[str, str], key: str) -> str:
+    """The key that a person chose for what a key usually does on a screen; empty where none."""
+    usual = _long(key)[0]
+    for node in (screen.focused, screen, screen.app):
+        for binding in _own(type(node)) if chosen and node else ():
+            other = chosen.get(binding.id or "")
+            if other and binding.key == usual:
+                return screen.app.get_key_display(binding.with_key(_long(other)[0]))
+    return ""
+
+
+def checked(config: Config, app: type[App[None]]) -> Mapping[str, str]:
+    """The keys that a person chose.
+
+    Raises:
+        PipelineError: a command or a key that does not exist, or one key for two commands.
+    """
+    if not config.keys:
+        return {}
+    kinds = [app, *_kinds()]
+    names = sorted({binding.id for kind in kinds for binding in _own(kind) if binding.id})
+    problems = [
+        config.problem(name, f"no command `{shown(name)}`", suggestion(name, names), key=True)
+        for name in config.keys
+        if name not in names
+    ]
+    for name, keys in config.keys.items():
+        for key in map(str.strip, keys.split(",")):
+            if not _exists(key):
+                hint = "a letter, or a name as f2, enter, ctrl+z, question_mark, comma"
+                problems.append(config.problem(name, f"no key `{shown(key)}`", hint))
+    if not problems:
+        problems = [*_clashes(config, kinds)]
+    if problems:
+        raise PipelineError(problems)
+    return {name: ",".join(_long(keys)) for name, keys in config.keys.items()}
+
+
+def _exists(key: str) -> bool:
+    *modifiers, name = key.split("+") if key != "+" else ("+",)
+    if not set(modifiers) <= _MODIFIERS:
+        return False
+    if len(name) == 1:
+        return name.isprintable() and not name.isspace()
+    if name in _NAMES:
+        return True
+    try:
+        unicodedata.lookup(name.replace("_", " "))
+    except KeyError:
+        return False
+    return True
+
+
+def _kinds() -> Iterator[type[DOMNode]]:
+    """Every screen and widget of ours."""
+    for package in map(import_module, _PACKAGES):
+        for module in iter_modules(package.__path__, f"{package.__name__}."):
+            for kind in vars(import_module(module.name)).values():
+                ours = isinstance(kind, type) and kind.__module__ == module.name
+                if ours and issubclass(kind, DOMNode):
+                    yield kind
+
+
+def _own(kind: type[DOMNode]) -> Iterator[Binding]:
+    """The commands of a class that have a name, its bases' among them."""
+    for base in kind.__mro__:
+        yield from Binding.make_bindings(vars(base).get("BINDINGS", ()))
+
+
+def _clashes(config: Config, kinds: Iterable[type[DOMNode]]) -> Iterator[Problem]:
+    """Faults where a key would do two things in one place, of which one would be lost."""
+    told = set[tuple[str, str]]()
+    for kind in kinds:
+        commands: dict[str, str] = {}
+        for binding in _own(kind):
+            if binding.id and config.keys.get(binding.id) is None:
+                commands.setdefault(binding.key, binding.id)
+        for name in [binding.id for binding in _own(kind) if binding.id in config.keys]:
+            for key in _long(config.keys[name or ""]):
+                other = commands.setdefault(key, name or "")
+                if other != name and (name, key) not in told:
+                    told.add((name or "", key))
+                    hint = f"give `{other}` another key too"
+                    message = f"`{shown(key)}` is the key of `{other}` in the same place"
+                    yield config.problem(name or "", message, hint)
+
+
+def _long(keys: str) -> list[str]:
+    """The keys by their long names."""
+    return list(BindingsMap([Binding(keys, "", "")]).key_to_bindings)

@@ -1,0 +1,57 @@
+"""Opens the dashboard: for a person, or for a picture of it."""
+
+import asyncio
+from pathlib import Path
+
+from engine.runs import RunFolder
+from engine.store import Store
+from meta_tui.config import Config
+from meta_tui.dashboard.app import Dashboard
+from meta_tui.dashboard.keymap import checked
+from meta_tui.dashboard.source import Source
+from meta_tui.render.svg import portable
+from meta_tui.view import RunView
+
+
+def check(config: Config) -> None:
+    """Whether a person's settings can be, before anything is started.
+
+    Raises:
+        PipelineError: what cannot be, at its place.
+    """
+    checked(config, Dashboard)
+
+
+def follow(folder: RunFolder, store: Path, config: Config) -> tuple[RunFolder, RunView]:
+    """Show a run until the person leaves; returns the run shown then, and what was known of it."""
+    app = Dashboard(Source(folder, Store(store, readonly=True), config=config))
+    app.run()
+    source = app.source
+    while source.feed.poll():
+        pass
+    return source.folder, source.view
+
+
+def picture(source: Source, target: Path, size: tuple[int, int], keys: str) -> None:
+    """Write an SVG of the dashboard on a run, after some keys were pressed.
+
+    Args:
+        source: the run; all of it is read first.
+        target: the file to write.
+        size: columns and rows.
+        keys: names of keys, as Textual calls them, with blanks between.
+    """
+    while source.feed.poll():
+        pass
+    shown = asyncio.run(_drawn(Dashboard(source), size, keys.split()))
+    target.write_text(shown, encoding="utf-8")
+
+
+async def _drawn(app: Dashboard, size: tuple[int, int], keys: list[str]) -> str:
+    async with app.run_test(size=size) as pilot:
+        await pilot.pause()
+        for key in keys:
+            await pilot.press(key)
+        app.poll()
+        await pilot.pause()
+        return portable(app.export_screenshot(title=f"meta watch {app.source.folder.id}"))
