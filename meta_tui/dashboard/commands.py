@@ -12,7 +12,8 @@ from meta_tui.dashboard.keymap import entries
 from meta_tui.dashboard.screens.base import RunScreenBase
 from meta_tui.render.dagsheet import Item
 
-_OPENS = frozenset({"command_palette", "help"})
+_KEYS_ALONE = ("command_palette", "move", "aside", "end", "scroll_", "page_", "app.focus_")
+"""What actions begin with that are of use only as keys."""
 
 
 class Command(NamedTuple):
@@ -29,7 +30,7 @@ class Commands(Provider):
     def _commands(self) -> Iterator[Command]:
         for group in entries(self.app, self.screen.active_bindings).values():
             for entry in group:
-                if entry.action not in _OPENS:
+                if not entry.action.startswith(_KEYS_ALONE):
                     run = partial(self.app.run_action, entry.action, entry.node)
                     yield Command(entry.told, " ".join(dict.fromkeys(entry.keys)), run)
         shown = cast("object", self.screen)

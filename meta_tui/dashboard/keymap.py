@@ -33,18 +33,21 @@ class Entry:
 
 
 def entries(app: App[Any], active: Mapping[str, ActiveBinding]) -> dict[str, list[Entry]]:
-    """The commands that keys reach now: of the pane, of the screen, and of all screens."""
+    """The commands that keys reach now: everywhere, on the screen, and in the pane.
+
+    Those that Textual gives every widget have no name and are left out.
+    """
     found: dict[tuple[DOMNode, str], Entry] = {}
     for bound in active.values():
         binding = bound.binding
-        if not binding.description or binding.system:
+        if binding.id is None:
             continue
         known = found.get((bound.node, binding.action))
         keys = known.keys if known else ()
         told = known.told if known else binding.description
         key = app.get_key_display(binding)
         found[bound.node, binding.action] = Entry((*keys, key), told, binding.action, bound.node)
-    groups: dict[str, list[Entry]] = {"this pane": [], "this screen": [], "everywhere": []}
+    groups: dict[str, list[Entry]] = {"everywhere": [], "this screen": [], "this pane": []}
     for entry in found.values():
         groups[_where(entry.node)].append(entry)
     return {name: group for name, group in groups.items() if group}

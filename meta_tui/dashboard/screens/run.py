@@ -66,6 +66,14 @@ class RunScreen(RunScreenBase):
     def action_log_y(self) -> None:
         """Switch the curves between a linear and a logarithmic scale."""
         self.query_one(CurvesPane).change(lambda look: replace(look, log_y=not look.log_y))
+    def goto(self, item: Item) -> None:
+        """Put the cursor on a stage or a cell."""
+        self.query_one(StageList).goto(item)
+
+    def goto(self, item: Item) -> None:
+        """Put the cursor on a stage or a cell."""
+        self.query_one(StageList).choose(item)
+
 
     def action_smooth(self) -> None:
         """Smooth the curves more, and at last not at all."""

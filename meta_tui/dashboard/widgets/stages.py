@@ -102,7 +102,8 @@ class StageList(Lines):
         if self.item in self._places:
             self._reveal(self._places[self.item])
 
-    def _choose(self, item: Item) -> None:
+    def choose(self, item: Item) -> None:
+        """Put the cursor on a stage or a cell."""
         self.item, self.following = item, False
         self._draw()
 
@@ -114,9 +115,9 @@ class StageList(Lines):
         at = every.index(self.item) + by if self.item in every else 0
         within = 0 <= at < len(every) and every[at].stage == self.item.stage
         if not self._drawing.is_graph or within:
-            self._choose(every[min(len(every) - 1, max(0, at))])
+            self.choose(every[min(len(every) - 1, max(0, at))])
         elif self.item in self._places:
-            self._choose(step(self._places, self.item, 0, 1 if by > 0 else -1))
+            self.choose(step(self._places, self.item, 0, 1 if by > 0 else -1))
 
     def action_aside(self, by: int) -> None:
         """Move the cursor to a side; in a list show the cells of its stage, or hide them."""
@@ -124,13 +125,13 @@ class StageList(Lines):
             if self.item is not None and (self.item.stage in self._opened) == (by < 0):
                 self.action_open()
         elif self.item in self._places:
-            self._choose(step(self._places, self.item, by, 0))
+            self.choose(step(self._places, self.item, by, 0))
 
     def action_end(self, place: int) -> None:
         """Move the cursor to the first or the last."""
         every = items(self._stages, self._opened)
         if every:
-            self._choose(every[place])
+            self.choose(every[place])
 
     def action_open(self) -> None:
         """Show the cells of the stage under the cursor, or hide them."""
@@ -170,7 +171,7 @@ class StageList(Lines):
         x, y = offset.x + self.scroll_offset.x, offset.y + self.scroll_offset.y
         found = [item for item, rect in self._places.items() if rect.holds(x, y)]
         if found:
-            self._choose(found[-1])
+            self.choose(found[-1])
             if event.chain > 1:
                 self.action_enter()
 
