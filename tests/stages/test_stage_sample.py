@@ -300,11 +300,32 @@ def test_the_path_of_an_interpolation_may_be_chosen(draw):
     assert not ways[0][:, 5].equal(ways[1][:, 5])
 
 
-def test_who_is_told_a_class_goes_between_two_images_of_it(draw):
+def test_who_is_told_a_class_goes_between_two_images_of_it(bench, digits, trained, draw):
     found = draw("told", {"kind": "interpolation", "steps": 3, "pairs": 7})
+    x, y = _test(bench, digits)
+    x, order = learning.generative.binarised.fixed(x, "dynamic"), _order(bench, len(x))
+    left, right = picks.partners(y[order], 7, same=True)
+    pair, ways = _pair(trained, "told"), found.samples.pixels.view(7, 3, 1, 8, 8)
+    for column, side in ((0, left), (2, right)):
+        told = y[order][side]
+        made = pair.images(pair.codes(x[order][side], told).mean, told)
+        _alike(ways[:, column], _bytes(made))
+    assert "of one class, which it is told" in found.gallery.pictures[0].caption
     labels = torch.tensor(found.samples.labels).view(7, 3)
     assert (labels == labels[:, :1]).all()
     assert len(labels[:, 0].unique()) > 2
+
+
+def test_who_is_told_none_goes_between_images_of_one_class_where_there_is_one(bench, digits, draw):
+    y = _test(bench, digits)[1]
+    indices = digits.parts["test"].indices
+    kept = tuple(indices[place] for place, label in enumerate(y.tolist()) if label == 3)
+    data = replace(
+        digits, parts={**digits.parts, "test": replace(digits.parts["test"], indices=kept)}
+    )
+    found = draw("vae", SMALL["interpolation"], data=data)
+    assert len(found.samples) == 9
+    assert "two test images of one class; at the ends" in found.gallery.pictures[0].caption
 
 
 def test_one_image_has_nothing_to_go_to(bench, digits, draw):
