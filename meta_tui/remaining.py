@@ -10,6 +10,8 @@ _LIGHT = frozenset({"compare", "select"})
 """Types that only read numbers: what they take is not worth telling."""
 _PACE_FROM = 0.05
 """Share of its steps from which on a cell shows a pace: the first one waits for what is loaded."""
+_TRUSTED_FROM = 0.25
+"""Share from which on only its pace counts, and not what it took in an earlier run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,11 @@ def _left(
     waiting = [cell for cell in cells if not cell.state.over and cell.type not in _LIGHT]
     if not waiting:
         return {}
-    whole = {cell.name: seconds for cell in cells if (seconds := _whole(cell, now)) is not None}
+    whole = {
+        cell.name: seconds
+        for cell in cells
+        if (seconds := _whole(cell, now, past.get(cell.name))) is not None
+    }
     both = whole.keys() & past.keys()
     before = sum(past[name] for name in both)
     slower = sum(whole[name] for name in both) / before if before > 0 else 1.0
@@ -73,15 +79,20 @@ def _left(
     return left
 
 
-def _whole(cell: CellView, now: float) -> float | None:
-    """What a cell takes in this run, where it is done or shows a pace."""
+def _whole(cell: CellView, now: float, before: float | None) -> float | None:
+    """What a cell takes in this run, where it is done or shows a pace.
+
+    Its first steps are held against what it took `before`: they wait for what is loaded.
+    """
     if cell.state is State.DONE:
         return cell.seconds
     made = cell.step - cell.resumed
     if cell.state is not State.RUNNING or not cell.total or made < cell.total * _PACE_FROM:
         return None
     spent = cell.spent(now)
-    return spent + spent / made * max(0, cell.total - cell.step)
+    took = spent + spent / made * max(0, cell.total - cell.step)
+    trust = min(1.0, made / cell.total / _TRUSTED_FROM)
+    return took if before is None else trust * took + (1 - trust) * before
 
 
 def _longest(cells: Sequence[CellView], left: Mapping[int, float | None]) -> float:

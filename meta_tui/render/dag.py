@@ -100,8 +100,12 @@ def _filled(
     for row in boxes.head(stage, columns):
         grid.write(left, y, row)
         y += 1
-    for cell, row in boxes.cells(stage, columns, selected) if stage.name in boxes.opened else ():
+    if stage.name not in boxes.opened:
+        return places
+    cells = boxes.cells(stage, columns, selected)
+    for cell, row in cells:
         grid.write(left, y, row)
         places[Item(stage.name, cell.ordinal)] = Rect(rect.left, y, rect.columns, 1)
         y += 1
+    grid.write(left, y, boxes.more(stage, [cell for cell, _ in cells]))
     return places

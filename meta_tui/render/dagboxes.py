@@ -33,7 +33,7 @@ def sizes(
     for stage in stages:
         columns, rows = inner, 1 + tall
         if stage.name in opened:
-            rows += min(_MOST_CELLS, len(stage.cells))
+            rows += min(_MOST_CELLS, len(stage.cells)) + (len(stage.cells) > _MOST_CELLS)
             longest = max(width(cell_name(cell)) for cell in stage.cells)
             columns = max(inner, min(_MOST_OPENED, longest + _TOLD)) if roomy else inner
         found.append((columns + _FRAME + 2, rows + _FRAME))
@@ -85,6 +85,14 @@ class Boxes:
         return [
             (cell, self._cell(cell, columns, marked=cell.ordinal == selected)) for cell in shown
         ]
+
+    def more(self, stage: StageView, shown: Sequence[CellView]) -> Line:
+        """Which of its cells are shown, where not all are; else nothing."""
+        if len(shown) == len(stage.cells):
+            return ()
+        first = stage.cells.index(shown[0]) + 1
+        told = f"{first}-{first + len(shown) - 1} of {len(stage.cells)}"
+        return line(Span(f"  {told}", "dim"))
 
     def _cell(self, cell: CellView, columns: int, *, marked: bool) -> Line:
         signs = self.signs

@@ -4,12 +4,22 @@ Lines that have the same ends are one: whatever a line touches belongs to it, an
 cross never share a corner or a way into a box.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import count
+from typing import NamedTuple
 
 from meta_tui.render.daglayers import Layers
 
 _SHIFTS = (0, 1, -1, 2, -2, 3, -3)
+
+
+class Jog(NamedTuple):
+    """A second way across, where the first may not end opposite to where another line begins."""
+
+    place: int
+    """Across, where the line lies between its two tracks."""
+    track: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,17 +30,31 @@ class Net:
         sources: nodes, and where across they are left.
         targets: nodes, and where across they are entered.
         track: where along the channel it goes across; None where it is straight.
+        jogs: targets to which it goes across twice.
     """
 
     sources: Mapping[int, int]
     targets: Mapping[int, int]
     track: int | None = None
+    jogs: Mapping[int, Jog] = field(default_factory=dict)
+
+    @property
+    def doors(self) -> Mapping[int, int]:
+        """Targets, and where across its lines to them leave its track."""
+        jogged = {node: jog.place for node, jog in self.jogs.items()}
+        return {**self.targets, **jogged}
 
     @property
     def extent(self) -> tuple[int, int]:
-        """First and last place that it goes to across."""
-        places = [*self.sources.values(), *self.targets.values()]
+        """First and last place of it on its track."""
+        places = [*self.sources.values(), *self.doors.values()]
         return min(places), max(places)
+
+    @property
+    def tracks(self) -> int:
+        """How many tracks there must be for it."""
+        last = -1 if self.track is None else self.track
+        return max([last, *(jog.track for jog in self.jogs.values())]) + 1
 
 
 def channel(
@@ -97,36 +121,68 @@ def _tracked(nets: Sequence[Net]) -> list[Net]:
     """The nets on tracks: lines on one track do not touch, nor do those that end opposite.
 
     Where one net leaves a box opposite to where another enters one, the first goes across first.
+    Where that goes round in a circle, one goes across twice.
     """
+    used = {place for net in nets for place in (*net.sources.values(), *net.targets.values())}
     found = [net for net in nets if net.extent[0] == net.extent[1]]
     waiting = sorted((net for net in nets if net not in found), key=lambda net: net.extent)
-    done: list[Net] = []
+    tracks = _Tracks()
+    jogged: list[Net] = []
     while waiting:
-        net = next((net for net in waiting if not _blocked(net, waiting)), waiting[0])
+        net = next((net for net in waiting if not _barred(net, waiting)), waiting[0])
         waiting.remove(net)
-        done.append(Net(net.sources, net.targets, _free(net, done)))
-    return [*found, *done]
+        jogs = {}
+        for node in _barred(net, waiting):
+            jogs[node] = Jog(_unused(net.targets[node], used), -1)
+            used.add(jogs[node].place)
+        moved = replace(net, jogs=jogs)
+        first = tracks.after(set(moved.doors.values()))
+        jogged.append(replace(moved, track=tracks.take(moved.extent, first)))
+        tracks.left(net.sources.values(), jogged[-1].track or 0)
+    return found + [replace(net, jogs=_jogs(net, tracks)) for net in jogged]
 
 
-def _blocked(net: Net, others: Sequence[Net]) -> bool:
-    doors = set(net.targets.values())
-    return any(other is not net and doors & set(other.sources.values()) for other in others)
+def _barred(net: Net, waiting: Sequence[Net]) -> list[int]:
+    """Targets that a net enters where another, which has no track yet, leaves a box opposite."""
+    left = {place for other in waiting if other is not net for place in other.sources.values()}
+    return [node for node, door in net.targets.items() if door in left]
 
 
-def _free(net: Net, done: Sequence[Net]) -> int:
-    """The first track, after those that must come before, on which nobody is in the way."""
-    doors = set(net.targets.values())
-    first, last = net.extent
-    before = [other for other in done if other.track is not None]
-    track = max(
-        (other.track + 1 for other in before if other.track is not None
-         and doors & set(other.sources.values())), default=0,
-    )  # fmt: skip
-    taken = {
-        other.track
-        for other in before
-        if first <= other.extent[1] + 1 and other.extent[0] <= last + 1
-    }
-    while track in taken:
-        track += 1
-    return track
+def _unused(place: int, used: Collection[int]) -> int:
+    """The nearest place at which no line begins or ends."""
+    near = (place + side * far for far in count(1) for side in (1, -1) if place >= side * -far)
+    return next(other for other in near if other not in used)
+
+
+def _jogs(net: Net, tracks: "_Tracks") -> dict[int, Jog]:
+    jogs: dict[int, Jog] = {}
+    for node, jog in net.jogs.items():
+        door = net.targets[node]
+        first = max(tracks.after({door}), (net.track or 0) + 1)
+        extent = min(door, jog.place), max(door, jog.place)
+        jogs[node] = Jog(jog.place, tracks.take(extent, first))
+    return jogs
+
+
+@dataclass(slots=True)
+class _Tracks:
+    """The tracks of a channel: where each is taken, and on which one what begins where ends."""
+
+    _taken: list[tuple[int, int, int]] = field(default_factory=list)
+    _left: dict[int, int] = field(default_factory=dict)
+
+    def left(self, places: Iterable[int], track: int) -> None:
+        """Lines that begin at these places lie along as far as a track."""
+        self._left |= dict.fromkeys(places, track)
+
+    def after(self, places: Collection[int]) -> int:
+        """The first track behind all lines that begin at these places."""
+        return max((self._left[place] + 1 for place in places if place in self._left), default=0)
+
+    def take(self, extent: tuple[int, int], first: int) -> int:
+        """The first track from one on that is free there."""
+        low, high = extent
+        taken = {track for a, b, track in self._taken if low <= b + 1 and a <= high + 1}
+        track = next(track for track in count(first) if track not in taken)
+        self._taken.append((low, high, track))
+        return track

@@ -26,7 +26,7 @@ def ascii_lines(text: str) -> str:
 
 @dataclass(slots=True)
 class Grid:
-    """Places that each hold a letter in a style; what lies outside is not drawn."""
+    """Places that each hold a letter in a style; what is drawn must lie in them."""
 
     columns: int
     rows: int
@@ -40,13 +40,14 @@ class Grid:
 
     def put(self, x: int, y: int, text: str, style: Style = "") -> None:
         """Write a text from a place on."""
+        if text.isascii():
+            self._set(x, y, text, style)
+            return
         for letter in text:
             size = width(letter)
-            if not (x >= 0 and x + size <= self.columns and 0 <= y < self.rows):
-                return
             if size == 0:
                 # A mark that belongs to the letter before it.
-                self._letters[y][max(0, x - 1)] += letter
+                self._letters[y][x - 1] += letter
                 continue
             self._letters[y][x : x + size] = [letter, *[""] * (size - 1)]
             self._styles[y][x : x + size] = [style] * size
@@ -63,26 +64,30 @@ class Grid:
         for (x, y), sides in cells.items():
             there = self._sides.get((x, y), 0)
             self._sides[x, y] = there | sides
-            crossing = {there, sides} == {_UPRIGHT, _LEVEL}
-            if not crossing:
-                self.put(x, y, _LINES[there | sides], style)
+            if {there, sides} != {_UPRIGHT, _LEVEL}:
+                self._set(x, y, _LINES[there | sides], style)
             elif sides == _UPRIGHT:
-                self.put(x, y, _LINES[_UPRIGHT], style)
+                self._set(x, y, _LINES[_UPRIGHT], style)
 
     def box(self, rect: Rect, style: Style, *, heavy: bool, down: bool) -> None:
         """Draw a frame, with a mouth where a line leaves it below or at the right."""
         first, level, last, upright, low, end, below, beside = _HEAVY if heavy else _LIGHT
         across, bottom = rect.columns - 2, rect.top + rect.rows - 1
         right = rect.left + rect.columns - 1
-        self.put(rect.left, rect.top, first + level * across + last, style)
-        self.put(rect.left, bottom, low + level * across + end, style)
+        self._set(rect.left, rect.top, first + level * across + last, style)
+        self._set(rect.left, bottom, low + level * across + end, style)
         for y in range(rect.top + 1, bottom):
-            self.put(rect.left, y, upright + " " * across + upright, style)
-            if not down and self._sides.get((right + 1, y), 0) & LEFT:
-                self.put(right, y, beside, style)
+            leaves = not down and self._sides.get((right + 1, y), 0) & LEFT
+            row = upright + " " * across + (beside if leaves else upright)
+            self._set(rect.left, y, row, style)
         for x in range(rect.left + 1, right) if down else ():
             if self._sides.get((x, bottom + 1), 0) & UP:
-                self.put(x, bottom, below, style)
+                self._set(x, bottom, below, style)
+
+    def _set(self, x: int, y: int, letters: str, style: Style) -> None:
+        """Write letters of one column each."""
+        self._letters[y][x : x + len(letters)] = letters
+        self._styles[y][x : x + len(letters)] = [style] * len(letters)
 
     def lines(self, *, ascii_only: bool = False) -> list[Line]:
         """The rows, each as runs of one style, without blanks at the end."""

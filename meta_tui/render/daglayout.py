@@ -118,7 +118,7 @@ class _Draft:
             boxes |= {node: self._box(node, start) for node in row if not self.graph.is_bend(node)}
             wires += [self._through(node, start, depth) for node in row if self.graph.is_bend(node)]
             nets = channel(self.graph, row, self.ports, self.across, self.direction.pitch)
-            tracks = max((net.track + 1 for net in nets if net.track is not None), default=0)
+            tracks = max((net.tracks for net in nets), default=0)
             after = start + depth + self.direction.stub + tracks + 1
             wires += [self._wire(net, start, start + depth, after) for net in nets]
             start = after
@@ -140,25 +140,36 @@ class _Draft:
     def _wire(self, net: Net, start: int, end: int, after: int) -> Wire:
         """The lines of a net from a layer at `start` to `end`, to the next that begins `after`."""
         cells: dict[tuple[int, int], int] = {}
-        back, ahead, low, high = self._sides()
-        turn = after if net.track is None else end + self.direction.stub + net.track
+        back, ahead, *_ = self._sides()
+        first = end + self.direction.stub
+        turn = after if net.track is None else first + net.track
         for node, port in net.sources.items():
             bend = self.graph.is_bend(node)
             self._run(cells, port, end if bend else start + self.along[node], turn)
             self._mark(cells, turn, port, back if turn < after else 0)
-        for port in net.targets.values() if turn < after else ():
-            self._mark(cells, turn, port, ahead)
-            self._run(cells, port, turn + 1, after)
-        first, last = net.extent
-        for place in range(first, last):
-            self._mark(cells, turn, place, high)
-            self._mark(cells, turn, place + 1, low)
+        for node, door in net.doors.items() if turn < after else ():
+            jog = net.jogs.get(node)
+            behind = after if jog is None else first + jog.track
+            self._mark(cells, turn, door, ahead)
+            self._run(cells, door, turn + 1, behind)
+            if jog is not None:
+                self._mark(cells, behind, door, back)
+                self._across(cells, behind, *sorted((door, net.targets[node])))
+                self._mark(cells, behind, net.targets[node], ahead)
+                self._run(cells, net.targets[node], behind + 1, after)
+        self._across(cells, turn, *net.extent)
         heads = tuple(
             self._place(after - 1, port)
             for node, port in net.targets.items()
             if not self.graph.is_bend(node)
         )
         return Wire(self._nodes(net.sources, net.targets), cells, heads)
+
+    def _across(self, cells: dict[tuple[int, int], int], along: int, first: int, last: int) -> None:
+        *_, low, high = self._sides()
+        for place in range(first, last):
+            self._mark(cells, along, place, high)
+            self._mark(cells, along, place + 1, low)
 
     def _nodes(self, sources: Iterable[int], targets: Iterable[int]) -> frozenset[int]:
         origins = {self.graph.origin[node] for node in sources}

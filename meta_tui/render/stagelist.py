@@ -21,8 +21,10 @@ from pipelines.text import width
 
 _BAR = 6
 _ROOM_FOR_BAR, _ROOM_FOR_TIME = 40, 30
-_RAILS = 3
+_RAILS = 2
 """Rails may take one in so many columns."""
+_MARKS = 3
+"""Columns between the rails and the name of a stage."""
 _WORD = 8
 """Columns of the longest word for a state, `diverged`."""
 
@@ -73,9 +75,7 @@ def stagelist(
     signs: Signs = UNICODE,
 ) -> list[Line]:
     """A line for each of `items`, of at most so many columns."""
-    beside = _rails(stages, columns, signs)
-    size = len(beside[0].below) if beside else 0
-    layout = _layout(stages, now, columns, signs, size)
+    beside, layout = _fitting(stages, now, columns, signs)
     lines: list[Line] = []
     for stage, rail in zip(stages, beside, strict=True):
         lines.append(_stage(stage, now, layout, rail, opened=stage.name in opened))
@@ -84,21 +84,39 @@ def stagelist(
     return [crop(row, columns) for row in lines]
 
 
+def _fitting(
+    stages: Sequence[StageView], now: float, columns: int, signs: Signs
+) -> tuple[list[Rail], _Layout]:
+    """The rails of each stage, and the columns right of them.
+
+    Where names do not fit, times go first, then the rails but for the signs.
+    """
+    bare = [Rail("", "", " ")] * len(stages)
+    longest = max((width(stage.name) for stage in stages), default=0)
+    tried = (
+        (beside, _layout(stages, now, columns, signs, len(beside[0].below), timed=timed))
+        for beside in (_rails(stages, columns, signs), bare)
+        for timed in (True, False)
+        if beside
+    )
+    fits = (each for each in tried if each[1].name(_MARKS, counted=True) >= longest)
+    return next(fits, (bare, _layout(stages, now, columns, signs, 1, timed=True)))
+
+
 def _rails(stages: Sequence[StageView], columns: int, signs: Signs) -> list[Rail]:
-    """The rails of each stage; only its sign where they would take too much room."""
     found = rails(stages) if len(stages) <= MOST_STAGES else []
     if not found or len(found[0].below) > columns // _RAILS:
-        return [Rail("", "", " ")] * len(stages)
+        return []
     if signs.braille:
         return found
     return [Rail(*map(ascii_lines, (rail.before, rail.after, rail.below))) for rail in found]
 
 
 def _layout(
-    stages: Sequence[StageView], now: float, columns: int, signs: Signs, size: int
+    stages: Sequence[StageView], now: float, columns: int, signs: Signs, size: int, *, timed: bool
 ) -> _Layout:
     count = max((len(_count(stage)) for stage in stages), default=0)
-    time = max((len(_time(stage.spent(now))) for stage in stages), default=0)
+    time = max((len(_time(stage.spent(now))) for stage in stages), default=0) if timed else 0
     if columns < _ROOM_FOR_TIME:
         return _Layout(columns, _WORD, 0, 0, signs, size)
     state = _BAR + 5 if columns >= _ROOM_FOR_BAR else _WORD
@@ -116,7 +134,7 @@ def _stage(stage: StageView, now: float, layout: _Layout, rail: Rail, *, opened:
         Span(rail.before, "dim"),
         state_span(state, signs, word=False),
         Span(rail.after, "dim"),
-        Span(f" {mark} {fit(stage.name, layout.name(3, counted=True))}", "strong"),
+        Span(f" {mark} {fit(stage.name, layout.name(_MARKS, counted=True))}", "strong"),
         Span(layout.tail(told, _count(stage), _time(stage.spent(now))), STYLES[state]),
     )
 

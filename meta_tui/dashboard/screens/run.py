@@ -25,8 +25,8 @@ class RunScreen(RunScreenBase):
     """The run while it goes on."""
 
     KEYS: ClassVar[tuple[str, ...]] = (
-        "q leave", "? help", STOP, "2 results", "3 gallery", "↑↓ choose", "enter cells", "y log-y",
-        "tab pane",
+        "q leave", "? help", STOP, "2 results", "3 gallery", "↑↓ choose", "enter cells", "d graph",
+        "y log-y", "tab pane",
     )  # fmt: skip
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -52,10 +52,16 @@ class RunScreen(RunScreenBase):
                 yield CurvesPane()
             yield LogPane()
 
+    def on_unmount(self) -> None:
+        """Leave no process behind that was asked about the device."""
+        self.source.usage.close()
+
     def redraw(self) -> None:
         """Show the source as it stands."""
         super().redraw()
-        self.query_one(StageList).update_stages(self.source.stages, self.source.time)
+        stages = self.query_one(StageList)
+        stages.signs = self.source.signs
+        stages.update_stages(self.source.stages, self.source.time)
         self._redraw_selected()
 
     def on_stage_list_moved(self, message: StageList.Moved) -> None:
@@ -66,10 +72,6 @@ class RunScreen(RunScreenBase):
     def action_log_y(self) -> None:
         """Switch the curves between a linear and a logarithmic scale."""
         self.query_one(CurvesPane).change(lambda look: replace(look, log_y=not look.log_y))
-    def goto(self, item: Item) -> None:
-        """Put the cursor on a stage or a cell."""
-        self.query_one(StageList).goto(item)
-
     def goto(self, item: Item) -> None:
         """Put the cursor on a stage or a cell."""
         self.query_one(StageList).choose(item)

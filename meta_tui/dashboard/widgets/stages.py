@@ -10,6 +10,7 @@ from textual.message import Message
 
 from meta_tui.dashboard.widgets.lines import Lines
 from meta_tui.render.dagsheet import Item, Rect, step
+from meta_tui.render.signs import UNICODE
 from meta_tui.render.stagelist import items
 from meta_tui.render.stagesheet import Drawing
 from meta_tui.summary import StageView
@@ -58,6 +59,7 @@ class StageList(Lines):
         self.following = True
         self.item: Item | None = None
         self.whole = False
+        self.signs = UNICODE
         self._stages: Sequence[StageView] = ()
         self._drawing = Drawing()
         self._places: dict[Item, Rect] = {}
@@ -77,6 +79,7 @@ class StageList(Lines):
     def _draw(self) -> None:
         region = self.scrollable_content_region
         drawing = self._drawing
+        drawing.signs = self.signs
         drawing.fit(self._stages, self._opened, (region.width, region.height), whole=self.whole)
         sheet = drawing.sheet(self._stages, self._opened, self._now, self.item)
         self._places = dict(sheet.places)
@@ -103,7 +106,9 @@ class StageList(Lines):
             self._reveal(self._places[self.item])
 
     def choose(self, item: Item) -> None:
-        """Put the cursor on a stage or a cell."""
+        """Put the cursor on a stage, or on a cell, for which its stage is opened."""
+        if item.cell is not None and self._several(item.stage):
+            self._opened.add(item.stage)
         self.item, self.following = item, False
         self._draw()
 
