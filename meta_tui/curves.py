@@ -114,14 +114,14 @@ def extend(curves: Curves, batch: MetricBatch, before: int) -> None:
     if not isfinite(batch.seconds):
         raise ValueError(f"a batch at {batch.seconds} seconds")
     loop = safe_text(batch.loop, limit=100)
+    own = [curve for (owner, _), curve in curves.items() if owner == loop]
+    if not batch.steps and batch.step < before:
+        for curve in own:
+            curve.cut(batch.step + 1)
     times, ahead = _times(curves, loop, batch)
-    for (owner, _), curve in curves.items():
-        if owner != loop or not (curve.steps or curve.lost):
-            continue
+    for curve in own:
         if batch.steps and max(*curve.steps[-1:], *curve.lost[-1:], -1) > batch.steps[0]:
             curve.cut(batch.steps[0])
-        elif not batch.steps and batch.step < before:
-            curve.cut(batch.step + 1)
     for name, column in batch.values.items():
         key = (loop, safe_text(name, limit=100))
         curve = curves.setdefault(key, Curve(*key))

@@ -12,12 +12,11 @@ from dataclasses import dataclass, field
 from engine.events import Event, RunStarted, decode, decode_batch
 from engine.journal import Tail
 from engine.runs import RunFolder
+from meta_tui.logtail import LogTail
 from meta_tui.view import RunView, fold, fold_batch
-from pipelines.text import safe_text
 
 _CHUNK_BYTES = 1 << 14
-_LOG_LINES, _LOG_COLUMNS = 2000, 4000
-_NOT_AN_EVENT = (ValueError, TypeError, KeyError, AttributeError)
+_NOT_AN_EVENT = (ValueError, TypeError, KeyError, AttributeError, OverflowError)
 """What decoding and folding raise on a line whose bytes were damaged."""
 
 
@@ -34,7 +33,7 @@ class Feed:
     """Lines that were no events: a damaged journal is told, not hidden."""
     _events: Tail = field(init=False)
     _metrics: dict[int, Tail] = field(default_factory=dict, init=False)
-    _logs: dict[int, Tail] = field(default_factory=dict, init=False)
+    _logs: dict[int, LogTail] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         self._events = Tail(self.folder.events)
@@ -68,15 +67,23 @@ class Feed:
                 break
         return changed
 
-    def poll_log(self, ordinal: int) -> list[str]:
-        """New lines of a cell's log, safe to show; of a burst only the end."""
-        tail = self._logs.setdefault(ordinal, Tail(self.folder.log(ordinal)))
-        lines = tail.read()
-        return [safe_text(_last_shown(line), limit=_LOG_COLUMNS) for line in lines[-_LOG_LINES:]]
+    def poll_log(self, ordinal: int, budget_seconds: float = 0.05) -> list[str]:
+        """New lines of a cell's log, safe to show, as far as the time allows."""
+        return self.log(ordinal).read(budget_seconds)
 
     def rewind_log(self, ordinal: int) -> None:
-        """Let the next `poll_log` of the cell begin at the start."""
-        self._logs.pop(ordinal, None)
+        """Let the next `poll_log` of the cell begin at the start; other logs are not read on."""
+        self._logs = {}
+        self.log(ordinal)
+
+    def log(self, ordinal: int) -> LogTail:
+        """The reader of a cell's log."""
+        return self._logs.setdefault(ordinal, LogTail(self.folder.log(ordinal), self.clock))
+
+    @property
+    def logs_behind(self) -> bool:
+        """A log that is read has more to read."""
+        return any(tail.behind for tail in self._logs.values())
 
     def _event(self, line: bytes) -> None:
         try:
@@ -96,9 +103,3 @@ class Feed:
             self.view = fold_batch(self.view, ordinal, decode_batch(line))
         except _NOT_AN_EVENT:
             self.dropped += 1
-
-
-def _last_shown(line: bytes) -> str:
-    """What a terminal would show of a line that a progress bar wrote over with returns."""
-    text = line.decode("utf-8", "replace").rstrip("\r")
-    return text.rpartition("\r")[2].expandtabs(4)

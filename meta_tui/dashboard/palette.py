@@ -18,6 +18,7 @@ _GREY = "#8f8f8f"
 COLOURS: Mapping[Style, str] = {
     "": "", "strong": "bold", "dim": _GREY, "good": _GREEN, "cached": _BLUE,
     "busy": f"bold {_YELLOW}", "bad": f"bold {_RED}", "warn": _ORANGE, "accent": _BLUE,
+    "hit": "reverse",
     "series0": _BLUE, "series1": _ORANGE, "series2": _GREEN, "series3": _PINK,
     "series4": _YELLOW, "series5": _RED,
 }  # fmt: skip

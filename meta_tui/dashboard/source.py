@@ -105,7 +105,7 @@ class Source:
         news += [self.feed.poll_metrics(cell, _METRICS_SECONDS / len(others)) for cell in others]
         news.append(self.usage.poll(self.feed.view, alive=self.alive))
         news.append(not self.feed.view.over and self.past.read(self.feed.view.name))
-        return any(news)
+        return any(news) or self.feed.logs_behind
 
     def stop(self) -> None:
         """Ask the runner to stop after checkpoints; asked again, to kill what runs."""

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 from pipelines.text import width
 
 Style = Literal[
-    "", "strong", "dim", "good", "cached", "busy", "bad", "warn", "accent",
+    "", "strong", "dim", "good", "cached", "busy", "bad", "warn", "accent", "hit",
     "series0", "series1", "series2", "series3", "series4", "series5",
 ]  # fmt: skip
 

@@ -13,6 +13,7 @@ from meta_tui.dashboard.screens.base import STOP, RunScreenBase
 from meta_tui.dashboard.source import Source
 from meta_tui.dashboard.widgets.curves import CurvesPane
 from meta_tui.dashboard.widgets.log import LogPane
+from meta_tui.dashboard.widgets.logbox import LogBox
 from meta_tui.dashboard.widgets.stages import StageList
 from meta_tui.render.dagsheet import Item
 from meta_tui.render.details import cell_details, stage_details
@@ -34,6 +35,7 @@ class RunScreen(RunScreenBase):
         Binding("s", "smooth", "Smooth the curves more", show=False, id="run.smooth"),
         Binding("x", "axis", "Curves over steps or time", show=False, id="run.axis"),
         Binding("z", "zoom", "One pane alone", show=False, id="run.zoom"),
+        Binding("slash", "search", "Search the log", show=False, id="run.search"),
         Binding("d", "dag", "The graph alone", show=False, id="run.dag"),
         Binding("escape", "back", "All panes", show=False, id="run.back"),
     ]
@@ -50,7 +52,7 @@ class RunScreen(RunScreenBase):
             with Horizontal(id="upper"):
                 yield StageList()
                 yield CurvesPane()
-            yield LogPane()
+            yield LogBox()
 
     def on_unmount(self) -> None:
         """Leave no process behind that was asked about the device."""
@@ -84,6 +86,10 @@ class RunScreen(RunScreenBase):
     def action_axis(self) -> None:
         """Draw the curves over steps, or over time."""
         self.query_one(CurvesPane).change(Look.turned)
+
+    def action_search(self) -> None:
+        """Search the log."""
+        self.query_one(LogBox).ask("search")
 
     def action_zoom(self) -> None:
         """Give the pane with the focus the whole screen, and take it back."""
@@ -124,6 +130,7 @@ class RunScreen(RunScreenBase):
         # Drawn before the details, which tell the progress that reading the metrics brings.
         curves = self.source.curves(cells)
         first = min((cell.ordinal for cell in cells), default=0)
+        pane.braille = self.source.signs.braille
         pane.update_curves(self._head(columns), curves, first=first)
         self._update_log(cells)
 
@@ -158,12 +165,17 @@ class RunScreen(RunScreenBase):
         if self._logged != cell.ordinal:
             feed.rewind_log(cell.ordinal)
         printed = feed.poll_log(cell.ordinal)
-        failed = cell.state is State.FAILED and (self._logged, self._failed) != (cell.ordinal, True)
+        # How it failed stands at the end of what it printed.
+        ended = cell.state is State.FAILED and not feed.log(cell.ordinal).behind
+        failed = ended and (self._logged, self._failed) != (cell.ordinal, True)
         printed += (cell.traceback or (cell.error,)) if failed else ()
         if self._logged != cell.ordinal or (printed and pane.of_run):
             pane.begin(cell.name if printed else "", of_run=not printed)
-        self._logged, self._failed = cell.ordinal, cell.state is State.FAILED
-        pane.follow(self.source.history if pane.of_run else printed)
+        self._logged, self._failed = cell.ordinal, ended
+        if pane.of_run:
+            pane.follow(self.source.history)
+        else:
+            pane.follow(printed, feed.log(cell.ordinal).unfinished)
 
 
 def _urgency(cell: CellView) -> int:
