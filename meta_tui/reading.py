@@ -1,15 +1,15 @@
 """How far a reader is with a table: what is marked, chosen, scrolled away. Knows no screen."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
 
 from engine.artifacts import Table
 from engine.comparison.rebase import against
 from meta_tui.arrange import NAMES, STAGE, Column, Order, Sheet, arranged, axes, falls
 
 View = Literal["table", "bars", "plot"]
-VIEWS: tuple[View, ...] = ("table", "bars")
+VIEWS: tuple[View, ...] = ("table", "bars", "plot")
 
 
 @dataclass(slots=True)
@@ -24,6 +24,7 @@ class Reading:
         column: the marked column.
         row: label of the marked row.
         plot: which of its plots is shown.
+        curves: plots of what its scores were over steps, as far as they were read.
     """
 
     table: Table
@@ -34,6 +35,7 @@ class Reading:
     column: Column | None = None
     row: str = ""
     plot: int = 0
+    curves: Sequence[Mapping[str, Any]] = ()
     _against: dict[str, Table] = field(default_factory=dict, init=False)
     _sheet: tuple[str, Order, Sheet] | None = field(default=None, init=False)
 
@@ -115,20 +117,6 @@ class Reading:
         """The next view: table, bars, plot."""
         self.view = VIEWS[(VIEWS.index(self.view) + 1) % len(VIEWS)]
 
-    def told(self) -> str:
-        """What was asked for, in a line: baseline, order, filter, what is left out."""
-        order, sheet = self.order, self.sheet
-        baseline = sheet.table.baseline
-        parts = (
-            [f"baseline {baseline}" + (" (chosen here)" if self.baseline else "")]
-            if baseline
-            else []
-        )
-        parts += [f"by {order.group}"] if order.group else []
-        if order.words.strip():
-            parts.append(
-                f"/{order.words.strip()}: {len(sheet.rows)} of {len(self.table.rows)} rows"
-            )
-        if order.differing:
-            parts.append(f"same in all: {', '.join(sheet.same)}" if sheet.same else "all differ")
-        return " · ".join(parts)
+    def turn_plot(self, by: int) -> None:
+        """The next plot, or the one before."""
+        self.plot += by

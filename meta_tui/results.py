@@ -4,15 +4,18 @@ Reads the store and changes nothing. A result that is not there any more is told
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from engine.artifacts import Gallery, Scores, Table
+from engine.comparison import plots, rows
 from engine.store import Result, Store
 from meta_tui.curves import Curves, published
 from meta_tui.view import CellView, RunView
 from pipelines.errors import MetaError
+from pipelines.facts import Source
 from pipelines.text import safe_text
 
 
@@ -49,6 +52,23 @@ def tables(view: RunView, store: Store) -> Iterator[tuple[CellView, Table | Miss
             found = artifact(cell, store)
             if isinstance(found, Table | Missing):
                 yield cell, found
+
+
+def learning_curves(cell: CellView, view: RunView, store: Store) -> list[Mapping[str, Any]]:
+    """A plot for each curve of the scores that a `compare` cell was given, with bands over seeds.
+
+    Like `Table.plot`, of the rows that the table has; for a table that was asked for no curve.
+    """
+    sources, scores = [], []
+    for need in (view.cells[ordinal] for ordinal in cell.needs):
+        found = artifact(need, store) if need.key else None
+        if isinstance(found, Scores) and found.curves:
+            sources.append(Source(need.stage, need.axes))
+            scores.append(found)
+    groups = rows.groups(sources, scores)
+    names = dict.fromkeys(name for item in scores for name in item.curves)
+    drawn = [plots.points(plots.Line(kind="line", y=name), groups) for name in names]
+    return [plot for plot in drawn if any(len(item["points"]) > 1 for item in plot["series"])]
 
 
 def result(cell: CellView, store: Store) -> Result | Missing:

@@ -10,8 +10,6 @@ from meta_tui.render.signs import UNICODE, Signs
 from meta_tui.render.spans import Line, Span, crop, fit, line, right
 from pipelines.text import safe_text, width
 
-MATRIX = "accuracy_matrix"
-"""The kind of plot that is drawn so."""
 _GAP = 2
 _SHADE = 2
 _HEAD_MOST = 14

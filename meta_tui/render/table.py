@@ -9,11 +9,12 @@ from collections.abc import Sequence
 
 from engine.artifacts import Interval, Row, Table
 from meta_tui.render.intervals import interval_bar, ruler, scale
-from meta_tui.render.matrix import MATRIX, matrix
+from meta_tui.render.matrix import matrix
 from meta_tui.render.numbers import ABSENT, metric
+from meta_tui.render.plane import plane
+from meta_tui.render.plotdata import MATRIX
 from meta_tui.render.remarks import column, common, counted, remarks
 from meta_tui.render.rowlabels import rowlabels
-from meta_tui.render.scatter import scatter
 from meta_tui.render.signs import UNICODE, Signs
 from meta_tui.render.spans import Line, Span, crop, fit, line, plain, right, wrap
 from meta_tui.render.verdicts import contrasts
@@ -31,7 +32,7 @@ def table(shown: Table, columns: int, signs: Signs = UNICODE) -> list[Line]:
         lines += [(), *contrasts(shown.contrasts, columns)]
     if shown.plot:
         of_tasks = shown.plot.get("kind") == MATRIX
-        drawn = matrix(shown, columns, signs) if of_tasks else scatter(shown.plot, columns, signs)
+        drawn = matrix(shown, columns, signs) if of_tasks else plane(shown.plot, columns, signs)
         lines += [(), *drawn]
     told = remarks(shown)
     if told:

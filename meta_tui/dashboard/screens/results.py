@@ -1,5 +1,7 @@
 """Screen 2: the tables of the run's comparisons, to sort, group, filter, compare and plot."""
 
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -7,6 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
+from textual.message import Message
 
 from meta_tui.dashboard.screens.base import STOP, RunScreenBase
 from meta_tui.dashboard.screens.export import ExportScreen
@@ -15,20 +18,25 @@ from meta_tui.dashboard.widgets.ask import Ask
 from meta_tui.dashboard.widgets.lines import Lines
 from meta_tui.dashboard.widgets.sheetpane import SheetHead, SheetPane, SheetRows
 from meta_tui.reading import Reading
-from meta_tui.render.bars import bars
-from meta_tui.render.grid import Grid, grid
-from meta_tui.render.remarks import remarks
 from meta_tui.render.rowdetail import rowdetail
-from meta_tui.render.spans import Line, Span, line, wrap
-from meta_tui.results import Missing
-from pipelines.text import safe_text
+from meta_tui.render.spans import Span, line
+from meta_tui.render.tablepage import Page, tablepage
+from meta_tui.results import Missing, learning_curves
+from meta_tui.view import CellView
+
+_CHANGES: Mapping[str, Callable[[Reading], None]] = {
+    "baseline": Reading.choose_baseline,
+    "sort": Reading.sort,
+    "group": Reading.group,
+    "differ": Reading.differ,
+}
 
 
 class ResultsScreen(RunScreenBase):
     """What came out."""
 
     KEYS: ClassVar[tuple[str, ...]] = (
-        "q leave", "? help", STOP, "p bars", "b baseline", "o sort", "/ filter", "e export",
+        "q leave", "? help", STOP, "p bars, plot", "b baseline", "o sort", "/ filter", "e export",
         "a group", "- differing", "←→ column", "enter row", "1 run",
     )  # fmt: skip
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -37,16 +45,23 @@ class ResultsScreen(RunScreenBase):
         Binding("right,l", "column(1)", "Next column or plot", show=False, id="results.right"),
         Binding("left,h", "column(-1)", "Column or plot before", show=False, id="results.left"),
         Binding("p", "view", "Table, bars, plot", show=False, id="results.view"),
-        Binding("b", "baseline", "Compare with this row", show=False, id="results.baseline"),
-        Binding("o", "sort", "Sort by the column", show=False, id="results.sort"),
-        Binding("a", "group", "Group by an axis", show=False, id="results.group"),
-        Binding("minus", "differ", "Only differing columns", show=False, id="results.differ"),
+        Binding(
+            "b", "change('baseline')", "Compare with this row", show=False, id="results.baseline"
+        ),
+        Binding("o", "change('sort')", "Sort by the column", show=False, id="results.sort"),
+        Binding("a", "change('group')", "Group by an axis", show=False, id="results.group"),
+        Binding(
+            "minus", "change('differ')", "Only differing columns", show=False, id="results.differ"
+        ),
         Binding("slash", "filter", "Filter rows", show=False, id="results.filter"),
         Binding("e", "export", "Write the table into a file", show=False, id="results.export"),
-        Binding("enter", "detail(True)", "More of the row", show=False, id="results.detail"),
-        Binding("escape", "detail(False)", "Less of it", show=False, id="results.back"),
+        Binding("enter", "detail", "More of the row", show=False, id="results.detail"),
+        Binding("escape", "back", "Less of it; no filter", show=False, id="results.back"),
         Binding("z", "zoom", "Table alone", show=False, id="results.zoom"),
     ]
+
+    class CurvesRead(Message):
+        """What a table's cells learned was read."""
 
     CSS: ClassVar[str] = """
     #sheet-head { height: auto; }
@@ -58,7 +73,7 @@ class ResultsScreen(RunScreenBase):
         scrollbar-size-vertical: 1; scrollbar-size-horizontal: 0; scrollbar-gutter: stable;
     }
     ResultsScreen.detailed #sheet-detail { max-height: 70%; }
-    ResultsScreen.zoomed #sheet-detail { display: none; }
+    ResultsScreen.zoomed #sheet-detail, ResultsScreen.rowless #sheet-detail { display: none; }
     #results:focus-within { border: round $accent; }
     #sheet-ask { height: 1; padding: 0 1; background: $panel; }
     """
@@ -67,7 +82,7 @@ class ResultsScreen(RunScreenBase):
         super().__init__(source)
         self._place = 0
         self._readings: dict[int, Reading] = {}
-        self._grid: Grid | None = None
+        self._page: Page | None = None
 
     def body(self) -> ComposeResult:
         """A table, what is known of its marked row, and a line to filter by."""
@@ -81,36 +96,23 @@ class ResultsScreen(RunScreenBase):
         super().redraw()
         pane = self.query_one(SheetPane)
         reading = self._reading()
+        self.set_class(reading is None or reading.view == "plot", "rowless")
         if reading is None:
             self._tell(pane)
             return
-        pane.border_title = Content(self._title())
-        pane.border_subtitle = Content(safe_text(reading.told()))
         rows = [row.label for row in reading.sheet.rows]
         if reading.row not in rows:
             reading.row = rows[0] if rows else ""
-        head, lines, places = self._drawn(reading, pane.room)
-        pane.offer(head, lines, places, reading.row)
+        self._page = page = tablepage(reading, pane.room, pane.tall)
+        pane.border_title = Content(self._title())
+        pane.border_subtitle = Content(page.told)
+        pane.offer(page.head, page.lines, page.places, reading.row)
         self._show_detail(reading)
-
-    def _drawn(self, reading: Reading, columns: int) -> tuple[list[Line], list[Line], list[str]]:
-        """Head, lines, and for each line the label of its row."""
-        if reading.view == "bars":
-            lines, places = bars(reading.sheet, columns)
-            return [], lines, places
-        drawn = grid(reading.sheet, columns, reading.first, reading.marked)
-        while reading.reveal(drawn.shown):
-            drawn = grid(reading.sheet, columns, reading.first, reading.marked)
-        self._grid = drawn
-        under: list[Line] = [()]
-        for remark in remarks(reading.sheet.table):
-            under += [line(Span(part, "dim")) for part in wrap(safe_text(remark), columns)]
-        return list(drawn.head), [*drawn.lines, *under], list(drawn.places)
 
     def _show_detail(self, reading: Reading) -> None:
         pane = self.query_one("#sheet-detail", Lines)
         row = next((row for row in reading.sheet.rows if row.label == reading.row), None)
-        pane.border_title, pane.display = "row", True
+        pane.border_title = "row"
         columns = max(20, pane.scrollable_content_region.width)
         pane.show(rowdetail(reading.sheet, row, columns) if row else [line(Span("no row", "dim"))])
 
@@ -127,7 +129,6 @@ class ResultsScreen(RunScreenBase):
         if tables:
             pane.border_title = Content(self._title())
         pane.offer([], [line(told)], [""], "")
-        self.query_one("#sheet-detail", Lines).display = False
 
     def _reading(self) -> Reading | None:
         """The table that is chosen; None where there is none to read."""
@@ -164,7 +165,7 @@ class ResultsScreen(RunScreenBase):
     def on_sheet_head_pressed(self, message: SheetHead.Pressed) -> None:
         """Sort by the column that was clicked."""
         reading = self._reading()
-        spots = self._grid.spots if self._grid else ()
+        spots = self._page.spots if self._page else ()
         hit = next((column for start, end, column in spots if start <= message.column < end), None)
         if reading is not None and hit is not None:
             reading.column = hit
@@ -187,12 +188,17 @@ class ResultsScreen(RunScreenBase):
         tables = self.source.tables()
         if tables:
             self._place = (self._place + by) % len(tables)
+            reading = self._reading()
+            self.query_one(Ask).put(reading.order.words if reading else "")
             self.redraw()
 
     def action_column(self, by: int) -> None:
-        """Mark another column."""
+        """Mark another column, or show another plot."""
         reading = self._reading()
-        if reading is not None:
+        if reading is not None and reading.view == "plot":
+            reading.turn_plot(by)
+            self.redraw()
+        elif reading is not None:
             reading.move(by)
             self.redraw()
 
@@ -202,33 +208,24 @@ class ResultsScreen(RunScreenBase):
         if reading is not None:
             reading.turn()
             self.redraw()
+            if reading.view == "plot" and not reading.curves:
+                cell = self.source.tables()[self._place % len(self.source.tables())][0]
+                self.run_worker(partial(self._read_curves, cell, reading), thread=True)
 
-    def action_baseline(self) -> None:
-        """Compare all rows with the marked one."""
+    def _read_curves(self, cell: CellView, reading: Reading) -> None:
+        """Read what many cells learned, which takes a while, beside the screen."""
+        reading.curves = learning_curves(cell, self.source.view, self.source.store)
+        self.post_message(self.CurvesRead())
+
+    def on_results_screen_curves_read(self) -> None:
+        """Show the curves."""
+        self.redraw()
+
+    def action_change(self, what: str) -> None:
+        """Another baseline, order, group or choice of columns."""
         reading = self._reading()
         if reading is not None:
-            reading.choose_baseline()
-            self.redraw()
-
-    def action_sort(self) -> None:
-        """Sort by the marked column, the other way, and not at all."""
-        reading = self._reading()
-        if reading is not None:
-            reading.sort()
-            self.redraw()
-
-    def action_group(self) -> None:
-        """Group by the next axis."""
-        reading = self._reading()
-        if reading is not None:
-            reading.group()
-            self.redraw()
-
-    def action_differ(self) -> None:
-        """Only columns in which rows differ, or all."""
-        reading = self._reading()
-        if reading is not None:
-            reading.differ()
+            _CHANGES[what](reading)
             self.redraw()
 
     def action_filter(self) -> None:
@@ -245,9 +242,16 @@ class ResultsScreen(RunScreenBase):
             name = f"{view.name}-{view.run}-{name}"
             self.app.push_screen(ExportScreen(reading.sheet, name, Path.cwd()))
 
-    def action_detail(self, more: bool) -> None:  # noqa: FBT001 (an action's argument)
-        """Give what is known of the row more room, or less."""
-        self.set_class(more, "detailed")
+    def action_detail(self) -> None:
+        """Give what is known of the row more room."""
+        self.add_class("detailed")
+
+    def action_back(self) -> None:
+        """Give it less; then show all rows."""
+        if self.has_class("detailed"):
+            self.remove_class("detailed")
+        else:
+            self.query_one(Ask).action_leave()
 
     def action_zoom(self) -> None:
         """The table alone, or with its row."""

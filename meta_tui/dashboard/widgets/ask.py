@@ -33,6 +33,12 @@ class Ask(Input):
         self.display = True
         self.focus()
 
+    def put(self, words: str) -> None:
+        """Show these words, of something else than before, without typing."""
+        with self.prevent(Input.Changed):
+            self.value = words
+        self.display = bool(words.strip())
+
     def on_input_changed(self, event: Input.Changed) -> None:
         """Tell the words."""
         event.stop()

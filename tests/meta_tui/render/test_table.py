@@ -321,14 +321,14 @@ def line_over(xs: list[float], *, log_x: bool) -> list[str]:
     series = [{"label": "a", "points": points}]
     plot = {"kind": "line", "x": "images", "y": "t/a", "log_x": log_x, "series": series}
     # An odd number of dots: the middle one is not rounded.
-    return text(Table((), (), plot=plot), 61, ASCII).split("\n")
+    return text(Table((), (), plot=plot), 62, ASCII).split("\n")
 
 
 def test_a_logarithmic_axis_gives_each_power_the_same_room():
     shown = line_over([5, 50, 500], log_x=True)
     assert any("t/a over images (logarithmic)" in line for line in shown)
     foot = next(line for line in shown if line.endswith(" 500"))
-    assert foot.split() == ["5", "500"]
+    assert foot.split() == ["5", "50", "500"]
     curve = [line for line in shown if "│" in line]
     assert curve == [line for line in line_over([0, 1, 2], log_x=False) if "│" in line]
     assert curve != [line for line in line_over([5, 50, 500], log_x=False) if "│" in line]
@@ -337,6 +337,6 @@ def test_a_logarithmic_axis_gives_each_power_the_same_room():
 def test_what_has_no_logarithm_is_left_out_and_it_is_said():
     shown = line_over([-1, 0, 1, 10], log_x=True)
     assert "  points at 0 and below are not on a logarithmic axis" in shown
-    assert next(line for line in shown if line.endswith(" 10")).split() == ["1", "10"]
+    assert next(line for line in shown if line.endswith(" 10")).split() == ["1", "3.162", "10"]
     assert any("no points" in line for line in line_over([0], log_x=True))
     assert not any("logarithmic" in line for line in line_over([0, 1, 10], log_x=False))
