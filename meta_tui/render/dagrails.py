@@ -43,7 +43,7 @@ def rails(stages: Sequence[StageView]) -> list[Rail]:
         used = {lane for lane, owner in enumerate(owners) if owner and owner in stage.needs}
         ending = {lane for lane in used if last[owners[lane]] <= at}
         lanes = ["" if lane in ending else owner for lane, owner in enumerate(lanes)]
-        own = _free(lanes, ending)
+        own = _free(lanes, ending, drawn[-1][1] if drawn else -1)
         lanes += [""] * (own + 1 - len(lanes))
         row = _row(owners, used, ending, own)
         lanes[own] = stage.name if last.get(stage.name, -1) > at else ""
@@ -55,11 +55,15 @@ def rails(stages: Sequence[StageView]) -> list[Rail]:
     ]
 
 
-def _free(lanes: Sequence[str], ending: set[int]) -> int:
-    """Where the sign of a stage stands: on a rail that ends with it, or on the first free one."""
+def _free(lanes: Sequence[str], ending: set[int], above: int) -> int:
+    """Where the sign of a stage stands: on a rail that ends with it, or on the first free one.
+
+    Not right under the sign `above`, from which it would seem to come.
+    """
     if ending:
         return min(ending)
-    return next((lane for lane, owner in enumerate(lanes) if not owner), len(lanes))
+    free = (lane for lane, owner in enumerate(lanes) if not owner and lane != above)
+    return next(free, len(lanes))
 
 
 def _row(owners: Sequence[str], used: set[int], ending: set[int], own: int) -> str:

@@ -100,7 +100,7 @@ def _fitting(
         if beside
     )
     fits = (each for each in tried if each[1].name(_MARKS, counted=True) >= longest)
-    return next(fits, (bare, _layout(stages, now, columns, signs, 1, timed=True)))
+    return next(fits, (bare, _layout(stages, now, columns, signs, 1, timed=False)))
 
 
 def _rails(stages: Sequence[StageView], columns: int, signs: Signs) -> list[Rail]:
