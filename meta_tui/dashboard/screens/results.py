@@ -103,7 +103,7 @@ class ResultsScreen(RunScreenBase):
         rows = [row.label for row in reading.sheet.rows]
         if reading.row not in rows:
             reading.row = rows[0] if rows else ""
-        self._page = page = tablepage(reading, pane.room, pane.tall)
+        self._page = page = tablepage(reading, pane.room, pane.tall, self.source.signs)
         pane.border_title = Content(self._title())
         pane.border_subtitle = Content(page.told)
         pane.offer(page.head, page.lines, page.places, reading.row)
