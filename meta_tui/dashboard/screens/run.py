@@ -66,6 +66,10 @@ class RunScreen(RunScreenBase):
         stages.update_stages(self.source.stages, self.source.time)
         self._redraw_selected()
 
+    def goto(self, item: Item) -> None:
+        """Put the cursor on a stage or a cell."""
+        self.query_one(StageList).choose(item)
+
     def on_stage_list_moved(self, message: StageList.Moved) -> None:
         """Another stage or cell is selected."""
         self._item = message.item
@@ -74,10 +78,6 @@ class RunScreen(RunScreenBase):
     def action_log_y(self) -> None:
         """Switch the curves between a linear and a logarithmic scale."""
         self.query_one(CurvesPane).change(lambda look: replace(look, log_y=not look.log_y))
-    def goto(self, item: Item) -> None:
-        """Put the cursor on a stage or a cell."""
-        self.query_one(StageList).choose(item)
-
 
     def action_smooth(self) -> None:
         """Smooth the curves more, and at last not at all."""
