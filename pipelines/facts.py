@@ -20,7 +20,9 @@ class Facts:
     sources: frozenset[tuple[str, str]] = frozenset()
     """Examples it was made from, as (collection/class, part): for checks of leakage."""
     heads: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
-    """A model's heads: task -> classes."""
+    """A model's heads: task -> classes; empty if unknown."""
+    headless: bool = False
+    """A model: it is known to have no head."""
     metrics: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     """Scores: metric name -> the steps of its curve, () where it has none."""
     validation: frozenset[str] = frozenset()
@@ -29,8 +31,11 @@ class Facts:
     """A dataset's parts -> how many examples its smallest class has there; absent if unknown."""
     collection: str = ""
     """A dataset, generator, samples or judge: the collection of its images, `mnist`."""
+    count: int | None = None
+    """Samples: how many images; None if unknown."""
     shape: tuple[int, ...] = ()
-    """A dataset, generator or samples: (channels, height, width) of an image; () if unknown."""
+    """(channels, height, width) of an image: of a dataset, generator, samples or judge, and of what
+    a model takes; () if unknown."""
     z: int | None = None
     """A generator: numbers of a code."""
     turned: bool = False

@@ -29,8 +29,9 @@ def ends(ascent: "learning.generative.ascent.Ascent", titles: Sequence[str]) -> 
         row_labels=[f"{title}: {_said(one)}" for title, one in zip(rows, sure, strict=True)],
     )
     caption = (
-        f"What {step} steps of gradient ascent on the pixels make of {len(titles)} classes: beside "
-        f"each, the mean probability that the attacked classifier gives to it (all: {_said(mean)})."
+        f"What {step} steps of gradient ascent on the pixels make of {_classes(len(titles))}: "
+        f"beside each, the mean probability that the attacked classifier gives to it (all: "
+        f"{_said(mean)})."
         " That it is sure of an image says nothing of what the image shows."
     )
     return Picture("backwards", caption, learning.pictures.png(grid))
@@ -58,6 +59,10 @@ def ways(ascent: "learning.generative.ascent.Ascent", titles: Sequence[str]) -> 
         f"Mean probability that the attacked classifier gives to the asked class: {told}."
     )
     return Picture("ascent", caption, learning.pictures.png(grid))
+
+
+def _classes(count: int) -> str:
+    return "one class" if count == 1 else f"{count} classes"
 
 
 def _said(probability: float) -> str:

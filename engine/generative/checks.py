@@ -3,10 +3,13 @@
 from collections.abc import Mapping
 from typing import Literal
 
+from engine.generative.coders import ConvCoder
 from engine.generative.likelihoods import Gaussian, fields
 from engine.generative.training import Fitting, marks
 from pipelines.facts import Facts, Look
 
+HALVED_TWICE = 4
+"""Pixels of a side, at least, of which a convolution's halving twice leaves something."""
 METRICS: Mapping[str, tuple[str, ...]] = {
     "autoencoder": ("squared_error",),
     "vae": ("squared_error", "kl", "neg_elbo", "active_dims"),
@@ -19,8 +22,12 @@ def examples(look: Look, data: Facts) -> None:
         look.error("from.data", f"{data.task} has no training examples", "as `part: train` has")
 
 
-def learned(look: Look, params: Fitting) -> None:
-    """Report a learning rate of a likelihood that learns nothing."""
+def learned(look: Look, params: Fitting, data: Facts) -> None:
+    """Report a net that images are too small for, and a rate of what learns nothing."""
+    if isinstance(params.net, ConvCoder) and data.shape and min(data.shape[1:]) < HALVED_TWICE:
+        told = f"a conv coder halves images twice, and those of {data.task} have"
+        size = "x".join(map(str, data.shape[1:]))
+        look.error("net", f"{told} {size} pixels", "take `net: {kind: mlp}`")
     likelihood = params.likelihood
     learns = likelihood == "logistic" or (
         isinstance(likelihood, Gaussian) and likelihood.sigma == "learned"
@@ -66,7 +73,7 @@ def known(
     )  # fmt: skip
     return {
         "generator": generator,
-        "encoder": Facts(sources=data.learned),
+        "encoder": Facts(headless=True, shape=data.shape, sources=data.learned),
         "scores": Facts(metrics=metrics, sources=data.learned),
         "gallery": Facts(sources=data.learned),
     }

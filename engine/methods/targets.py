@@ -47,6 +47,7 @@ def adaptation(look: Look, curve: Iterable[int] = (), *, keeps: bool = True) -> 
     model, data = look.one("model") or Facts(), look.one("data") or Facts()
     retained = look.inputs.get("retain", ())
     distinct_tasks(look, "retain", [data, *retained])
+    same_shape(look, model, ("data", "retain", "replay"))
     steps = tuple(curve)
     others = {name: found for name, found in model.heads.items() if name != data.task}
     metrics = {name: () if "/val_" in name else steps for name in data.metrics}
@@ -61,9 +62,24 @@ def adaptation(look: Look, curve: Iterable[int] = (), *, keeps: bool = True) -> 
         heads[data.task] = data.classes
     sources = model.sources | data.learned
     return {
-        "model": Facts(heads=heads, sources=sources),
+        "model": Facts(heads=heads, shape=model.shape or data.shape, sources=sources),
         "scores": Facts(metrics=metrics, sources=sources),
     }
+
+
+def same_shape(look: Look, model: Facts, ports: Iterable[str]) -> None:
+    """Report datasets whose images a model cannot take."""
+    for port in ports:
+        for data in look.inputs.get(port, ()):
+            if model.shape and data.shape and model.shape != data.shape:
+                theirs = f"{data.task} has images of {sized(data.shape)}"
+                told = f"{theirs}, and the model takes {sized(model.shape)}"
+                look.error(f"from.{port}", told, "pretrain on images of the same shape")
+
+
+def sized(shape: Sequence[int]) -> str:
+    """Channels, height and width in words."""
+    return "x".join(map(str, shape))
 
 
 def distinct_tasks(look: Look, port: str, tasks: Sequence[Facts]) -> None:

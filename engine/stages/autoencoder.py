@@ -18,7 +18,7 @@ class Autoencoder(Fitting):
 def _facts(look: Look) -> Mapping[str, Facts]:
     data = look.one("data") or Facts()
     checks.examples(look, data)
-    checks.learned(look, look.params)
+    checks.learned(look, look.params, data)
     return checks.known(look, "autoencoder", data, binarise="none", classes=())
 
 

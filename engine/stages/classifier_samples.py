@@ -3,15 +3,22 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import (
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    model_validator,
+)
 
 from engine import learning
 from engine.artifacts import Dataset, Gallery, Model, Samples, Scores
 from engine.generative import backwards
 from engine.methods.ladder import network
-from engine.methods.targets import said
+from engine.methods.targets import said, same_shape
 from engine.run import Run
 from pipelines.errors import StageError
 from pipelines.facts import Facts, Look
@@ -60,6 +67,13 @@ class ClassifierSamples(Params):
     regularise: Regularisers = Regularisers()
     """What the objective loses, and what is done to images on the way."""
 
+    @model_validator(mode="after")
+    def _once(self) -> Self:
+        # A folder may be named `3`.
+        if self.classes is not None and len(set(map(str, self.classes))) < len(self.classes):
+            raise ValueError("`classes` names a class twice; name each once")
+        return self
+
 
 @dataclass(frozen=True, slots=True)
 class Climbed:
@@ -73,12 +87,15 @@ class Climbed:
 def _facts(look: Look) -> Mapping[str, Facts]:
     params: ClassifierSamples = look.params
     model, data = look.one("model") or Facts(), look.one("data") or Facts()
+    same_shape(look, model, ("data",))
     for fault in (*_head_faults(params, model, data), *_class_faults(params, data)):
         look.error(*fault)
     asked, _ = _asked(params.classes, data)
     samples = Facts(
         task=data.task,
         collection=data.collection,
+        shape=data.shape,
+        count=params.count,
         classes=asked,
         names=data.names,
         sources=model.sources,
@@ -90,6 +107,9 @@ def _facts(look: Look) -> Mapping[str, Facts]:
 
 def _head_faults(params: ClassifierSamples, model: Facts, data: Facts) -> Iterator[Fault]:
     """Why no head, or more than one, can be attacked; nothing where heads are not known."""
+    if model.headless:
+        told = "the model has no head: a classifier is run backwards"
+        yield "from.model", told, "adapt it first, with `linear_probe` or `finetune`"
     if not (model.heads and data.classes):
         return
     has = ", ".join(f"{name} {said(found, data.names)}" for name, found in model.heads.items())
@@ -154,8 +174,6 @@ def classifier_samples(
     for _, message, hint in (*_head_faults(params, *known), *_class_faults(params, known[1])):
         raise StageError(f"{message}; {hint}")
     fitting = _fitting(*known)
-    if not fitting:
-        raise StageError("the model has no heads: a classifier is run backwards, so train one")
     head = params.task or (data.task if data.task in fitting else fitting[0])
     labels, _ = _asked(params.classes, known[1])
     # One class after the other, so that the first so many have equal shares too.
@@ -188,7 +206,9 @@ def _known(model: Model, data: Dataset) -> tuple[Facts, Facts]:
     """What `_facts` is told of them where that is known before anything runs."""
     heads = {name: head.classes for name, head in model.heads.items()}
     names = dict(zip(data.classes, data.names, strict=False))
-    return Facts(heads=heads), Facts(task=data.task, classes=data.classes, names=names)
+    return Facts(heads=heads, headless=not heads), Facts(
+        task=data.task, classes=data.classes, names=names
+    )
 
 
 def _climb(params: ClassifierSamples) -> "learning.generative.ascent.Climb":

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from engine import learning
 from engine.artifacts import Dataset, Model, Scores
 from engine.methods.ladder import network, standing
-from engine.methods.targets import answering, distinct_tasks, said
+from engine.methods.targets import answering, distinct_tasks, said, same_shape
 from engine.run import Run
 from pipelines.errors import StageError
 from pipelines.facts import Facts, Look
@@ -29,6 +29,10 @@ def _facts(look: Look) -> Mapping[str, Facts]:
     before = look.one("before")
     tasks = look.inputs.get("data", ())
     distinct_tasks(look, "data", tasks)
+    same_shape(look, model, ("data",))
+    if model.headless:
+        told = "the model has no head, and so no answer"
+        look.error("from.model", told, "adapt it first, with `linear_probe` or `finetune`")
     metrics: dict[str, tuple[int, ...]] = {}
     for task in tasks:
         if model.heads and answering(model.heads, task.task, task.classes) is None:

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from pydantic import Field
 
-from engine import learning
+from engine import imagesets, learning
 from engine.artifacts import Dataset, Judge, Samples, Scores
 from engine.generative import judged
+from engine.methods.targets import sized
 from engine.run import Run
 from pipelines.errors import StageError
 from pipelines.facts import Facts, Look
@@ -33,14 +34,7 @@ class Judged:
 
 def _facts(look: Look) -> Mapping[str, Facts]:
     data, judge, samples = (look.one(port) or Facts() for port in ("data", "judge", "samples"))
-    for port, facts in {"judge": judge, "samples": samples}.items():
-        if facts.collection and data.collection and facts.collection != data.collection:
-            told = f"of {facts.collection}, and the data are of {data.collection}"
-            look.error(f"from.{port}", told, "connect samples, judge and data of one collection")
-    for part in ("train", "test"):
-        if data.examples and not data.examples.get(part):
-            told = f"{data.task} has no {part} examples to compare samples with"
-            look.error("from.data", told, "connect a dataset with training and test images")
+    _compared(look, data, judge, samples)
     strangers = sorted(set(samples.classes) - set(judge.classes)) if judge.classes else []
     if strangers:
         told = f"samples are asked for {_said(strangers)}, and the judge knows no such class"
@@ -52,6 +46,27 @@ def _facts(look: Look) -> Mapping[str, Facts]:
     names = [*judged.ALWAYS, *([judged.LABELLED] if samples.classes else [])]
     metrics = {f"{data.task}/{name}": () for name in names} if data.task else {}
     return {"scores": Facts(metrics=metrics)}
+
+
+def _compared(look: Look, data: Facts, judge: Facts, samples: Facts) -> None:
+    """Report what cannot be compared, and more images than there are."""
+    for port, facts in {"judge": judge, "samples": samples}.items():
+        hint = "connect samples, judge and data of one collection"
+        if facts.collection and data.collection and facts.collection != data.collection:
+            told = f"of {facts.collection}, and the data are of {data.collection}"
+            look.error(f"from.{port}", told, hint)
+        elif facts.shape and data.shape and facts.shape != data.shape:
+            told = f"of images of {sized(facts.shape)}, and the data are of {sized(data.shape)}"
+            look.error(f"from.{port}", told, hint)
+    for part in ("train", "test"):
+        if data.examples and not data.examples.get(part):
+            told = f"{data.task} has no {part} examples to compare samples with"
+            look.error("from.data", told, "connect a dataset with training and test images")
+    n, most = look.params.n, imagesets.most
+    there = {f"{p} images": most(data.collection, p, data.classes) for p in ("test", "train")}
+    for name, count in {"samples": samples.count, **there}.items():
+        if n is not None and count is not None and n > count:
+            look.error("n", f"there are {count} {name} at most", "take fewer, or leave it out")
 
 
 def _said(classes: list[int]) -> str:

@@ -31,7 +31,7 @@ def _facts(look: Look) -> Mapping[str, Facts]:
 def _check_kept(look: Look, params: Finetune) -> None:
     data, model = look.one("data"), look.one("model")
     # A model of which nothing is known may have the head.
-    if params.head != "kept" or not data or not model or not model.heads:
+    if params.head != "kept" or not data or not model or not (model.heads or model.headless):
         return
     if answering(model.heads, data.task, data.classes) is None:
         wanted = said(data.classes, data.names)
@@ -57,9 +57,9 @@ def _check_replay(look: Look, params: Finetune) -> None:
     if not sources:
         look.error("replay", "nothing to replay", "connect the old task: `retain: STAGE`")
     model = look.one("model")
-    heads = model.heads if model else {}
+    heads, known = (model.heads, model.heads or model.headless) if model else ({}, False)
     for old in sources:
-        if heads and answering(heads, old.task, old.classes) is None:
+        if known and answering(heads, old.task, old.classes) is None:
             look.error(
                 "replay",
                 f"the model has no head for {old.task}, classes {said(old.classes, old.names)}",

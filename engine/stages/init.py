@@ -31,7 +31,8 @@ class Untrained:
 def _facts(look: Look) -> Mapping[str, Facts]:
     if look.params.shape and look.one("data"):
         look.error("shape", "`data` gives the shape already", "leave one of them out")
-    return {"model": Facts()}
+    data = look.one("data") or Facts()
+    return {"model": Facts(headless=True, shape=look.params.shape or data.shape)}
 
 
 @stage(draws=True, facts=_facts)

@@ -54,8 +54,8 @@ def _facts(look: Look) -> Mapping[str, Facts]:
     names = ("judge_accuracy", "second_accuracy", "junk_accuracy", "junk_rejected")
     metrics = {f"{data.task}/{name}": () for name in names} if data.task else {}
     known = Facts(
-        task=data.task, collection=data.collection, classes=data.classes, names=data.names,
-        sources=data.learned,
+        task=data.task, collection=data.collection, shape=data.shape, classes=data.classes,
+        names=data.names, sources=data.learned,
     )  # fmt: skip
     return {"judge": known, "scores": Facts(metrics=metrics, sources=data.learned)}
 

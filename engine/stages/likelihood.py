@@ -7,9 +7,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PositiveInt
 
-from engine import learning
+from engine import imagesets, learning
 from engine.artifacts import Dataset, Generator, Scores
 from engine.generative import notes
+from engine.methods.targets import sized
 from engine.run import Run
 from pipelines.errors import StageError
 from pipelines.facts import Facts, Look
@@ -46,6 +47,13 @@ def _facts(look: Look) -> Mapping[str, Facts]:
     if data.examples and not data.examples.get(params.part):
         hint = "give a dataset with this part, or name another: `part: val`"
         look.error("from.data", f"{data.task} has no {params.part} examples", hint)
+    if generator.shape and data.shape and generator.shape != data.shape:
+        told = f"{data.task} has images of {sized(data.shape)}, and the generator makes"
+        look.error("from.data", f"{told} {sized(generator.shape)}", "judge it on such images")
+    most = imagesets.most(data.collection, params.part, data.classes)
+    if params.images is not None and most is not None and params.images > most:
+        told = f"{data.task} has {most} {params.part} images at most"
+        look.error("images", told, "take fewer, or leave it out to judge by all")
     lacking = set(data.classes) - set(generator.classes)
     if generator.classes and lacking:
         told = f"the generator was told other classes than {listed(sorted(lacking))}"

@@ -41,7 +41,7 @@ def _facts(look: Look) -> Mapping[str, Facts]:
     marks = tuple(_marks(look.params.steps)) if look.params.steps else ()
     metrics = {name: marks if "/val_" in name else () for name in data.metrics}
     return {
-        "model": Facts(heads=heads, sources=data.learned),
+        "model": Facts(heads=heads, shape=data.shape, sources=data.learned),
         "scores": Facts(metrics=metrics, sources=data.learned),
     }
 

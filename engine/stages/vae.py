@@ -39,11 +39,14 @@ def _facts(look: Look) -> Mapping[str, Facts]:
     params: Vae = look.params
     data = look.one("data") or Facts()
     checks.examples(look, data)
-    checks.learned(look, params)
+    checks.learned(look, params, data)
     _objective(look, params)
     if params.binarise != "none" and params.likelihood != "bernoulli":
         told = f"`likelihood: {_kind(params)}` scores greys, and these images would be binary"
         look.error("binarise", told, "say `likelihood: bernoulli`, or leave `binarise` out")
+    if params.binarise != "none" and data.shape and data.shape[0] > 1:
+        told = f"images of {data.task} are in colour, and would not be black and white"
+        look.error("binarise", told, "leave it out, or take grey images: `color: gray`")
     if params.conditional and len(data.classes) == 1:
         told = f"{data.task} has one class, and there is nothing to tell"
         look.error("conditional", told, "leave it out, or take two classes or more")

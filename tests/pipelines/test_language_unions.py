@@ -70,11 +70,13 @@ NAMED = "`likelihood` must be `bernoulli` or `logistic` or a mapping, not"
         ),
         (
             {"kind": "bernoulli"},
-            "`likelihood`: `bernoulli` is a name alone, not the kind of a mapping", "say `likelihood: bernoulli`",
+            "`likelihood`: `bernoulli` is a name alone, not the kind of a mapping",
+            "say `likelihood: bernoulli`",
         ),
         (
             {"kind": "bernoulli", "sigma": 1.0},
-            "`likelihood`: `bernoulli` is a name alone, not the kind of a mapping", "say `likelihood: bernoulli`",
+            "`likelihood`: `bernoulli` is a name alone, not the kind of a mapping",
+            "say `likelihood: bernoulli`",
         ),
         (
             {"kind": "gaussian", "sigma": "learnt"},
