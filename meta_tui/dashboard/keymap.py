@@ -1,7 +1,7 @@
 """What keys do: told for the help, and checked where a person gave a command other keys."""
 
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pkgutil import iter_modules
@@ -11,7 +11,7 @@ from textual.app import App
 from textual.binding import ActiveBinding, Binding, BindingsMap
 from textual.dom import DOMNode
 from textual.keys import KEY_NAME_REPLACEMENTS, Keys
-from textual.screen import Screen
+from textual.screen import ModalScreen, Screen
 
 from meta_tui.config import Config
 from pipelines.errors import PipelineError, Problem
@@ -91,7 +91,9 @@ def checked(config: Config, app: type[App[None]]) -> Mapping[str, str]:
                 hint = "a letter, or a name as f2, enter, ctrl+z, question_mark, comma"
                 problems.append(config.problem(name, f"no key `{shown(key)}`", hint))
     if not problems:
-        problems = [*_clashes(config, kinds)]
+        problems = [
+            *dict.fromkeys(fault for kind in kinds for fault in _clashes(config, app, kind))
+        ]
     if problems:
         raise PipelineError(problems)
     return {name: ",".join(_long(keys)) for name, keys in config.keys.items()}
@@ -128,22 +130,24 @@ def _own(kind: type[DOMNode]) -> Iterator[Binding]:
         yield from Binding.make_bindings(vars(base).get("BINDINGS", ()))
 
 
-def _clashes(config: Config, kinds: Iterable[type[DOMNode]]) -> Iterator[Problem]:
-    """Faults where a key would do two things in one place, of which one would be lost."""
-    told = set[tuple[str, str]]()
-    for kind in kinds:
-        commands: dict[str, str] = {}
-        for binding in _own(kind):
-            if binding.id and config.keys.get(binding.id) is None:
-                commands.setdefault(binding.key, binding.id)
-        for name in [binding.id for binding in _own(kind) if binding.id in config.keys]:
-            for key in _long(config.keys[name or ""]):
-                other = commands.setdefault(key, name or "")
-                if other != name and (name, key) not in told:
-                    told.add((name or "", key))
-                    hint = f"give `{other}` another key too"
-                    message = f"`{shown(key)}` is the key of `{other}` in the same place"
-                    yield config.problem(name or "", message, hint)
+def _clashes(config: Config, app: type[App[None]], kind: type[DOMNode]) -> Iterator[Problem]:
+    """Faults where a key would do two things in one place, of which one would be lost.
+
+    A pane or a screen may use a key for something else than another does; what is everywhere
+    keeps its keys but under a question or a list.
+    """
+    here = [*_own(kind)] if issubclass(kind, ModalScreen | App) else [*_own(app), *_own(kind)]
+    commands: dict[str, str] = {}
+    for binding in here:
+        if binding.id and binding.id not in config.keys:
+            commands.setdefault(binding.key, binding.id)
+    names = {binding.id for binding in here}
+    for name in [name for name in config.keys if name in names]:
+        for key in _long(config.keys[name]):
+            other = commands.setdefault(key, name)
+            if other != name:
+                message = f"`{shown(key)}` is the key of `{other}` in the same place"
+                yield config.problem(name, message, f"give `{other}` another key too")
 
 
 def _long(keys: str) -> list[str]:

@@ -23,10 +23,9 @@ from textual_serve.server import Server
 from pipelines.errors import EnvironmentFault
 
 HOST = "127.0.0.1"
-_NAMES = (HOST, "localhost")
 _POLICY = (
     "default-src 'self' data: blob:; script-src 'self' 'unsafe-inline' 'wasm-unsafe-eval'; "
-    "style-src 'self' 'unsafe-inline'; connect-src 'self' ws:; frame-ancestors 'none'; "
+    "style-src 'self' 'unsafe-inline'; connect-src 'self' ws://{host}; frame-ancestors 'none'; "
     "base-uri 'none'; form-action 'none'"
 )
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -47,36 +46,43 @@ class Local(Server):
 
     async def _make_app(self) -> web.Application:
         app = await super()._make_app()
-        app.middlewares.append(web.middleware(self._guard))
-        app.on_response_prepare.append(_sealed)
+
+        @web.middleware
+        async def guard(request: web.Request, handler: Answer) -> web.StreamResponse:
+            self._guard(request)
+            return await handler(request)
+
+        app.middlewares.append(guard)
+        app.on_response_prepare.append(self._seal)
         return app
 
     async def on_startup(self, app: web.Application) -> None:
         """Say nothing: who started it does."""
 
-    async def _guard(self, request: web.Request, handler: Answer) -> web.StreamResponse:
-        if request.headers.get("Host", "") not in {f"{name}:{self.port}" for name in _NAMES}:
+    def _guard(self, request: web.Request) -> None:
+        """Let a request pass, or raise the answer to it."""
+        ours = f"{HOST}:{self.port}"
+        if request.headers.get("Host", "") != ours:
             raise web.HTTPForbidden(text="this is not the name of this server")
-        if request.headers.get("Origin", f"http://{request.host}") != f"http://{request.host}":
+        if request.headers.get("Origin", f"http://{ours}") != f"http://{ours}":
             raise web.HTTPForbidden(text="another page asks")
         given = request.query.get("token", "")
-        if given and request.path == "/" and self._right(given):
+        if request.path == "/" and self._right(given):
             # The page is opened without the token: an address stays in the history of a browser.
             shown = web.HTTPFound("/")
             shown.set_cookie(self._cookie, given, httponly=True, samesite="Strict")
             raise shown
         if not self._right(request.cookies.get(self._cookie, "")):
             raise web.HTTPForbidden(text="open the address that `meta watch --web` printed")
-        return await handler(request)
+
+    async def _seal(self, _request: web.Request, response: web.StreamResponse) -> None:
+        """Tell the browser what the page may load and whom it may ask."""
+        response.headers["Content-Security-Policy"] = _POLICY.format(host=f"{HOST}:{self.port}")
+        response.headers["Referrer-Policy"] = "no-referrer"
+        response.headers["X-Content-Type-Options"] = "nosniff"
 
     def _right(self, given: str) -> bool:
         return hmac.compare_digest(given.encode(), self._token.encode())
-
-
-async def _sealed(_request: web.Request, response: web.StreamResponse) -> None:
-    response.headers["Content-Security-Policy"] = _POLICY
-    response.headers["Referrer-Policy"] = "no-referrer"
-    response.headers["X-Content-Type-Options"] = "nosniff"
 
 
 def serve(command: Sequence[str], port: int, token: str, say: Callable[[str], None]) -> None:

@@ -69,7 +69,9 @@ def _twin(letter: str) -> str:
 def _unencodable(error: UnicodeError) -> tuple[str, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error
-    return ascii_text(error.object[error.start : error.end]), error.end
+    # With the blank after it: the twin of `± ` takes both.
+    end = error.end + error.object.startswith(" ", error.end)
+    return ascii_text(error.object[error.start : end]), end
 
 
 def register() -> str:

@@ -12,6 +12,7 @@ from textual.screen import ModalScreen
 from meta_tui.dashboard.widgets.bar import Bar
 from meta_tui.dashboard.widgets.lines import Lines
 from meta_tui.render.spans import Line, Span, line, wrap
+from pipelines.text import width
 
 _WIDEST, _FRAME = 72, 8
 
@@ -48,7 +49,9 @@ class AskScreen(ModalScreen[bool]):
         columns = max(20, min(_WIDEST, self.app.size.width - _FRAME))
         rows: list[Line] = []
         for part in self._told:
-            rows += [line(text) for text in wrap(part, columns, "")] or [()]
+            # What fits stays as it is: the mark under a faulty word must not move.
+            parts = [part] if width(part) <= columns else wrap(part, columns, "")
+            rows += [line(text) for text in parts]
         pane = self.query_one(Lines)
         pane.styles.height = min(len(rows), max(1, self.app.size.height - _FRAME))
         self.query_one("#ask").styles.width = columns + 6

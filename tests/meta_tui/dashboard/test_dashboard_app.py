@@ -1,0 +1,340 @@
+"""Stopping, starting again, help and palette: what the whole dashboard does."""
+
+import shutil
+from dataclasses import replace
+
+import pytest
+from textual.binding import Binding
+from textual.command import CommandPalette
+
+from engine import events
+from engine.runs import RunFolder
+from meta_tui.config import Config
+from meta_tui.dashboard import keymap
+from meta_tui.dashboard.app import Dashboard
+from meta_tui.dashboard.screens.ask import AskScreen
+from meta_tui.dashboard.screens.help import HelpScreen
+from meta_tui.dashboard.screens.results import ResultsScreen
+from meta_tui.dashboard.screens.run import RunScreen
+from meta_tui.dashboard.source import Source
+from meta_tui.dashboard.widgets.lines import Lines
+from meta_tui.dashboard.widgets.stages import StageList
+from meta_tui.render.dagsheet import Item
+from pipelines.errors import UsageError
+
+
+def app_of(folder, store, config=None) -> Dashboard:
+    source = Source(folder, store, now=lambda: 1103.0, config=config or Config())
+    return Dashboard(source, timers=False)
+
+
+def text_of(app: Dashboard) -> str:
+    rows = app.screen._compositor.render_strips()
+    return "\n".join("".join(segment.text for segment in strip) for strip in rows)
+
+
+def append(folder, *told) -> None:
+    with folder.events.open("a", encoding="utf-8") as file:
+        file.write("".join(events.encode(event) + "\n" for event in told))
+
+
+async def settled(app: Dashboard, pilot) -> None:
+    await app.workers.wait_for_complete()
+    await pilot.pause()
+
+
+@pytest.fixture
+def another(tmp_path, middle_events) -> RunFolder:
+    """A second run of the same store, that only began."""
+    folder = RunFolder(tmp_path / "store" / "runs" / "20250102T000000-8c4b")
+    folder.path.mkdir(parents=True)
+    append(folder, replace(middle_events[0], time=1100.0, run="8c4b"))
+    return folder
+
+
+async def test_a_stop_asks_what_enter_then_does(live, store):
+    app = app_of(live, store)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.press("X")
+        await pilot.pause()
+        assert "Stop run 7f3a?" in text_of(app)
+        assert "2 running cells will be saved" in text_of(app)
+        assert live.stop_requested() == ""
+        await pilot.press("enter")
+        await pilot.pause()
+        assert live.stop_requested() == "stop"
+        assert "stopping after a checkpoint" in text_of(app)
+
+
+async def test_who_stopped_a_run_stays_when_the_run_has_ended(live, store):
+    app = app_of(live, store)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.press("X", "enter")
+        append(live, events.RunEnded(time=1104, code=130, seconds=104.0))
+        app.poll()
+        await pilot.pause()
+        assert app.is_running
+        assert "r again" in text_of(app)
+
+
+@pytest.mark.parametrize("key", ["escape", "n", "q"])
+async def test_a_no_stops_nothing(live, store, key):
+    app = app_of(live, store)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.press("X", key)
+        await pilot.pause()
+        assert isinstance(app.screen, RunScreen)
+    assert live.stop_requested() == ""
+
+
+async def test_a_second_stop_asks_whether_to_kill(live, store):
+    app = app_of(live, store)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.press("X", "enter", "X")
+        await pilot.pause()
+        assert "Kill run 7f3a?" in text_of(app)
+        await pilot.press("enter")
+        await pilot.pause()
+    assert live.stop_requested() == "kill"
+
+
+async def test_what_does_not_run_cannot_be_stopped(finished, store):
+    app = app_of(finished, store)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.press("X")
+        await pilot.pause()
+        assert "does not run" in text_of(app)
+        await pilot.press("enter")
+        await pilot.pause()
+        assert isinstance(app.screen, ResultsScreen)
+    assert finished.stop_requested() == ""
+
+
+async def test_r_on_a_live_run_says_when_it_may(live, store, monkeypatch):
+    monkeypatch.setattr("engine.launch.again", pytest.fail)
+    app = app_of(live, store)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.press("r")
+        await pilot.pause()
+        assert "When it has ended, r starts it again: then 1 failed cell" in text_of(app)
+        await pilot.press("enter")
+        await settled(app, pilot)
+        assert isinstance(app.screen, RunScreen)
+
+
+async def test_r_starts_the_run_again_and_shows_the_new_one(finished, another, store, monkeypatch):
+    asked = []
+    monkeypatch.setattr("engine.launch.again", lambda folder: asked.append(folder) or another)
+    app = app_of(finished, store)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.press("1", "r")
+        await pilot.pause()
+        assert "12 of 12 cells are done" in text_of(app)
+        assert asked == []
+        await pilot.press("enter")
+        await settled(app, pilot)
+        assert asked == [finished]
+        assert app.source.folder == another
+        shown = text_of(app)
+        assert "8c4b" in shown
+        assert "7f3a" not in shown
+        append(another, events.CellCached(time=1101, cell=0, key="k"))
+        app.poll()
+        await pilot.press("2")
+        await pilot.pause()
+        assert "8c4b" in text_of(app)
+        await pilot.press("1")
+        await pilot.pause()
+        assert isinstance(app.screen, RunScreen)
+        assert "1/12" in text_of(app)
+
+
+async def test_a_run_whose_runner_is_gone_can_be_started_again(
+    middle_run, another, store, monkeypatch
+):
+    monkeypatch.setattr("engine.launch.again", lambda _: another)
+    app = app_of(middle_run, store)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.pause()
+        assert "run 7f3a lost its runner; r goes on from its checkpoints" in text_of(app)
+        await pilot.press("r", "y")
+        await settled(app, pilot)
+        assert app.source.folder == another
+
+
+async def test_what_keeps_a_run_from_starting_is_told_and_nothing_is_lost(
+    finished, store, monkeypatch
+):
+    def refuse(_: RunFolder) -> RunFolder:
+        raise UsageError("x.yaml:3:1: error: no stage `\x1b]52;c;aGk=\x07`\n    uses: nope")
+
+    monkeypatch.setattr("engine.launch.again", refuse)
+    app = app_of(finished, store)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.press("r", "enter")
+        await settled(app, pilot)
+        shown = text_of(app)
+        assert "The run did not start" in shown
+        assert "    uses: nope" in shown
+        assert "\x1b" not in shown
+        await pilot.press("escape")
+        await pilot.pause()
+        assert app.source.folder == finished
+
+
+async def test_a_run_without_its_request_says_so(finished, store):
+    app = app_of(finished, store)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.press("r", "enter")
+        await settled(app, pilot)
+        assert "does not tell what it was asked for" in text_of(app)
+
+
+async def test_the_end_of_a_run_closes_no_question(live, store):
+    app = app_of(live, store)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.press("X")
+        append(
+            live,
+            events.CellFinished(time=1110, cell=11, key=f"{11:064x}", seconds=1.0),
+            events.RunEnded(time=1111, code=0, seconds=111.0),
+        )
+        app.poll()
+        await pilot.pause()
+        assert isinstance(app.screen, AskScreen)
+        await pilot.press("enter")
+        await pilot.pause()
+        assert isinstance(app.screen, RunScreen)
+    assert live.stop_requested() == ""
+
+
+@pytest.mark.parametrize("size", [(60, 18), (80, 24), (170, 50)])
+async def test_help_tells_every_command_of_pane_screen_and_app(live, store, size):
+    app = app_of(live, store)
+    async with app.run_test(size=size) as pilot:
+        await pilot.pause()
+        chain = app.screen._modal_binding_chain
+        wanted = {
+            (app.get_key_display(binding), binding.description)
+            for _, bindings in chain
+            for _, binding in bindings
+            if binding.id
+        }
+        await pilot.press("question_mark")
+        await pilot.pause()
+        pane = app.screen.query_one("#help", Lines)
+        assert pane.size.height + 2 <= size[1]
+        rows = ["".join(span.text for span in row) for row in pane.rows]
+        missing = [(k, d) for k, d in wanted if not any(k in row and d in row for row in rows)]
+        # A key of a pane hides the same key of the screen under it.
+        hidden = {d for k, d in wanted if sum(key == k for key, _ in wanted) > 1}
+        assert [told for told in missing if told[1] not in hidden] == []
+        seen = []
+        for _ in range(40):
+            seen.append(text_of(app))
+            await pilot.press("j")
+            await pilot.pause()
+        assert any("skipped" in shown for shown in seen)
+        await pilot.press("escape")
+        assert isinstance(app.screen, RunScreen)
+
+
+async def test_help_shows_the_keys_that_a_person_chose_and_so_does_the_last_line(live, store):
+    app = app_of(live, store, Config({"app.leave": "Q", "run.log_y": "f7"}))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        assert "Q leave" in text_of(app)
+        await pilot.press("question_mark")
+        await pilot.pause()
+        shown = text_of(app)
+        assert "f7" in shown
+        assert "Q     Leave" in shown
+        assert isinstance(app.screen, HelpScreen)
+        await pilot.press("escape", "q")
+        await pilot.pause()
+        assert app.is_running
+        await pilot.press("Q")
+    assert not app.is_running
+
+
+async def test_the_palette_goes_to_a_stage_by_a_part_of_its_name(live, store):
+    app = app_of(live, store)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("2", "colon")
+        await pilot.pause()
+        assert CommandPalette.is_open(app)
+        await pilot.press(*"go resu")
+        await pilot.pause(0.5)
+        await pilot.press("enter")
+        await pilot.pause(0.3)
+        assert isinstance(app.screen, RunScreen)
+        assert app.screen.query_one(StageList).item == Item("result")
+
+
+async def test_the_palette_does_what_keys_do(live, store):
+    app = app_of(live, store)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("ctrl+p", *"stop the run asks")
+        await pilot.pause(0.5)
+        await pilot.press("enter")
+        await pilot.pause(0.3)
+        assert isinstance(app.screen, AskScreen)
+
+
+async def test_a_hostile_stage_is_plain_text_in_the_palette(make_run, store):
+    evil = "[@click=app.quit]x[/] [bold"
+    cell = events.CellInfo(evil, evil, evil, {}, ())
+    folder = make_run([
+        events.RunStarted(
+            time=1, run="r", name="n", cells=(cell,), pid=1, host="h", device="cpu"
+        )
+    ])  # fmt: skip
+    app = app_of(folder, store)
+    async with app.run_test(size=(120, 40)) as pilot:
+        for typed in ("", "click"):
+            await pilot.press("colon", *typed)
+            await pilot.pause(0.5)
+            assert f"go to {evil}" in text_of(app)
+            await pilot.press("escape")
+
+
+async def test_a_click_chooses_a_pane(live, store):
+    app = app_of(live, store)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        await pilot.click("#curves")
+        assert app.screen.focused.id == "curves"
+        await pilot.click("#stages")
+        assert app.screen.focused.id == "stages"
+
+
+async def test_the_screen_is_laid_out_anew_when_the_terminal_changes(live, store):
+    app = app_of(live, store)
+    async with app.run_test(size=(120, 40)) as pilot:
+        for size in ((60, 18), (30, 10), (200, 60), (80, 24)):
+            await pilot.resize_terminal(*size)
+            await pilot.pause()
+            rows = text_of(app).split("\n")
+            assert len(rows) == size[1]
+            assert ("too small" in rows[0]) == (size == (30, 10))
+
+
+async def test_a_deleted_folder_cannot_be_started_again_and_says_why(live, store):
+    app = app_of(live, store)
+    async with app.run_test(size=(120, 40)) as pilot:
+        shutil.rmtree(live.path)
+        app.source.now = lambda: 1110.0
+        app.poll()
+        await pilot.press("r", "enter")
+        await settled(app, pilot)
+        assert "does not tell what it was asked for" in text_of(app)
+
+
+def test_every_command_has_a_name_of_its_own():
+    """Two meanings of one name would be rebound together."""
+    found: dict[str, set[str]] = {}
+    for kind in [Dashboard, *keymap._kinds()]:
+        for binding in Binding.make_bindings(vars(kind).get("BINDINGS", ())):
+            assert binding.id, (kind.__name__, binding.key)
+            found.setdefault(binding.id, set()).add(f"{kind.__name__}.{binding.action}")
+    assert {name: kinds for name, kinds in found.items() if len(kinds) > 1} == {}
