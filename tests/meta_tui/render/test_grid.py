@@ -53,6 +53,25 @@ def test_whole_columns_are_shown_as_many_as_fit_and_arrows_tell_of_more(ladder_t
         assert ("▸" in lines(drawn)[0]) == (first + len(seen) < len(numbers))
 
 
+def test_a_name_over_columns_that_fit_is_not_cut_by_the_arrow(ladder_table):
+    for columns in range(100, 125):
+        assert "…" not in lines(grid(arranged(ladder_table, Order()), columns))[0]
+
+
+def test_bars_keep_their_scale_when_rows_are_filtered_out(ladder_table):
+    whole, part = (
+        plain(bars(arranged(ladder_table, Order(words=words)), 120)[0]).split("\n")
+        for words in ("", "scratch")
+    )
+    assert part[0].split() == whole[0].split()
+
+
+def test_the_baseline_is_marked_where_something_is_compared_with_it(ladder_table):
+    first, _, second = plain(bars(arranged(ladder_table, Order()), 120)[0]).partition("\n\n")
+    assert "baseline" in first
+    assert "baseline" not in second
+
+
 def test_names_stand_still_while_numbers_scroll(ladder_table):
     sheet = arranged(ladder_table, Order())
     start = [row[:23] for row in lines(grid(sheet, 80))[2:]]

@@ -69,6 +69,12 @@ def test_series_are_told_apart_by_letters_and_points_of_one_by_their_names():
     assert "o0.3" not in shown
 
 
+def test_no_name_covers_another_point_or_its_name():
+    near = [[0, 0], [0.04, 0], [0.08, 0], [1, 1]]
+    shown = picture(frontier(one("a", near, None, ["long", "name", "far", "end"])))
+    assert shown[-1].startswith("o o ofar")
+
+
 def test_where_better_points_lie_is_told():
     assert "(upper left is better)" in plain(plane(frontier(one("a", [[0, 0]])), 80))
     other = frontier(one("a", [[0, 0]])) | {"x": A, "y": "high/loss"}
