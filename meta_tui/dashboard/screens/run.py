@@ -26,7 +26,7 @@ class RunScreen(RunScreenBase):
     """The run while it goes on."""
 
     KEYS: ClassVar[tuple[str, ...]] = (
-        "q leave", "? help", STOP, "2 results", "3 gallery", "↑↓ choose", "enter cells", "d graph",
+        "q leave", "? help", STOP, "d graph", "2 results", "3 gallery", "↑↓ choose", "enter cells",
         "y log-y", "tab pane",
     )  # fmt: skip
 

@@ -62,7 +62,8 @@ class StageList(Lines):
         self.signs = UNICODE
         self._stages: Sequence[StageView] = ()
         self._drawing = Drawing()
-        self._places: dict[Item, Rect] = {}
+        self.places: dict[Item, Rect] = {}
+        """Where each stage is drawn, and each cell that is shown."""
         self._opened: set[str] = set()
         self._now = 0.0
         self._told: Item | None = None
@@ -82,8 +83,8 @@ class StageList(Lines):
         drawing.signs = self.signs
         drawing.fit(self._stages, self._opened, (region.width, region.height), whole=self.whole)
         sheet = drawing.sheet(self._stages, self._opened, self._now, self.item)
-        self._places = dict(sheet.places)
-        place = self._places.get(self.item) if self.item else None
+        self.places = dict(sheet.places)
+        place = self.places.get(self.item) if self.item else None
         self.show(sheet.rows, place.top if place and not drawing.is_graph else None)
         if place is not None and self.item is not None and self.item != self._told:
             self._told = self.item
@@ -102,8 +103,8 @@ class StageList(Lines):
     def on_resize(self) -> None:
         """What is drawn is made for the new size."""
         self._draw()
-        if self.item in self._places:
-            self._reveal(self._places[self.item])
+        if self.item in self.places:
+            self._reveal(self.places[self.item])
 
     def choose(self, item: Item) -> None:
         """Put the cursor on a stage, or on a cell, for which its stage is opened."""
@@ -121,16 +122,16 @@ class StageList(Lines):
         within = 0 <= at < len(every) and every[at].stage == self.item.stage
         if not self._drawing.is_graph or within:
             self.choose(every[min(len(every) - 1, max(0, at))])
-        elif self.item in self._places:
-            self.choose(step(self._places, self.item, 0, 1 if by > 0 else -1))
+        elif self.item in self.places:
+            self.choose(step(self.places, self.item, 0, 1 if by > 0 else -1))
 
     def action_aside(self, by: int) -> None:
         """Move the cursor to a side; in a list show the cells of its stage, or hide them."""
         if not self._drawing.is_graph:
             if self.item is not None and (self.item.stage in self._opened) == (by < 0):
                 self.action_open()
-        elif self.item in self._places:
-            self.choose(step(self._places, self.item, by, 0))
+        elif self.item in self.places:
+            self.choose(step(self.places, self.item, by, 0))
 
     def action_end(self, place: int) -> None:
         """Move the cursor to the first or the last."""
@@ -174,7 +175,7 @@ class StageList(Lines):
         if offset is None:
             return
         x, y = offset.x + self.scroll_offset.x, offset.y + self.scroll_offset.y
-        found = [item for item, rect in self._places.items() if rect.holds(x, y)]
+        found = [item for item, rect in self.places.items() if rect.holds(x, y)]
         if found:
             self.choose(found[-1])
             if event.chain > 1:

@@ -62,5 +62,5 @@ async def test_a_screen_that_is_too_small_says_so_in_one_line(live, store, size)
 
 async def test_the_smallest_screen_that_is_promised_shows_stages_curves_and_log(live, store):
     shown = await drawn(Source(live, store, now=lambda: 1103.0), (60, 18))
-    for part in ("stages", "curves", "log tuned@head=random@seed=0", "▶ tuned", "q leave"):
+    for part in ("stages", "curves", "log tuned@head=random@seed=0", "▸ tuned", "q leave"):
         assert part in shown
