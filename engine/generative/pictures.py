@@ -54,9 +54,8 @@ def _by_class(scene: Scene, count: int) -> tuple[list[int], int, list[str]]:
     places, labels = list[int](), list[str]()
     for place, label in enumerate(classes):
         there = range(place, count, every)[: most * columns]
-        rows = len(there) // columns
-        places += there[: rows * columns]
-        labels += [scene.title(label), *[""] * (rows - 1)]
+        places += there
+        labels += [scene.title(label), *[""] * (len(there) // columns - 1)]
     return places, columns, labels
 
 
