@@ -95,6 +95,11 @@ def located(
     return found
 
 
+def levels(name: str) -> int:
+    """Values that a stored pixel of a collection may have."""
+    return {"digits": 17, "omniglot": 226}.get(name, 256)
+
+
 def most(name: str, part: str, classes: Iterable[int]) -> int | None:
     """Examples of some classes in a part, of which a dataset may hold fewer; None if unknown."""
     counts = COUNTS.get(name, {}).get(part)

@@ -47,21 +47,30 @@ def _facts(look: Look) -> Mapping[str, Facts]:
     if data.examples and not data.examples.get(params.part):
         hint = "give a dataset with this part, or name another: `part: val`"
         look.error("from.data", f"{data.task} has no {params.part} examples", hint)
-    if generator.shape and data.shape and generator.shape != data.shape:
-        told = f"{data.task} has images of {sized(data.shape)}, and the generator makes"
-        look.error("from.data", f"{told} {sized(generator.shape)}", "judge it on such images")
+    _alike(look, data, generator)
     most = imagesets.most(data.collection, params.part, data.classes)
     if params.images is not None and most is not None and params.images > most:
         told = f"{data.task} has {most} {params.part} images at most"
         look.error("images", told, "take fewer, or leave it out to judge by all")
-    lacking = set(data.classes) - set(generator.classes)
-    if generator.classes and lacking:
-        told = f"the generator was told other classes than {listed(sorted(lacking))}"
-        look.error("from.data", told, "judge it on classes that it was trained on")
     # Of a stage that tells nothing of its generator, both may come.
     logistic = generator.protocol.get("likelihood", "logistic") == "logistic"
     metrics = _names(data.task, params, logistic=logistic)
     return {"scores": Facts(metrics=dict.fromkeys(metrics, ()), sources=generator.sources)}
+
+
+def _alike(look: Look, data: Facts, generator: Facts) -> None:
+    """Report images that the generator does not score."""
+    if generator.shape and data.shape and generator.shape != data.shape:
+        told = f"{data.task} has images of {sized(data.shape)}, and the generator makes"
+        look.error("from.data", f"{told} {sized(generator.shape)}", "judge it on such images")
+    found, scored = imagesets.levels(data.collection), imagesets.levels(generator.collection)
+    if generator.protocol.get("likelihood") == "logistic" and data.collection and found != scored:
+        told = f"pixels of {data.task} have {found} levels, and the generator scores {scored}"
+        look.error("from.data", told, f"judge it on {generator.collection}")
+    lacking = set(data.classes) - set(generator.classes)
+    if generator.classes and lacking:
+        told = f"the generator was told other classes than {listed(sorted(lacking))}"
+        look.error("from.data", told, "judge it on classes that it was trained on")
 
 
 def _names(task: str, params: Likelihood, *, logistic: bool) -> list[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from engine import imagesets
+from engine import imagesets, learning
 from engine.catalogue import Catalogue
 from pipelines.errors import PipelineError
 from pipelines.pipeline import check
@@ -21,9 +21,10 @@ STAGES = {
     "few": "{uses: dataset, with: {name: digits, task: few, classes: [1, 2]}}",
     "low": "{uses: dataset, with: {name: digits, task: low, classes: [0, 1]}}",
     "colour": "{uses: dataset, with: {name: folder, root: own, size: [6, 5], task: colour}}",
-    "grey": "{uses: dataset, with: {name: folder, root: own, size: [8, 8], color: gray}}",
+    "grey": "{uses: dataset, with: {name: folder, root: own, color: gray, size: [8, 8], task: g}}",
     "tiny": "{uses: dataset, with: {name: folder, root: own, size: [3, 9], task: tiny}}",
     "vae": "{uses: vae, from: {data: images}, with: {z: 3}}",
+    "scored": "{uses: vae, from: {data: images}, with: {z: 2, likelihood: logistic}}",
     "told": "{uses: vae, from: {data: few}, with: {z: 2, conditional: true}}",
     "points": "{uses: autoencoder, from: {data: images}, with: {z: 2}}",
     "drawn": "{uses: sample, from: {generator: told.generator}, with: {count: 100}}",
@@ -189,6 +190,10 @@ OWN = [
         "colour has images of 3x6x5, and the generator makes 1x8x8", "judge it on such images",
     ),
     (
+        "scored grey", "likelihood, from: {generator: scored.generator, data: grey}", "grey",
+        "pixels of g have 256 levels, and the generator scores 17", "judge it on digits",
+    ),
+    (
         "grey judge few told drawn",
         "evaluate_samples, from: {samples: drawn, judge: judge, data: grey}", "judge",
         "of digits, and the data are of folder", ALIKE,
@@ -337,6 +342,12 @@ def test_nothing_is_written_and_the_command_exits_with_2(tmp_path):
     assert done.returncode == 2
     assert done.stderr.startswith("p.yaml:5:65: error: `likelihood` needs `sigma`\n")
     assert [path.name for path in tmp_path.iterdir()] == ["p.yaml"]
+
+
+def test_levels_are_those_that_likelihoods_score():
+    names = {"digits", "mnist", "omniglot", "folder"}
+    scored = {name: learning.generative.pairs.levels(name) for name in names}
+    assert {name: imagesets.levels(name) for name in names} == scored
 
 
 def test_there_are_as_many_images_as_the_counts_of_the_classes_say():
