@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from meta_tui.arrange import Column, Kind, Sheet
-from meta_tui.render.grid import STAR, heading, texts
+from meta_tui.render.cells import STAR, heading, texts
 from meta_tui.render.remarks import remarks
 from meta_tui.render.verdicts import real
 from pipelines.text import safe_text

@@ -2,7 +2,7 @@
 
 from engine.artifacts import Row
 from meta_tui.arrange import NAMES, Column, Sheet
-from meta_tui.render.grid import texts
+from meta_tui.render.cells import texts
 from meta_tui.render.intervals import interval_bar, ruler, scale
 from meta_tui.render.remarks import column as intervals_of
 from meta_tui.render.signs import UNICODE, Signs

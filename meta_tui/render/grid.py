@@ -4,29 +4,25 @@ Every metric has its columns under its name: the mean with its interval, a bar o
 all rows share, and where there is a baseline the difference to it, p and what may be said of it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from engine.artifacts import Row
-from meta_tui.arrange import NAMES, Column, Sheet, choices
+from meta_tui.arrange import NAMES, Column, Sheet
+from meta_tui.render.cells import heading, texts
 from meta_tui.render.intervals import interval_bar, ruler, scale
-from meta_tui.render.numbers import chance
 from meta_tui.render.remarks import column as intervals_of
-from meta_tui.render.remarks import common, marks
 from meta_tui.render.signs import UNICODE, Signs
 from meta_tui.render.spans import Line, Span, Style, crop, fit, line, right
-from meta_tui.render.table import cell_text
-from meta_tui.render.verdicts import difference, real, short
+from meta_tui.render.verdicts import real
 from pipelines.text import safe_text, width
 
-STAR = "*"
-"""Beside a difference that is real, as its verdict says in words."""
 _GAP = 2
 _BARS = ((160, 24), (100, 18), (0, 12))
 """Columns of a bar on a screen of so many."""
 _NAME_LEAST, _NUMBERS = 5, 32
 """Columns of a name, and of numbers beside the names, however long those are."""
-_HEADS = {"mark": "", "difference": "Δ baseline", "p": "p Holm"}
 _Draw = Callable[[Row, int], Line]
 """A row and a size -> its cell, in exactly so many columns."""
 
@@ -63,6 +59,20 @@ class _Part:
     draw: _Draw
 
 
+class _Text(NamedTuple):
+    """A text and its width, which is measured once."""
+
+    text: str
+    size: int
+
+    def padded(self, columns: int, *, left: bool = True) -> str:
+        """The text in exactly so many columns, at their left or right."""
+        if self.size > columns:
+            return fit(self.text, columns)
+        blank = " " * (columns - self.size)
+        return self.text + blank if left else blank + self.text
+
+
 def grid(
     sheet: Sheet, columns: int, first: int = 0, cursor: Column | None = None, signs: Signs = UNICODE
 ) -> Grid:
@@ -76,13 +86,14 @@ def grid(
         signs: to draw with.
     """
     bar = next(size for least, size in _BARS if columns >= least)
-    parts = [_part(sheet, column, bar, signs) for column in sheet.columns]
-    names = _narrowed([part for part in parts if part.column.kind in NAMES], max(columns // 2, columns - _NUMBERS))
-    numbers = [part for part in parts if part.column.kind not in NAMES]
+    names = [_part(sheet, column, bar, signs) for column in sheet.columns if column.kind in NAMES]
+    names = _narrowed(names, max(columns // 2, columns - _NUMBERS))
+    numbers = [column for column in sheet.columns if column.kind not in NAMES]
     first = max(0, min(first, len(numbers) - 1))
     used = sum(part.size + _GAP for part in names)
     seen: list[_Part] = []
-    for part in numbers[first:]:
+    for column in numbers[first:]:
+        part = _part(sheet, column, bar, signs)
         if seen and used + part.size > columns:
             break
         seen.append(part)
@@ -96,7 +107,7 @@ def grid(
     lines, places = _lines(sheet, (*names, *seen))
     return Grid(
         tuple(crop(row, columns) for row in head),
-        tuple(crop(row, columns) for row in lines),
+        tuple(lines if at - _GAP <= columns else (crop(row, columns) for row in lines)),
         tuple(places),
         tuple(spots),
     )
@@ -171,71 +182,31 @@ def _part(sheet: Sheet, column: Column, bar: int, signs: Signs) -> _Part:
         return _Part(column, head, bar, _bar(column.name, ends, signs))
     head = heading(sheet, column) + arrow
     text = texts(sheet, column)
-    size = max(width(head), *(width(text(row)) for row in sheet.table.rows), 0)
+    # Once a row: of those that are filtered out too, so that no width jumps while words are typed.
+    every = {row.label: _Text(found := text(row), width(found)) for row in sheet.table.rows}
+    size = max(width(head), *(found.size for found in every.values()), 0)
     if column.kind in NAMES:
-        return _Part(column, head, size, _named(sheet, text))
-    return _Part(column, head, size, _number(sheet, column, text))
+        return _Part(column, head, size, _named(sheet, every))
+    return _Part(column, head, size, _number(sheet, column, every))
 
 
-def heading(sheet: Sheet, column: Column) -> str:
-    """The head over a column."""
-    if column.kind == "stage":
-        return "stage" if any(other.name == "method" for other in sheet.columns) else "method"
-    if column.kind == "axis":
-        return safe_text(column.name)
-    if column.kind == "mean":
-        spread = any(found.half for found in intervals_of(sheet.table.rows, column.name))
-        return "mean ± 95 %" if spread else "mean"
-    return _HEADS.get(column.kind, column.kind)
-
-
-def texts(sheet: Sheet, column: Column) -> Callable[[Row], str]:
-    """The text of each row in a column; bars have none."""
-    if column.kind == "mark":
-        rows = sheet.table.rows
-        found = dict(zip((row.label for row in rows), marks(rows), strict=True))
-        return lambda row: safe_text(found[row.label])
-    if column.kind == "mean":
-        usual = common(intervals_of(sheet.table.rows, column.name))
-        return lambda row: cell_text(row.values.get(column.name), usual)
-    simple: dict[str, Callable[[Row], str]] = {
-        "stage": lambda row: row.stage,
-        "axis": lambda row: row.axes.get(column.name, ""),
-        "chosen": choices,
-    }
-    if column.kind in simple:
-        return lambda row: safe_text(simple[column.kind](row))
-    return lambda row: _compared(sheet, row, column)
-
-
-def _compared(sheet: Sheet, row: Row, column: Column) -> str:
-    if row.label == sheet.table.baseline:
-        compared = any(metric == column.name for _, metric in sheet.differences)
-        return "baseline" if compared and column.kind == "difference" else ""
-    pair = sheet.contrast(row, column.name)
-    if pair is None:
-        return ""
-    if column.kind == "difference":
-        return f"{difference(pair)} {STAR if real(pair) else ' '}"
-    return chance(pair.p) if column.kind == "p" else short(pair)
-
-
-def _named(sheet: Sheet, text: Callable[[Row], str]) -> _Draw:
+def _named(sheet: Sheet, every: Mapping[str, _Text]) -> _Draw:
     def draw(row: Row, size: int) -> Line:
         style: Style = "accent" if row.label == sheet.table.baseline else ""
-        return (Span(fit(text(row), size), style),)
+        return (Span(every[row.label].padded(size), style),)
 
     return draw
 
 
-def _number(sheet: Sheet, column: Column, text: Callable[[Row], str]) -> _Draw:
+def _number(sheet: Sheet, column: Column, every: Mapping[str, _Text]) -> _Draw:
+    left = column.kind == "verdict"
+
     def draw(row: Row, size: int) -> Line:
-        shown = text(row)
         pair = sheet.contrast(row, column.name)
         style: Style = "" if column.kind == "mean" else "dim"
         if pair is not None and real(pair) and column.kind != "mean":
             style = "accent"
-        return (Span(fit(shown, size) if column.kind == "verdict" else right(shown, size), style),)
+        return (Span(every[row.label].padded(size, left=left), style),)
 
     return draw
 

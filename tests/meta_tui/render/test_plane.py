@@ -46,7 +46,7 @@ def test_the_frame_has_room_for_the_intervals():
     shown = plain(plane(frontier(one("a", [[0.5, 0.5]], [[0.25, 0.75, 0.0, 1.0]])), 60))
     assert "1│" in shown
     assert "0│" in shown
-    assert shown.split("\n")[-2].split() == ["0.250", "0.500", "0.750"]
+    assert [float(label) for label in shown.split("\n")[-2].split()] == [0.25, 0.5, 0.75]
 
 
 def test_a_point_without_intervals_is_its_letter_alone():
