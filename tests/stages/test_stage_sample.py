@@ -622,6 +622,14 @@ def test_counts_of_walks_and_of_few_images_are_none_of_draws(look):
     assert look(sample, fields, {"z": "2"}, generator=PLAIN, data=DIGITS)[1] != []
 
 
+def test_classes_that_the_data_lacks_may_be_drawn_though_no_walk_can_start_from_them(look):
+    data = replace(DIGITS, classes=(0, 1))
+    for how in WAYS:
+        found = look(sample, {"how": how, "classes": [2]}, generator=TOLD, data=data)
+        starts = how in ("reconstruction", "interpolation", "traversal")
+        assert _places(found) == ([("error", "classes")] if starts else [])
+
+
 def test_classes_of_a_folder_are_asked_for_by_name(look, tmp_path, bench):
     numbers = (1_500_000, 1_600_000, 1_700_000)
     names = dict(zip(numbers, ("ant", "bee", "cat"), strict=True))
