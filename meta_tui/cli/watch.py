@@ -49,7 +49,7 @@ def watch(  # noqa: PLR0913 (Typer makes an option of each argument)
         _picture(folder, screenshot, size, press)
     elif served:
         # The server at the other end of our pipes reads frames, no lines.
-        dashboard.show.follow(folder, home(), settings())
+        dashboard.show.served(folder, home(), settings())
     elif web:
         serve(folder, port, settings())
     elif plain or not interactive():

@@ -1,6 +1,7 @@
 """Opens the dashboard: for a person, or for a picture of it."""
 
 import asyncio
+import os
 from pathlib import Path
 
 from engine.runs import RunFolder
@@ -20,6 +21,26 @@ def check(config: Config) -> None:
         PipelineError: what cannot be, at its place.
     """
     checked(config, Dashboard)
+
+
+class _Served(Dashboard):
+    """Behind a page of the web server, and no longer there than it."""
+
+    def __init__(self, source: Source) -> None:
+        super().__init__(source)
+        self._server = os.getppid()
+
+    def tick(self) -> None:
+        """Look for news, and whether there is still a server."""
+        if os.getppid() == self._server:
+            super().tick()
+        else:
+            self.exit()
+
+
+def served(folder: RunFolder, store: Path, config: Config) -> None:
+    """Show a run to the web server at the other end of our pipes."""
+    _Served(Source(folder, Store(store, readonly=True), config=config)).run()
 
 
 def follow(folder: RunFolder, store: Path, config: Config) -> tuple[RunFolder, RunView]:

@@ -14,6 +14,7 @@ Nothing is loaded from elsewhere: the policy of the page allows only this server
 import asyncio
 import hmac
 import shlex
+import signal
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -28,6 +29,8 @@ _POLICY = (
     "style-src 'self' 'unsafe-inline'; connect-src 'self' ws://{host}; frame-ancestors 'none'; "
     "base-uri 'none'; form-action 'none'"
 )
+_CLOSING_SECONDS = 0.5
+"""What pages that are open have to close, before they are cut off."""
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -35,7 +38,8 @@ class Local(Server):
     """The server, with a guard before everything it answers."""
 
     def __init__(self, command: Sequence[str], port: int, token: str) -> None:
-        super().__init__(shlex.join(command), HOST, port, "meta")
+        # In place of the shell that starts it: it ends when its parent does.
+        super().__init__(f"exec {shlex.join(command)}", HOST, port, "meta")
         self._token = token
         self._cookie = f"meta-{port}"
 
@@ -111,11 +115,15 @@ def serve(command: Sequence[str], port: int, token: str, say: Callable[[str], No
 
 
 async def _serving(server: Local, listening: socket.socket, say: Callable[[str], None]) -> None:
-    runner = web.AppRunner(await server._make_app(), handle_signals=True)
+    over = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, over.set)
+    runner = web.AppRunner(await server._make_app(), shutdown_timeout=_CLOSING_SECONDS)
     await runner.setup()
     await web.SockSite(runner, listening).start()
     say(f"{server.address}\nctrl+c ends this; the run goes on")
     try:
-        await asyncio.Event().wait()
+        await over.wait()
     finally:
+        # Pages that are open are closed, and with each the process behind it.
         await runner.cleanup()

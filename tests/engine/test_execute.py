@@ -20,11 +20,14 @@ from engine.events import (
     CellSkipped,
     CellStarted,
     CellWaiting,
+    Event,
     Note,
     RunEnded,
     decode,
 )
 from engine.preview import preview
+from engine.request import Request
+from engine.runs import RunFolder
 from engine.store import Store
 from pipelines.errors import PipelineError, UsageError
 
@@ -461,3 +464,38 @@ def test_the_command_passes_fail_fast_on(workshop) -> None:
     out, err = process.communicate(timeout=60)
     assert process.returncode == 1, err
     assert [e.cell for e in map(decode, out.splitlines()) if isinstance(e, CellStarted)] == [0]
+
+
+def test_a_run_is_started_again_as_it_was_asked_for_wherever_its_store_lies_now(workshop) -> None:
+    quick = WALKS.replace("400", "3").replace("300", "3")
+    first = launch.start(workshop.request(quick, seed=5, targets=("long",)))
+    over(first)
+    workshop.file.write_text(workshop.file.read_text().replace("steps: 3,", "steps: 4,", 1))
+    moved = workshop.store.rename(workshop.store.with_name("elsewhere"))
+    second = launch.again(RunFolder(moved / "runs" / first.path.name))
+    events = over(second)
+    assert second.path.parent == moved / "runs"
+    assert second.id != first.id
+    asked = Request.decode(second.request.read_bytes())
+    assert (asked.seed, asked.targets, asked.store) == (5, ("long",), moved)
+    started = [event for event in events if isinstance(event, CellStarted)]
+    assert [event.why for event in started] == ["params.steps 3 → 4"]
+    assert not workshop.store.exists()
+
+
+@pytest.mark.parametrize("damage", [None, b"{", b"[]", b'{"file": "x"}'])
+def test_a_run_that_does_not_tell_what_was_asked_is_not_started_again(workshop, damage) -> None:
+    folder = RunFolder(workshop.store / "runs" / "20250101T000000-7f3a")
+    folder.path.mkdir(parents=True)
+    if damage is not None:
+        folder.request.write_bytes(damage)
+    with pytest.raises(UsageError, match="run 7f3a does not tell what it was asked for"):
+        launch.again(folder)
+
+
+def over(folder: RunFolder) -> list[Event]:
+    """The events of a detached run, once it is over."""
+    deadline = time.monotonic() + 40
+    while folder.alive() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return [decode(line) for line in folder.events.read_bytes().splitlines()]
