@@ -54,13 +54,13 @@ def chartgrid(
     """
     places = [chosen] if look.alone else list(range(len(charts)))
     across, height = _shape(len(places), columns, rows)
-    shown = max(1, (rows + 1) // (height + 1)) * across
-    first = places.index(chosen) // shown * shown
+    down, whole = max(1, (rows + 1) // (height + 1)), -(-len(places) // across)
+    top = min(places.index(chosen) // across // down * down, max(0, whole - down))
     size = (columns - _GAP * (across - 1)) // across
     several = len(charts) > 1
     lines: list[Line] = []
     boxes: list[Box] = []
-    for start in range(first, min(first + shown, len(places)), across):
+    for start in range(top * across, min((top + down) * across, len(places)), across):
         lines += [()] if lines else []
         row = places[start : start + across]
         drawn = [

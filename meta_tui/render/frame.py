@@ -99,7 +99,8 @@ def x_label(x: float, scale: Scale) -> str:
     if scale == "time":
         return seconds_short(x) if x < _LONG else duration(x)
     # Six digits: 10 ** log10(5) is not 5 in its last bit.
-    return number(float(f"{10**x:.6g}") if scale == "power" else x)
+    text = number(float(f"{10**x:.6g}") if scale == "power" else x)
+    return text.rstrip("0").rstrip(".") if "." in text and "e" not in text else text
 
 
 def frame(series: Sequence[Series], *, log_y: bool = False, window: Window = WHOLE) -> Frame | None:

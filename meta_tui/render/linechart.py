@@ -80,14 +80,19 @@ def chart(title: str, series: Sequence[Series], columns: int, rows: int, plot: P
 
 
 def value_at(curve: Series, x: float, reach: float = 0.0) -> float | None:
-    """The value of the last point up to x; None before the first, and more than `reach` after."""
+    """The value of the last point up to x, where the curve goes on from it.
+
+    None more than `reach` before the first point, or as much after the last; or after the last by
+    more than lies between it and the one before, for a curve of few points may yet go on.
+    """
     place = bisect_left(curve.x, x)
     if place == len(curve.x) or curve.x[place] > x:
         place -= 1
     if place < 0:
         return curve.y[0] if len(curve.x) and curve.x[0] - x <= reach else None
-    ended = place == len(curve.x) - 1 and x - curve.x[place] > reach
-    return None if ended else curve.y[place]
+    last = place == len(curve.x) - 1
+    gap = curve.x[place] - curve.x[place - 1] if last and place else 0.0
+    return None if last and x - curve.x[place] > max(reach, gap) else curve.y[place]
 
 
 def _exactly(lines: list[Line], rows: int) -> list[Line]:

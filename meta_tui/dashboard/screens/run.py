@@ -27,7 +27,7 @@ class RunScreen(RunScreenBase):
 
     KEYS: ClassVar[tuple[str, ...]] = (
         "q leave", "? help", STOP, "d graph", "2 results", "3 gallery", "↑↓ choose", "enter cells",
-        "y log-y", "tab pane",
+        "tab pane", "/ search", "y log-y", "s smooth", "z zoom",
     )  # fmt: skip
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -89,6 +89,8 @@ class RunScreen(RunScreenBase):
 
     def action_search(self) -> None:
         """Search the log."""
+        if not self.has_class("zoomed-log"):
+            self._alone(None)
         self.query_one(LogBox).ask("search")
 
     def action_zoom(self) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
+from textual.actions import SkipAction
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.events import Click, MouseScrollDown, MouseScrollUp
@@ -102,6 +103,8 @@ class CurvesPane(Lines):
 
     def action_back(self) -> None:
         """Leave the chart alone, the cursor, or the zoom."""
+        if self.look == self.look.left_behind():
+            raise SkipAction
         self.change(Look.left_behind)
 
     def on_mouse_scroll_down(self, event: MouseScrollDown) -> None:
@@ -172,7 +175,7 @@ class CurvesPane(Lines):
         if look.weight:
             parts.append(f"EMA {look.weight:g}, raw dim")
         if look.axis == "time":
-            parts.append("by time")
+            parts.append("by time" if self._axis == "time" else "no times recorded")
         if look.window != WHOLE:
             scale: Scale = "time" if self._axis == "time" else "number"
             first, last = ("" if abs(x) == float("inf") else x_label(x, scale) for x in look.window)

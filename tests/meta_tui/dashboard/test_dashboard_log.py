@@ -98,6 +98,15 @@ async def test_escape_while_typing_leaves_the_search_and_goes_back_to_where_it_b
         assert told(app) == "follow"
 
 
+async def test_a_search_begins_with_the_log_on_the_screen_whatever_was_alone_on_it(live, store):
+    app = app_of(live, store)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("tab", "z", "slash", *"step 3 ")
+        await pilot.pause()
+        assert app.screen.query_one(LogPane).outer_size.height > 5
+        assert told(app).startswith("/ step 3 : 1/1")
+
+
 async def test_a_filter_leaves_the_lines_that_have_the_words_and_new_ones_too(live, store):
     app = app_of(live, store)
     async with app.run_test(size=(120, 40)) as pilot:
