@@ -89,18 +89,19 @@ def _fitting(
 ) -> tuple[list[Rail], _Layout]:
     """The rails of each stage, and the columns right of them.
 
-    Where names do not fit, times go first, then the rails but for the signs.
+    Where names do not fit, times go first, then words beside counts, then the rails but for the
+    signs.
     """
     bare = [Rail("", "", " ")] * len(stages)
     longest = max((width(stage.name) for stage in stages), default=0)
     tried = (
-        (beside, _layout(stages, now, columns, signs, len(beside[0].below), timed=timed))
-        for beside in (_rails(stages, columns, signs), bare)
-        for timed in (True, False)
+        (beside, _layout(stages, now, columns, signs, len(beside[0].below), detail))
+        for beside, details in ((_rails(stages, columns, signs), (2, 1, 0)), (bare, (2, 1)))
+        for detail in details
         if beside
     )
     fits = (each for each in tried if each[1].name(_MARKS, counted=True) >= longest)
-    return next(fits, (bare, _layout(stages, now, columns, signs, 1, timed=False)))
+    return next(fits, (bare, _layout(stages, now, columns, signs, 1, 1)))
 
 
 def _rails(stages: Sequence[StageView], columns: int, signs: Signs) -> list[Rail]:
@@ -113,14 +114,15 @@ def _rails(stages: Sequence[StageView], columns: int, signs: Signs) -> list[Rail
 
 
 def _layout(
-    stages: Sequence[StageView], now: float, columns: int, signs: Signs, size: int, *, timed: bool
+    stages: Sequence[StageView], now: float, columns: int, signs: Signs, size: int, detail: int
 ) -> _Layout:
-    count = max((len(_count(stage)) for stage in stages), default=0)
-    time = max((len(_time(stage.spent(now))) for stage in stages), default=0) if timed else 0
-    if columns < _ROOM_FOR_TIME:
+    """With `detail` 2 there are states, counts and times, with 1 no times, with 0 states alone."""
+    if columns < _ROOM_FOR_TIME or detail == 0:
         return _Layout(columns, _WORD, 0, 0, signs, size)
+    count = max((len(_count(stage)) for stage in stages), default=0)
+    time = max((len(_time(stage.spent(now))) for stage in stages), default=0)
     state = _BAR + 5 if columns >= _ROOM_FOR_BAR else _WORD
-    return _Layout(columns, state, count, time, signs, size)
+    return _Layout(columns, state, count, time if detail > 1 else 0, signs, size)
 
 
 def _stage(stage: StageView, now: float, layout: _Layout, rail: Rail, *, opened: bool) -> Line:
@@ -128,8 +130,9 @@ def _stage(stage: StageView, now: float, layout: _Layout, rail: Rail, *, opened:
     mark = " " if len(stage.cells) < 2 else signs.opened if opened else signs.closed  # noqa: PLR2004
     state = stage.state
     told = _progress(stage.fraction, layout) if state is State.RUNNING else state.value
-    if not layout.count:
-        told = _count(stage) or told
+    if not layout.count and (count := _count(stage)):
+        both = f"{told.strip()} {count}"
+        told = both if state is State.RUNNING and len(both) <= layout.state else count
     return line(
         Span(rail.before, "dim"),
         state_span(state, signs, word=False),

@@ -107,6 +107,14 @@ def test_the_pace_of_this_run_counts_more_than_an_earlier_one():
     assert remaining(view, 10.0, {"a": 1000.0}) == Remaining(10.0)
 
 
+def test_the_first_steps_are_held_against_an_earlier_run():
+    view = begun(("a", "t", ()), running=(0,))
+    view = fold_batch(view, 0, MetricBatch("t", 10, 100, 0.0))
+    # Ten of a hundred steps in 10 s: 100 s. Before it was 50 s; two fifths are trusted so far.
+    assert remaining(view, 10.0, {"a": 50.0}) == Remaining(0.4 * 100 + 0.6 * 50 - 10)
+    assert remaining(view, 10.0) == Remaining(90.0)
+
+
 def test_a_cell_of_an_earlier_run_in_the_stage_tells_of_a_new_one():
     view = begun(("a@s=0", "t", ()), ("a@s=1", "t", ()))
     assert remaining(view, 0.0, {"a@s=0": 10.0}) == Remaining(20.0)

@@ -5,6 +5,8 @@ from graphs import LADDER, any_graph, drawn, read_edges, staged
 
 from meta_tui.render.dag import Graph
 from meta_tui.render.dagboxes import sizes
+from meta_tui.render.dagchannels import channel
+from meta_tui.render.daglayers import layers
 from meta_tui.render.daglayout import DOWNWARD, RIGHTWARD, layout
 from meta_tui.render.dagsheet import Item
 from meta_tui.render.signs import ASCII
@@ -21,6 +23,22 @@ def test_an_eye_that_follows_the_lines_finds_the_edges_and_no_others(seed, colum
     needs = any_graph(seed, count=3 + seed % 12)
     text, sheet = drawn(needs, columns, rows)
     assert read_edges(text, sheet) == edges_of(needs)
+
+
+@pytest.mark.parametrize("seed", [3, 27, 34, 47, 59, 73])
+def test_lines_that_would_end_opposite_to_each_other_go_across_twice(seed):
+    needs = any_graph(seed, count=3 + seed % 38, most=1 + seed % 4)
+    text, sheet = drawn(needs, 1000, 20)
+    assert read_edges(text, sheet) == edges_of(needs)
+
+
+def test_a_door_gives_way_to_a_line_that_leaves_opposite():
+    graph = layers(4, [(0, 2), (0, 3), (1, 2)])
+    first, second = channel(graph, (0, 1), [10, 30, 30, 10], [19] * 4, 2)
+    assert first.sources == {0: 10}
+    assert not set(second.targets.values()) & set(first.sources.values())
+    assert not first.jogs
+    assert not second.jogs
 
 
 @pytest.mark.parametrize("seed", range(40))

@@ -55,19 +55,31 @@ def test_cells_of_an_opened_stage_stand_beside_the_rails_that_go_on():
 
 
 def test_names_matter_more_than_times_and_those_more_than_rails():
-    needs = {"a_name_of_23_characters": (), "b": ("a_name_of_23_characters",)}
+    long = "a_name_of_23_characters"
+    needs = {long: (), "b": (long,), "c": (long,)}
     found = tuple(
         replace(stage, cells=tuple(replace(cell, seconds=4000.0) for cell in stage.cells))
         for stage in staged(needs)
     )
     rows = {
-        columns: plain(stagelist(found, (), 0.0, columns)).split("\n")[0]
+        columns: plain(stagelist(found, (), 0.0, columns)).split("\n")[:2]
         for columns in (60, 39, 36, 35)
     }
-    assert "1:06:40" in rows[60]
-    assert "1:06:40" not in rows[39]
-    assert all("a_name_of_23_characters" in rows[columns] for columns in (60, 39, 36))
-    assert "a_name_of_23_char" in rows[35]
+    assert "1:06:40" in rows[60][0]
+    assert "1:06:40" not in rows[39][0]
+    assert [rows[columns][1][:3] for columns in (60, 39, 36)] == ["├─·", "├─·", "·  "]
+    assert all(long in rows[columns][0] for columns in (60, 39, 36))
+    assert "a_name_of_23_charact" in rows[35][0]
+
+
+def test_where_words_have_no_room_counts_stand_in_their_place_and_the_rails_stay():
+    needs = {"old": (), "few": ("old",), "best_tuned": ("old", "few")}
+    rows = plain(stagelist(staged(needs, 144), (), 0.0, 32)).split("\n")
+    assert "waiting" in rows[0]
+    narrow = plain(stagelist(staged(needs, 144), (), 0.0, 30)).split("\n")
+    assert narrow[1].startswith("├─·")
+    assert narrow[1].split()[-1] == "0/144"
+    assert "waiting" not in narrow[1]
 
 
 def test_rails_that_take_half_of_the_list_are_left_out_but_not_the_signs():

@@ -50,6 +50,6 @@ def test_a_graph_is_shown_where_it_fits_and_alone_on_the_screen_in_any_case():
 def test_a_box_that_is_opened_does_not_turn_the_graph_into_a_list():
     found = staged({"a": (), "b": ("a",)}, 40)
     drawing = Drawing()
-    drawing.fit(found, ["b"], (42, 8), whole=False)
+    drawing.fit(found, ["b"], (42, 5), whole=False)
     assert drawing.form == "graph"
     assert Item("b", 41) in drawing.sheet(found, ["b"], 0.0, None).places
