@@ -2,6 +2,7 @@
 
 import io
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -9,7 +10,7 @@ from PIL import Image
 
 from engine import learning
 from engine.artifacts import Generator
-from engine.generative import pictures
+from engine.generative import backwards, pictures
 from engine.generative.scene import Images, Scene
 from engine.learning.generative import nets, pairs
 
@@ -245,3 +246,40 @@ def test_what_is_asked_for_comes_in_turns_by_its_place_in_training():
     assert plain.labels_of(torch.tensor([2, 0])) == ()
     assert plain.told_classes(torch.tensor([1])) is None
     assert scene().asked(3).tolist() == [0, 0, 0]
+
+
+def climbed(classes, each):
+    """What a climb leaves: images that are numbered, of one class after the other."""
+    n = classes * each
+    pixels = numbered(n)
+    found = SimpleNamespace(
+        seen=[pixels + 100, pixels], curve=[(0, 0.1), (60, 0.987)],
+        sure=(torch.arange(n) % classes).float() / 10,
+    )  # fmt: skip
+    found.film = lambda places: torch.stack([part[list(places)] for part in found.seen], 1).flatten(
+        0, 1
+    )
+    return found
+
+
+def test_the_end_of_a_climb_has_a_row_of_each_class_with_its_own_confidence(drawn):
+    shown = backwards.ends(climbed(3, 12), ["a", "b", "c"])
+    # Ten of each: those that ask for the first class are 0, 3, 6, ...
+    assert rows(drawn[0]) == [list(range(row, 30, 3)) for row in range(3)]
+    assert drawn[0].row_labels == ["a: 0.00", "b: 0.10", "c: 0.20"]
+    assert drawn[0].title == "A classifier run backwards, 0.99 sure"
+    assert "What 60 steps of gradient ascent on the pixels make of 3 classes" in shown.caption
+    assert shown.name == "backwards"
+
+
+def test_few_images_of_many_classes_are_a_row_of_twenty_classes_at_most(drawn):
+    backwards.ends(climbed(25, 2), [str(label) for label in range(25)])
+    assert rows(drawn[0]) == [[row, row + 25] for row in range(20)]
+    assert len(drawn[0].row_labels) == 20
+
+
+def test_the_way_up_goes_from_left_to_right(drawn):
+    shown = backwards.ways(climbed(3, 4), ["a", "b", "c"])
+    assert rows(drawn[0]) == [[100, 0], [101, 1], [102, 2]]
+    assert (drawn[0].row_labels, drawn[0].column_labels) == (["a", "b", "c"], ["0", "60"])
+    assert shown.caption.endswith("0.10 at step 0, 0.99 at step 60.")
