@@ -1,14 +1,18 @@
 """`meta run` on a real terminal: the dashboard, its keys, its exit codes."""
 
 import contextlib
+import fcntl
+import json
 import os
 import pty
 import re
 import select
+import signal
 import subprocess
 import sys
+import termios
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -31,17 +35,20 @@ stages:
 class Terminal:
     """A process on a pseudo-terminal of 100 x 30."""
 
-    def __init__(self, place: Path, *words: str) -> None:
+    def __init__(self, place: Path, *words: str, **env: str) -> None:
         self.store = place / ".meta"
         self.master, slave = pty.openpty()
         os.set_blocking(self.master, False)
         settings = {k: v for k, v in os.environ.items() if k != "CI"}
         settings |= {
             "META_HOME": str(self.store), "TERM": "xterm-256color", "COLUMNS": "100", "LINES": "30",
+            "XDG_CONFIG_HOME": str(place / "config"), **env,
         }  # fmt: skip
         self.process = subprocess.Popen(
             [sys.executable, "-P", "-m", "meta_tui", *words],
             cwd=place, env=settings, stdin=slave, stdout=slave, stderr=slave, close_fds=True,
+            # The terminal is its own, so that it hears when the window is closed.
+            start_new_session=True, preexec_fn=lambda: fcntl.ioctl(slave, termios.TIOCSCTTY, 0),  # noqa: PLW1509
         )  # fmt: skip
         os.close(slave)
         self.output = ""
@@ -76,6 +83,12 @@ class Terminal:
         self.read()
         return self.process.returncode
 
+    def close(self) -> None:
+        """Close the window."""
+        if self.master >= 0:
+            os.close(self.master)
+            self.master = -1
+
     def after(self) -> str:
         """What stays on the terminal when the dashboard is closed."""
         return self.output.rpartition("\x1b[?1049l")[2]
@@ -92,6 +105,28 @@ def terminal(tmp_path: Path) -> Iterator[Terminal]:
     found.process.kill()
     found.process.wait()
     os.close(found.master)
+
+
+STAGES = ("--stages", str(HERE / "toy_stages.py"))
+
+
+@pytest.fixture
+def open_terminal(tmp_path: Path) -> Iterator[Callable[..., Terminal]]:
+    """Opens terminals on one folder; closes what a test left open."""
+    (tmp_path / "nights.yaml").write_text(SLOW)
+    opened: list[Terminal] = []
+
+    def found(*words: str, **env: str) -> Terminal:
+        opened.append(Terminal(tmp_path, *words, **env))
+        return opened[-1]
+
+    yield found
+    with contextlib.suppress(Exception):
+        find(opened[0].store).request_stop(kill=True)
+    for terminal in opened:
+        terminal.process.kill()
+        terminal.process.wait()
+        terminal.close()
 
 
 def code_of(terminal: Terminal) -> int | None:
@@ -145,3 +180,105 @@ def test_a_bad_file_opens_no_screen(tmp_path):
     assert "\x1b[?1049h" not in terminal.output
     assert re.search(r"bad\.yaml:3:\d+: error", terminal.output)
     os.close(terminal.master)
+
+
+def test_a_window_that_is_closed_ends_the_dashboard_and_not_the_run(open_terminal):
+    first = open_terminal("run", "nights.yaml", *STAGES)
+    first.wait_for("running")
+    first.close()
+    first.process.wait(20)
+    folder = find(first.store)
+    assert folder.alive()
+    second = open_terminal("watch")
+    second.wait_for("done 2/2")
+    second.press("q")
+    assert second.end() == 0
+    assert f"run {folder.id} finished" in second.after()
+    assert f"see it again: meta watch {folder.id}" in second.after()
+
+
+def test_a_run_that_lost_its_runner_goes_on_from_the_dashboard(open_terminal):
+    first = open_terminal("run", "nights.yaml", *STAGES)
+    first.wait_for("running")
+    lost = find(first.store)
+    os.kill(json.loads(lost.events.read_bytes().splitlines()[0])["pid"], signal.SIGKILL)
+    first.wait_for("lost its runner")
+    first.press("r")
+    first.wait_for("Start nights again?")
+    first.press("\r")
+    first.wait_for("done 2/2")
+    first.press("q")
+    assert first.end() == 0
+    assert find(first.store).id != lost.id
+    assert code_of(first) == 0
+    assert f"meta watch {find(first.store).id}" in first.after()
+
+
+def test_who_leaves_a_run_without_a_runner_is_told_how_it_goes_on(open_terminal):
+    first = open_terminal("run", "nights.yaml", *STAGES)
+    first.wait_for("running")
+    os.kill(
+        json.loads(find(first.store).events.read_bytes().splitlines()[0])["pid"], signal.SIGKILL
+    )
+    first.wait_for("lost its runner")
+    first.press("q")
+    assert first.end() == 3
+    assert "the same `meta run` goes on from its checkpoints" in first.after()
+
+
+def test_a_wrong_setting_ends_with_2_before_anything_runs(open_terminal, tmp_path):
+    path = tmp_path / "config" / "meta" / "config.yaml"
+    path.parent.mkdir(parents=True)
+    path.write_text("theme: dark\nkeys: {run.zom: Z}\n")
+    terminal = open_terminal("run", "nights.yaml", *STAGES)
+    assert terminal.end() == 2
+    assert re.search(r"config\.yaml:2:8: error: no command `run\.zom`", terminal.output)
+    assert "did you mean `run.zoom`?" in terminal.output
+    assert not terminal.store.exists()
+
+
+def test_a_key_of_ones_own_leaves(open_terminal, tmp_path):
+    path = tmp_path / "config" / "meta" / "config.yaml"
+    path.parent.mkdir(parents=True)
+    path.write_text("keys: {app.leave: w}\n")
+    terminal = open_terminal("run", "nights.yaml", *STAGES)
+    terminal.wait_for("w leave")
+    terminal.press("w")
+    assert terminal.end() == 0
+
+
+def coloured(text: str) -> bool:
+    """Whether a terminal is asked for a colour; 39 and 49 are its own."""
+    asked = {part for codes in re.findall(r"\x1b\[([\d;]*)m", text) for part in codes.split(";")}
+    return bool(asked & {str(code) for tens in (30, 40, 90, 100) for code in range(tens, tens + 9)})
+
+
+@pytest.mark.parametrize("no_color", ["", "1"])
+def test_no_color_is_honoured(open_terminal, no_color):
+    terminal = open_terminal(
+        "run", "nights.yaml", *STAGES, **({"NO_COLOR": "1"} if no_color else {})
+    )
+    terminal.wait_for("done 2/2")
+    terminal.press("q")
+    assert terminal.end() == 0
+    assert coloured(terminal.output) == (not no_color)
+
+
+@pytest.mark.parametrize("how", ["--ascii", "LC_ALL"])
+def test_a_terminal_of_ascii_gets_nothing_else(open_terminal, how):
+    more = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"} if how == "LC_ALL" else {}
+    words = [how] if how == "--ascii" else []
+    terminal = open_terminal("run", "nights.yaml", *STAGES, *words, **more)
+    terminal.wait_for("+ done 2/2")
+    terminal.press("?")
+    terminal.wait_for("esc closes")
+    terminal.press("qq")
+    assert terminal.end() == 0
+    assert terminal.output.isascii()
+
+
+def test_a_dumb_terminal_gets_lines(open_terminal):
+    terminal = open_terminal("run", "nights.yaml", *STAGES, TERM="dumb")
+    assert terminal.end() == 0
+    assert "\x1b" not in terminal.output
+    assert "[2/2]" in terminal.output
