@@ -99,6 +99,7 @@ def test_a_smoothed_curve_is_the_debiased_mean_also_when_it_grows_and_is_cut(wei
         curve.add(step, math.sin(step) + step)
         if step % 7 == 0:
             curve.smoothed(weight)
+    assert curve.extremes.span(0, 40) == (min(curve.values), max(curve.values))
     assert list(curve.smoothed(weight).values) == pytest.approx(reference(curve.values, weight))
     curve.cut(25)
     for step in range(25, 60):
@@ -106,3 +107,4 @@ def test_a_smoothed_curve_is_the_debiased_mean_also_when_it_grows_and_is_cut(wei
     smooth = curve.smoothed(weight)
     assert list(smooth.values) == pytest.approx(reference(curve.values, weight))
     assert smooth.extremes.span(0, 60) == (min(smooth.values), max(smooth.values))
+    assert curve.extremes.span(0, 60) == (min(curve.values), max(curve.values))

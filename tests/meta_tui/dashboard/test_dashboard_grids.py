@@ -13,7 +13,16 @@ from meta_tui.dashboard.source import Source
 
 GRIDS = Path(__file__).parent / "grids"
 SIZES = {"narrow": (80, 24), "normal": (120, 40), "wide": (170, 50)}
-VIEWS = {"run": "", "cells": "up enter down", "log_y": "y", "results": "2", "help": "question_mark"}
+VIEWS = {
+    "run": "",
+    "cells": "up enter down",
+    "log_y": "y",
+    "results": "2",
+    "help": "question_mark",
+    "cursor": "tab s s plus left shift+left",
+    "curves": "tab z y x n",
+    "found": "slash s t e p space 2 enter n",
+}
 
 
 def grid(app: Dashboard) -> str:
