@@ -39,7 +39,7 @@ class Pythae:
         logging.disable(logging.INFO)
         plain = Plain(problem.pair())
 
-        class Encoder(networks.BaseEncoder):  # type: ignore[name-defined,misc]
+        class Encoder(networks.BaseEncoder):  # type: ignore[misc]
             """The given encoder."""
 
             def __init__(self) -> None:
@@ -50,7 +50,7 @@ class Pythae:
                 mean, log_variance = plain.encode(x)
                 return base.ModelOutput(embedding=mean, log_covariance=log_variance)
 
-        class Decoder(networks.BaseDecoder):  # type: ignore[name-defined,misc]
+        class Decoder(networks.BaseDecoder):  # type: ignore[misc]
             """The given decoder; pythae's cross-entropy takes probabilities."""
 
             def __init__(self) -> None:

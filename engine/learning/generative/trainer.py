@@ -52,7 +52,7 @@ class Images:
             x = rotate(x, turn).clamp(0, 1)  # rounding may lead a little beyond
         if self._task.quarters:
             x = quartered(x, torch.randint(4, (size,), generator=self._turns).to(x.device))
-        return binarised.drawn(x, self._binarise, self._pixels), self.part.y[index]
+        return binarised.drawn(x, self._binarise, self._pixels), self.part.y.index_select(0, index)
 
     def state_dict(self) -> dict[str, Any]:
         """Where the stream is."""

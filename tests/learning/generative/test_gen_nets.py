@@ -36,6 +36,17 @@ def test_a_decoder_gives_images_of_the_shape_that_was_encoded(net, shape):
     assert made.decode(codes.mean).shape == images.shape
 
 
+@pytest.mark.parametrize("shape", [(1, 8, 8), (3, 4, 7), (2, 9, 5), (5, 8, 8)], ids=str)
+def test_a_conv_decoder_says_what_its_layers_say_one_after_another(shape):
+    made = coder(CONV, shape)
+    z, weights = torch.randn(6, 3), list(made.decoder.parameters())
+    said, truth = made.decode(z), made.decoder(z)
+    assert torch.allclose(said, truth, atol=1e-5)
+    slope = torch.randn(truth.shape)
+    slopes = zip(*(torch.autograd.grad(x, weights, slope) for x in (said, truth)), strict=True)
+    assert all(torch.allclose(one, other, rtol=1e-4, atol=1e-4) for one, other in slopes)
+
+
 def test_an_autoencoder_has_points_for_codes():
     codes = coder(MLP, spread=False).encode(pictures((1, 8, 8)))
     assert codes.log_variance is None
