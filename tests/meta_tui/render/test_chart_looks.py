@@ -91,6 +91,12 @@ def test_values_without_a_logarithm_leave_a_gap_and_are_told():
     assert len(gap) <= 12
 
 
+def test_a_curve_does_not_go_on_from_a_value_without_a_logarithm():
+    y = [10.0, 0.0, 1.0]
+    shown = chart("x", [Series("x", [0, 50, 100], y)], 58, 12, Plot(log_y=True))
+    assert columns_of(shown) == {0, 49}
+
+
 def test_a_logarithmic_axis_of_nothing_above_zero_is_linear_and_says_so():
     shown = plain(chart("x", [Series("x", [0, 1], [-1.0, -2.0])], 60, 8, Plot(log_y=True)))
     assert "no value above 0: not log" in shown.split("\n")[0]
