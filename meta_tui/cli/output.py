@@ -29,8 +29,8 @@ def say_lines(lines: Iterable[str]) -> None:
 
 
 def say_json(value: Any) -> None:
-    """Write a value as one line of JSON."""
-    say(json.dumps(value, ensure_ascii=False, default=str))
+    """Write a value as one line of JSON, in which twins of letters would be other values."""
+    say(json.dumps(value, ensure_ascii=not signs().braille, default=str))
 
 
 def columns() -> int:

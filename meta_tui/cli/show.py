@@ -14,7 +14,7 @@ from engine.store import Store
 from meta_tui.cli import gallery, options
 from meta_tui.cli.export import export_table
 from meta_tui.cli.final import say_tables
-from meta_tui.cli.output import columns, say, say_json, say_lines, signs
+from meta_tui.cli.output import ascii_only, columns, say, say_json, say_lines, signs
 from meta_tui.cli.runs import whole
 from meta_tui.naming import cells_named
 from meta_tui.render.charts import charts
@@ -47,7 +47,10 @@ def show(
         typer.Option("--export", metavar="FILE", help="Write a table: .csv, .md, .tex or .json."),
     ] = None,
     as_json: options.Json = False,
+    ascii_signs: options.Ascii = False,
 ) -> None:
+    if ascii_signs:
+        ascii_only()
     view = whole(runs.find(home(), run))
     kept = Store(home(), readonly=True)
     if save is not None:

@@ -141,9 +141,10 @@ def _clashes(config: Config, app: type[App[None]], kind: type[DOMNode]) -> Itera
     for binding in here:
         if binding.id and binding.id not in config.keys:
             commands.setdefault(binding.key, binding.id)
+    usual = {(binding.id, binding.key) for binding in here}
     names = {binding.id for binding in here}
     for name in [name for name in config.keys if name in names]:
-        for key in _long(config.keys[name]):
+        for key in [key for key in _long(config.keys[name]) if (name, key) not in usual]:
             other = commands.setdefault(key, name)
             if other != name:
                 message = f"`{shown(key)}` is the key of `{other}` in the same place"

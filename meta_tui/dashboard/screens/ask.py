@@ -21,8 +21,8 @@ class AskScreen(ModalScreen[bool]):
     """Says what will happen, and waits for a yes; without a word for yes it only tells."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter,y", "answer(True)", "Yes", id="ask.yes"),
-        Binding("escape,n,q", "answer(False)", "No", id="ask.no"),
+        Binding("enter,y", "answer(True)", "Yes", id="question.yes"),
+        Binding("escape,n,q", "answer(False)", "No", id="question.no"),
     ]
 
     def __init__(self, title: str, told: Sequence[str], yes: str = "") -> None:

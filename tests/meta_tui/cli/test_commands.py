@@ -277,3 +277,21 @@ def test_a_store_that_is_a_file_is_told_with_the_fix(place, words):
     assert done.returncode == 2
     assert "nights.yaml is a file: set META_HOME to a folder" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words", [("run", "nights.yaml", "--plain"), ("watch", "--plain"), ("show", "first")]
+)
+def test_ascii_is_all_that_is_written_where_it_is_asked_for(ran, words):
+    usual, done = meta(ran, *words), meta(ran, *words, "--ascii")
+    assert not usual.stdout.isascii()
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.isascii()
+    assert "?" not in done.stdout
+
+
+def test_json_keeps_every_letter_of_a_value_in_ascii(ran):
+    words = ("show", "first", "--json")
+    usual, done = meta(ran, *words), meta(ran, *words, "--ascii")
+    assert done.stdout.isascii()
+    assert json.loads(done.stdout) == json.loads(usual.stdout)
