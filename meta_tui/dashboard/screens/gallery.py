@@ -14,6 +14,7 @@ from meta_tui.dashboard.widgets.choices import Choices
 from meta_tui.dashboard.widgets.picture import PicturePane
 from meta_tui.render.spans import Line, Span, line, wrap
 from meta_tui.results import Missing, Shown
+from meta_tui.snapshot import CellView
 
 _CAPTION_LINES = 5
 
@@ -28,6 +29,9 @@ class GalleryScreen(RunScreenBase):
         Binding("right,l", "turn(1)", "Next picture", show=False, id="gallery.next"),
         Binding("left,h", "turn(-1)", "Picture before", show=False, id="gallery.before"),
         Binding("z", "zoom", "Zoom", show=False, id="gallery.zoom"),
+        # Where the list is hidden nobody else hears them.
+        Binding("down,j", "choose(1)", "Next gallery", show=False, id="gallery.down"),
+        Binding("up,k", "choose(-1)", "Gallery before", show=False, id="gallery.up"),
     ]
 
     def __init__(self, source: Source) -> None:
@@ -49,7 +53,7 @@ class GalleryScreen(RunScreenBase):
         pane.border_title = "galleries"
         columns = max(10, pane.scrollable_content_region.width)
         cells = self.source.galleries()
-        pane.offer([line(_ending(cell.name, columns)) for cell in cells])
+        pane.offer([line(label(cell, columns)) for cell in cells])
         self._show()
 
     def on_choices_moved(self) -> None:
@@ -67,20 +71,34 @@ class GalleryScreen(RunScreenBase):
     def action_zoom(self) -> None:
         """Give the picture the whole width, and take it back."""
         self.toggle_class("zoomed")
+        if not self.has_class("zoomed"):
+            # What is hidden loses the focus, and would not get it back.
+            self.query_one(Choices).focus()
+        # The caption is as wide as its pane then is.
+        self.call_after_refresh(self._show)
+
+    def action_choose(self, by: int) -> None:
+        """Show the pictures of the next cell, or of the one before."""
+        self.query_one(Choices).action_move(by)
+
+    def _chosen(self) -> CellView | None:
+        cells = self.source.galleries()
+        place = self.query_one("#galleries", Choices).marked
+        return cells[place] if cells and place is not None else None
 
     def _pictures(self) -> tuple[Shown, ...] | Missing:
-        cells = self.source.galleries()
-        chosen = self.query_one("#galleries", Choices).marked
-        return self.source.pictures(cells[chosen]) if cells and chosen is not None else ()
+        cell = self._chosen()
+        return self.source.pictures(cell) if cell else ()
 
     def _show(self) -> None:
-        pictures, pane = self._pictures(), self.query_one(PicturePane)
+        cell, pane = self._chosen(), self.query_one(PicturePane)
+        pictures = self.source.pictures(cell) if cell else ()
         caption = self.query_one("#caption", Bar)
         columns = max(20, caption.size.width - 4)
-        if isinstance(pictures, Missing) or not pictures:
+        if isinstance(pictures, Missing) or not pictures or cell is None:
             told = pictures.reason if isinstance(pictures, Missing) else self._nothing()
             pane.show(b"")
-            pane.border_title = "picture"
+            pane.border_title, pane.border_subtitle = "picture", ""
             caption.show(_wrapped(told, columns))
             return
         self._place = min(self._place, len(pictures) - 1)
@@ -89,6 +107,7 @@ class GalleryScreen(RunScreenBase):
         pane.border_title = Content(
             f"{self._place + 1}/{len(pictures)}  {shown.file}  {across}x{down}"
         )
+        pane.border_subtitle = Content(cell.name)
         pane.show(shown.png)
         caption.show(_wrapped(shown.caption, columns))
 
@@ -98,9 +117,18 @@ class GalleryScreen(RunScreenBase):
         return "no pictures yet: they come when a stage that makes some is done"
 
 
-def _ending(name: str, columns: int) -> str:
-    """A name in so many columns: its end tells cells of one stage apart."""
-    return name if len(name) <= columns else f"…{name[1 - columns :]}"
+def label(cell: CellView, columns: int) -> str:
+    """A cell in so many columns: its name, or else its stage and the values of its axes.
+
+    The longest of these are cut first, at their ends, so that a little of each is left.
+    """
+    if len(cell.name) <= columns:
+        return cell.name
+    parts = [cell.stage, *cell.axes.values()]
+    while len(" ".join(parts)) > columns and max(map(len, parts)) > 1:
+        longest = max(range(len(parts)), key=lambda place: len(parts[place]))
+        parts[longest] = f"{parts[longest].removesuffix('…')[:-1]}…"
+    return " ".join(parts)[:columns]
 
 
 def _wrapped(text: str, columns: int) -> list[Line]:

@@ -12,11 +12,12 @@ from engine.artifacts import Gallery, Picture
 from engine.events import RunEnded
 from engine.store import Output, Result
 from meta_tui.dashboard.app import Dashboard
-from meta_tui.dashboard.screens.gallery import GalleryScreen
+from meta_tui.dashboard.screens.gallery import GalleryScreen, label
 from meta_tui.dashboard.source import Source
 from meta_tui.dashboard.widgets.choices import Choices
 from meta_tui.dashboard.widgets.picture import PicturePane, tiles
 from meta_tui.render.pixels import Tile
+from meta_tui.snapshot import CellView
 
 RED, BLUE = (200, 0, 0), (0, 0, 200)
 
@@ -126,6 +127,58 @@ async def test_z_gives_the_picture_the_whole_width_and_takes_it_back(painted):
         await pilot.press("z")
         await pilot.pause()
         assert pane.size.width == before
+
+
+async def test_cells_are_chosen_while_zoomed_and_after(painted):
+    app = Dashboard(painted, timers=False)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("3", "z")
+        await pilot.pause()
+        await pilot.press("down")
+        await pilot.pause()
+        pane = app.screen.query_one(PicturePane)
+        assert pane.border_subtitle == "tuned@head=random@seed=2"
+        await pilot.press("k", "z")
+        await pilot.pause()
+        assert pane.border_subtitle == "tuned@head=random@seed=0"
+        await pilot.press("G")
+        await pilot.pause()
+        assert pane.border_subtitle == "tuned@head=random@seed=2"
+
+
+async def test_a_caption_is_as_wide_as_the_picture_has_place(painted):
+    app = Dashboard(painted, timers=False)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("3", "down")
+        await pilot.pause()
+        caption = app.screen.query_one("#caption")
+        before = max(len(strip.text.rstrip()) for strip in lines(caption))
+        await pilot.press("z")
+        await pilot.pause()
+        await pilot.pause()
+        assert max(len(strip.text.rstrip()) for strip in lines(caption)) > before + 15
+
+
+def lines(widget):
+    return [widget.render_line(y) for y in range(widget.size.height)]
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("vae@z=2", "vae@z=2"),
+        ("walks@likelihood=bern@how=reconstruction", "walks bern reconstr…"),
+        ("walks@likelihood=bern@how=interpolation", "walks bern interpol…"),
+        ("drawn@generator=ae.generator@how=prior", "drawn ae.gene… prior"),
+        ("drawn@generator=vae.generator@how=prior", "drawn vae.gen… prior"),
+        ("a-stage-with-a-long-name", "a-stage-with-a-long…"),
+        ("s@" + "@".join(f"{letter}=1" for letter in "abcdefghijklmno"), "s 1 1 1 1 1 1 1 1 1 "),
+    ],
+)
+def test_a_name_without_room_keeps_a_little_of_each_of_its_parts(name, shown):
+    stage, *axes = name.split("@")
+    cell = CellView(0, name, stage, "vae", dict(axis.split("=") for axis in axes), ())
+    assert label(cell, 20) == shown
 
 
 async def test_a_picture_that_is_damaged_is_told(store, finished):
