@@ -25,15 +25,6 @@ _KEYS: Mapping[str, str] = {"1": ".csv", "2": ".md", "3": ".tex", "4": ".json"}
 class ExportScreen(ModalScreen[None]):
     """A list of formats; then the path, until the next key."""
 
-    CSS: ClassVar[str] = """
-    ExportScreen { align: center middle; background: $background 60%; }
-    #export {
-        width: 62; height: auto; max-height: 90%; padding: 1 2;
-        border: round $accent; background: $surface;
-    }
-    #formats { height: 4; margin-top: 1; background: $surface; }
-    #told { height: auto; }
-    """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "dismiss", "Close", show=False, id="export.close"),
         Binding("enter", "write('')", "Write", show=False, id="export.write"),

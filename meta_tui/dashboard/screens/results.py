@@ -63,21 +63,6 @@ class ResultsScreen(RunScreenBase):
     class CurvesRead(Message):
         """What a table's cells learned was read."""
 
-    CSS: ClassVar[str] = """
-    #sheet-head { height: auto; }
-    #sheet-rows { height: 1fr; scrollbar-size-vertical: 1; scrollbar-size-horizontal: 0; }
-    #sheet-rows { scrollbar-gutter: stable; background: $background; }
-    #sheet-detail {
-        border: round $surface-lighten-2; border-title-color: $text-muted; padding: 0 1;
-        height: auto; max-height: 30%; background: $background;
-        scrollbar-size-vertical: 1; scrollbar-size-horizontal: 0; scrollbar-gutter: stable;
-    }
-    ResultsScreen.detailed #sheet-detail { max-height: 70%; }
-    ResultsScreen.zoomed #sheet-detail, ResultsScreen.rowless #sheet-detail { display: none; }
-    #results:focus-within { border: round $accent; }
-    #sheet-ask { height: 1; padding: 0 1; background: $panel; }
-    """
-
     def __init__(self, source: Source) -> None:
         super().__init__(source)
         self._place = 0

@@ -64,7 +64,7 @@ def several(make_run, store):
         curve = ((0, 0.1), (5, 0.5 + at / 10), (10, 0.9))
         publish(store, at, Scores({A: 0.9}, curves={A: curve}))
     publish(store, 2, Table((A, FORGOTTEN), ROWS, spans="± seeds (n=6)", notes=("scenario: task",)))
-    publish(store, 3, Table((A,), ROWS[:1]))
+    publish(store, 3, Table((A,), ROWS[:1], notes=tuple(f"note {n} of 30" for n in range(30))))
     told = [
         RunStarted(time=0.0, run="7f3a", name="ladder", cells=cells, pid=7, host="b", device="cpu")
     ]
@@ -207,12 +207,18 @@ async def test_a_click_on_a_head_sorts_by_it_and_one_on_a_row_marks_it(several):
         assert "│ probe  " in grid(app).partition("─ row ")[2]
 
 
-async def test_the_last_row_is_followed_by_the_notes(several):
+async def test_the_cursor_goes_on_from_the_last_row_through_the_notes(several):
     app = Dashboard(several, timers=False)
-    async with app.run_test(size=(80, 18)) as pilot:
-        await pilot.press("2", "G", *["j"] * 12)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("2", "tab")
         await pilot.pause()
-        assert "scenario: task" in grid(app)
+        assert "note 29 of 30" not in grid(app)
+        await pilot.press("pagedown", "pagedown", "pagedown", *["j"] * 5)
+        await pilot.pause()
+        assert "note 29 of 30" in grid(app)
+        await pilot.press("g", *["k"] * 40)
+        await pilot.pause()
+        assert len(rows_of(grid(app))) == 1
 
 
 @pytest.mark.parametrize(
