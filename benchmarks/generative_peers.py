@@ -84,7 +84,11 @@ class Pythae:
 
 
 class Jax:
-    """`jit` of `lax.scan` over the batches of an epoch: one call, resident images."""
+    """`jit` of `lax.scan` over the batches of an epoch: one call, resident images.
+
+    Convolutions take XLA 1.5 s a step inside a scan on a CPU and a tenth of that outside, so a net
+    that has them is trained by a `jit` of a step.
+    """
 
     def __init__(self, problem: Problem, library: Any) -> None:
         self._jax, self._np = library, library.numpy
@@ -96,8 +100,10 @@ class Jax:
         self._state = (weights, *zeros, self._np.zeros(()))
         self._images = self._array(problem.greys)
         self._key = library.random.key(0)
-        self._epoch = library.jit(self._whole, donate_argnums=0)
-        self._given = library.jit(self._scan)
+        self._drawn = library.jit(self._draws)
+        self._one = library.jit(self._step, donate_argnums=0)
+        whole = library.jit(self._scan, donate_argnums=0)
+        self._epoch = self._each if self._conv else whole
 
     def _array(self, x: Tensor) -> Any:
         return self._np.array(x.numpy())
@@ -105,35 +111,42 @@ class Jax:
     def epoch(self) -> float:
         """See `generative_ways.Way`."""
         self._key, key = self._jax.random.split(self._key)
-        self._state, loss = self._epoch(self._state, key, self._images)
-        return float(loss)
+        self._state, losses = self._epoch(self._state, self._drawn(key), self._images)
+        return float(losses.mean())
 
     def replay(self, batches: Sequence[tuple[Tensor, Tensor]]) -> list[float]:
-        """See `generative_ways.Replayed`."""
+        """See `generative_ways.Replayed`: batches of images that are laid one after another."""
         images, noise = (self._array(torch.stack(part)) for part in zip(*batches, strict=True))
-        self._state, losses = self._given(self._state, (images, noise))
+        places = self._np.arange(len(batches) * BATCH).reshape(-1, BATCH)
+        flat = images.reshape(-1, *SHAPE)
+        self._state, losses = self._epoch(self._state, (places, noise), flat)
         return [float(loss) for loss in losses]
 
-    def _whole(self, state: Any, key: Any, images: Any) -> Any:
-        """An epoch in a random order."""
+    def _draws(self, key: Any) -> Any:
+        """A random order of the images, and noise."""
         order, noise = self._jax.random.split(key)
-        index = self._jax.random.permutation(order, len(images)).reshape(self._batches, BATCH)
+        index = self._jax.random.permutation(order, self._batches * BATCH)
         draws = self._jax.random.normal(noise, (self._batches, BATCH, Z))
+        return index.reshape(self._batches, BATCH), draws
 
+    def _scan(self, state: Any, given: Any, images: Any) -> Any:
         def step(state: Any, given: Any) -> Any:
-            places, noise = given
-            return self._step(state, (images[places], noise))
+            return self._step(state, given, images)
 
-        state, losses = self._jax.lax.scan(step, state, (index, draws))
-        return state, losses.mean()
+        return self._jax.lax.scan(step, state, given)
 
-    def _scan(self, state: Any, given: Any) -> Any:
-        return self._jax.lax.scan(self._step, state, given)
+    def _each(self, state: Any, given: Any, images: Any) -> Any:
+        losses = []
+        for one in zip(*given, strict=True):
+            state, loss = self._one(state, one, images)
+            losses.append(loss)
+        return state, self._np.stack(losses)
 
-    def _step(self, state: Any, given: Any) -> Any:
-        """One step of Adam."""
+    def _step(self, state: Any, given: Any, images: Any) -> Any:
+        """One step of Adam, given the places of images and noise."""
         weights, first, second, count = state
-        loss, slope = self._jax.value_and_grad(self._loss)(weights, *given)
+        places, noise = given
+        loss, slope = self._jax.value_and_grad(self._loss)(weights, images[places], noise)
         count = count + 1
         each = self._jax.tree.map
         first = each(lambda m, g: BETAS[0] * m + (1 - BETAS[0]) * g, first, slope)
