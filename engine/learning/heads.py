@@ -50,6 +50,11 @@ def drawn(features: int, outputs: int, seed: int) -> Linear:
     return Linear((2 * draws - 1) / math.sqrt(features), torch.zeros(outputs))
 
 
+def undefined(features: int, outputs: int) -> Linear:
+    """What fits features that are not numbers."""
+    return Linear(torch.full((outputs, features), math.nan), torch.full((outputs,), math.nan))
+
+
 def zero(features: int, outputs: int) -> Linear:
     """A head whose logits are 0 until its first step."""
     return Linear(torch.zeros(outputs, features), torch.zeros(outputs))

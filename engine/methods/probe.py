@@ -41,6 +41,9 @@ class Probe(Method, FewShot):
         head = self.fit(net, lesson.task)
         net.heads[lesson.task.name] = head.module()
         learned = Learned()
+        if not head.weight.isfinite().all():
+            learned.status = "diverged"
+            learned.notes.append("features are not numbers: the model diverged when it was trained")
         if head.at_edge:
             learned.notes.append(f"the penalty chosen by {self.l2}, {head.l2:g}, ends its grid")
         for note in learned.notes:
@@ -86,6 +89,8 @@ class Probe(Method, FewShot):
         """
         train = task.parts["train"]
         z, outputs = learning.features.extract(net, train), len(task.classes)
+        if not z.isfinite().all():
+            return learning.heads.undefined(z.shape[1], outputs)
         if self.l2 == "loo":
             return learning.heads.ridge_by_leaving_one_out(z, train.y, outputs)
         if self.l2 != "auto":

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isfinite
 
 from engine import learning
 from engine.artifacts import Dataset, Model, Scores
@@ -85,4 +86,5 @@ def evaluate(
             )
             found |= learning.metrics.forgotten(start, standing(net, task, head))
         metrics |= {f"{item.task}/{name}": value for name, value in found.items()}
-    return Judged(Scores(metrics))
+    finite = {name: value for name, value in metrics.items() if isfinite(value)}
+    return Judged(Scores(finite, status="ok" if len(finite) == len(metrics) else "diverged"))

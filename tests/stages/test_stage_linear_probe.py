@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from engine.stages.evaluate import evaluate
 from engine.stages.linear_probe import linear_probe
 from engine.stages.pretrain import pretrain
 from engine.stages.subset import subset
@@ -54,3 +55,25 @@ def test_auto_without_validation_images_is_an_error_before_and_while_it_runs(
     assert [(severity, place) for severity, place, *_ in faults] == [("error", "l2")]
     _, faults = look(linear_probe, {"l2": "loo"}, model=known[2], data=facts["data"])
     assert not faults
+
+
+@pytest.mark.parametrize("l2", ["auto", "loo", 0.01])
+def test_a_probe_of_a_model_that_diverged_diverged(bench, lesson, l2):
+    lost = bench.stage(pretrain, {"net": {"kind": "mlp"}, "steps": 20, "lr": 1e20}, data=lesson.low)
+    assert lost.scores.status == "diverged"
+    found = _probe(bench, lesson, {"l2": l2}, model=lost.model).scores
+    assert found.status == "diverged"
+    assert "the model diverged when it was trained" in found.notes[0]
+    assert "high/loss" not in found.metrics
+
+
+def test_what_is_no_number_is_not_evaluated(bench, lesson, tmp_path):
+    lost = bench.stage(pretrain, {"net": {"kind": "mlp"}, "steps": 20, "lr": 1e20}, data=lesson.low)
+    found = bench.stage(evaluate, {}, model=lost.model, data=(lesson.low,)).scores
+    assert found.status == "diverged"
+    assert "low/accuracy" in found.metrics
+    assert "low/loss" not in found.metrics
+    found.write(tmp_path)
+    sound = bench.stage(evaluate, {}, model=lesson.model, data=(lesson.low,)).scores
+    assert sound.status == "ok"
+    assert "low/loss" in sound.metrics
