@@ -28,6 +28,9 @@ STAGES = {
     "told": "{uses: vae, from: {data: few}, with: {z: 2, conditional: true}}",
     "points": "{uses: autoencoder, from: {data: images}, with: {z: 2}}",
     "drawn": "{uses: sample, from: {generator: told.generator}, with: {count: 100}}",
+    "own": "{uses: vae, from: {data: grey}, with: {z: 2}}",
+    "small": "{uses: sample, from: {generator: own.generator}, with: {count: 100}}",
+    "jury": "{uses: judge, from: {data: colour}}",
     "judge": "{uses: judge, from: {data: images}}",
     "strict": "{uses: judge, from: {data: few}}",
     "net": "{uses: pretrain, from: {data: images}, with: {net: {kind: conv4}}}",
@@ -192,6 +195,11 @@ OWN = [
     (
         "scored grey", "likelihood, from: {generator: scored.generator, data: grey}", "grey",
         "pixels of g have 256 levels, and the generator scores 17", "judge it on digits",
+    ),
+    (
+        "grey own small colour jury",
+        "evaluate_samples, from: {samples: small, judge: jury, data: colour}", "small",
+        "of images of 1x8x8, and the data are of 3x6x5", ALIKE,
     ),
     (
         "grey judge few told drawn",
