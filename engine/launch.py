@@ -11,7 +11,7 @@ import time
 from dataclasses import replace
 
 from engine import events, runs
-from engine.device import choose
+from engine.device import Device, choose
 from engine.execute import Execution
 from engine.executors.local import Local
 from engine.history import History
@@ -110,7 +110,7 @@ def carry_out(folder: RunFolder, request: Request, pipeline: Pipeline, observe: 
         fail_fast=request.fail_fast,
     )
     journal = Journal(folder.path, observe)
-    journal.event(_started(folder, pipeline, history, device.label))
+    journal.event(_started(folder, pipeline, history, device))
     for warning in pipeline.warnings:
         journal.event(events.Note(time=time.time(), text=f"{warning.mark}: {warning.message}"))
     execution = Execution(
@@ -125,7 +125,7 @@ def carry_out(folder: RunFolder, request: Request, pipeline: Pipeline, observe: 
 
 
 def _started(
-    folder: RunFolder, pipeline: Pipeline, history: History, device: str
+    folder: RunFolder, pipeline: Pipeline, history: History, device: Device
 ) -> events.RunStarted:
     cells = tuple(
         events.CellInfo(cell.name, cell.stage, cell.type, cell.axes, tuple(sorted(cell.needs)))
@@ -138,7 +138,8 @@ def _started(
         cells=cells,
         pid=os.getpid(),
         host=platform.node(),
-        device=device,
+        device=device.label,
+        gpu=device.visible,
         continues=history.run,
     )
 
