@@ -121,6 +121,8 @@ class Dashboard(App[None]):
         """Read what is new and show it; a running clock is shown again every second."""
         was_over = self.source.view.over
         changed = self.source.poll()
+        if isinstance(self.screen, RunScreenBase):
+            changed = self.screen.look() or changed
         over = self.source.view.over
         now = self.source.now()
         if changed or (not over and now - self._drawn >= 1.0):
@@ -157,6 +159,8 @@ class Dashboard(App[None]):
     def action_screen(self, name: str) -> None:
         """Show another screen."""
         if not self._modal:
+            if name == self.current_mode and len(self.screen_stack) > 1:
+                self.screen.dismiss()
             self.switch_mode(name)
 
     def action_help(self) -> None:

@@ -72,6 +72,10 @@ class RunScreenBase(Screen[None]):
             keys = keys[:-1]
         self.query_one("#keys", Bar).show([line(Span("  ".join(keys), "dim"))])
 
+    def look(self) -> bool:
+        """Read what only this screen shows; whether there may be anything new."""
+        return False
+
     def goto(self, item: Item) -> None:
         """Put the cursor on a stage or a cell, where the screen has one."""
 

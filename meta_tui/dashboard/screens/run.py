@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from importlib import import_module
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -74,6 +75,14 @@ class RunScreen(RunScreenBase):
         """Another stage or cell is selected."""
         self._item = message.item
         self._redraw_selected()
+
+    def on_stage_list_entered(self, message: StageList.Entered) -> None:
+        """Tell all that is known of a cell; of a stage, of its only one."""
+        item, cells = message.item, self.source.view.cells
+        found = (cell.ordinal for cell in cells if cell.stage == item.stage)
+        cell = next(found, None) if item.cell is None else item.cell
+        if cell is not None:
+            self.app.push_screen(_detail(self.source, cell))
 
     def action_log_y(self) -> None:
         """Switch the curves between a linear and a logarithmic scale."""
@@ -178,6 +187,14 @@ class RunScreen(RunScreenBase):
             pane.follow(self.source.history)
         else:
             pane.follow(printed, feed.log(cell.ordinal).unfinished)
+
+
+def _detail(source: Source, cell: int) -> RunScreenBase:
+    """The detail of a cell, loaded when it is first asked for."""
+    found: RunScreenBase = import_module("meta_tui.dashboard.screens.stage").StageScreen(
+        source, cell
+    )
+    return found
 
 
 def _urgency(cell: CellView) -> int:
