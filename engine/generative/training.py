@@ -3,9 +3,9 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import PositiveFloat, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt
 
 from engine import learning
 from engine.artifacts import Dataset, Gallery, Generator, Model, Scores
@@ -35,7 +35,7 @@ class Fitting(Training):
     """Images of one step."""
     net: Coder = MlpCoder()
     """Encoder and decoder."""
-    z: PositiveInt
+    z: Annotated[PositiveInt, Field(le=10_000)]
     """Numbers of a code."""
     likelihood: Likelihood = "bernoulli"
     """How pixels, from 0 to 1, are scored: `bernoulli`, `logistic`, or {kind: gaussian, sigma: a

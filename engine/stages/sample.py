@@ -95,7 +95,7 @@ def _facts(look: Look) -> Mapping[str, Facts]:
     sources = generator.sources | {seen for seen in known.sources if seen[1] == part}
     samples = Facts(
         collection=generator.collection, shape=generator.shape, classes=labels, names=known.names,
-        sources=sources,
+        sources=sources, count=params.count if isinstance(how, Draw) else None,
     )  # fmt: skip
     return {"samples": samples, "gallery": Facts(sources=sources)}
 

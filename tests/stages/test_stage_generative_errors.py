@@ -28,6 +28,7 @@ STAGES = {
     "told": "{uses: vae, from: {data: few}, with: {z: 2, conditional: true}}",
     "points": "{uses: autoencoder, from: {data: images}, with: {z: 2}}",
     "drawn": "{uses: sample, from: {generator: told.generator}, with: {count: 100}}",
+    "many": "{uses: sample, from: {generator: told.generator}, with: {count: 1000}}",
     "own": "{uses: vae, from: {data: grey}, with: {z: 2}}",
     "small": "{uses: sample, from: {generator: own.generator}, with: {count: 100}}",
     "jury": "{uses: judge, from: {data: colour}}",
@@ -291,8 +292,17 @@ JUDGING = [
     ),
     (
         "few told drawn judge",
-        "evaluate_samples, from: {samples: drawn, judge: judge, data: images}, with: {n: 360}",
+        "evaluate_samples, from: {samples: drawn, judge: judge, data: images}, with: {n: 101}",
+        "101", "there are 100 samples at most", "take fewer, or leave it out",
+    ),
+    (
+        "few told many judge",
+        "evaluate_samples, from: {samples: many, judge: judge, data: images}, with: {n: 360}",
         "360", "there are 359 test images at most", "take fewer, or leave it out",
+    ),
+    (
+        "", "vae, from: {data: images}, with: {z: 10001}",
+        "10001", "`z` must be at most 10000, not 10001", "",
     ),
     (
         "net back few strict",
