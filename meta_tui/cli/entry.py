@@ -30,6 +30,7 @@ VERBS = {
     "plan": Verb("plan", "Show what a run would do with each cell, and why."),
     "status": Verb("runs", "Show where a run stands."),
     "watch": Verb("watch", "Open the dashboard on a run, live or over."),
+    "ui": Verb("ui", "Open the dashboard on all runs, or on the faults of a file."),
     "show": Verb("show", "Show results: tables, scores, curves."),
     "logs": Verb("runs", "Print what a cell printed."),
     "stages": Verb("stages", "List the stage types, or describe one."),

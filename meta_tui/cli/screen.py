@@ -37,6 +37,15 @@ def follow(folder: RunFolder, store: Path, found: Config) -> int:
     return leave(*last, store)
 
 
+def look(store: Path, found: Config) -> int:
+    """Show all runs until the person leaves; what they looked at ended as it did: returns 0."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    folder, view = dashboard.show.overview(store, found)
+    if view.started is not None and not view.over and folder.alive():
+        say(f"run {folder.id} goes on: meta watch {folder.id}")
+    return 0
+
+
 def leave(folder: RunFolder, view: RunView, store: Path) -> int:
     """Say how a run ended or stands and how to come back to it; returns the exit code."""
     if view.code is not None:

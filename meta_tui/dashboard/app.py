@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from importlib import import_module
 from typing import ClassVar
@@ -17,12 +17,11 @@ from engine.runs import RunFolder
 from meta_tui.config import Config
 from meta_tui.dashboard.commands import Commands
 from meta_tui.dashboard.keymap import checked, entries
+from meta_tui.dashboard.modes import SCREENS
 from meta_tui.dashboard.questions import Question, over, retry, still_running, stop
 from meta_tui.dashboard.screens.ask import AskScreen
-from meta_tui.dashboard.screens.base import RunScreenBase
+from meta_tui.dashboard.screens.base import RunChosen, RunScreenBase
 from meta_tui.dashboard.screens.help import HelpScreen
-from meta_tui.dashboard.screens.results import ResultsScreen
-from meta_tui.dashboard.screens.run import RunScreen
 from meta_tui.dashboard.source import Source
 from meta_tui.dashboard.themes import THEMES, filters
 from pipelines.errors import MetaError
@@ -35,17 +34,6 @@ _UNSEEN = 4
 """Without the focus of the terminal, one poll in so many is made."""
 _BETWEEN = "between"
 """A mode with nothing in it, shown while the screens of one run make way for those of another."""
-
-
-def _gallery(source: Source) -> RunScreenBase:
-    """Screen 3, loaded when it is first shown: decoding pictures costs every start else."""
-    found: RunScreenBase = import_module("meta_tui.dashboard.screens.gallery").GalleryScreen(source)
-    return found
-
-
-_SCREENS: Mapping[str, Callable[[Source], RunScreenBase]] = {
-    "run": RunScreen, "results": ResultsScreen, "gallery": _gallery,
-}  # fmt: skip
 
 
 class Dashboard(App[None]):
@@ -61,6 +49,7 @@ class Dashboard(App[None]):
         Binding("1", "screen('run')", "Run", id="app.run"),
         Binding("2", "screen('results')", "Results", id="app.results"),
         Binding("3", "screen('gallery')", "Gallery", id="app.gallery"),
+        Binding("4", "screen('runs')", "All runs", id="app.runs"),
         Binding("r", "retry", "Start the run again (asks)", id="app.retry"),
         Binding("X", "stop", "Stop the run (asks)", id="app.stop"),
         Binding(
@@ -68,12 +57,14 @@ class Dashboard(App[None]):
         ),
     ]
 
-    def __init__(self, source: Source, *, timers: bool = True) -> None:
+    def __init__(self, source: Source, *, timers: bool = True, first: str = "") -> None:
         super().__init__()
         self.HORIZONTAL_BREAKPOINTS = list(_WIDTHS)
         self.VERTICAL_BREAKPOINTS = list(_HEIGHTS)
         self.source = source
         self._polling = timers
+        self._begin = first
+        """Screen to begin with; empty chooses by the run."""
         self._skipped = 0
         self._drawn = 0.0
         self._leaving = False
@@ -92,7 +83,7 @@ class Dashboard(App[None]):
             self.theme = theme.name
 
     def _add_modes(self) -> None:
-        for name, screen in _SCREENS.items():
+        for name, screen in SCREENS.items():
             self.add_mode(name, partial(screen, self.source))
 
     def get_line_filters(self) -> Sequence[LineFilter]:
@@ -103,7 +94,7 @@ class Dashboard(App[None]):
     def on_mount(self) -> None:
         """Show the run, and begin to read."""
         self.source.poll()
-        self.switch_mode(self._first())
+        self.switch_mode(self._begin or self._first())
         if self._polling:
             self.set_interval(_POLL_SECONDS, self.tick)
 
@@ -130,7 +121,7 @@ class Dashboard(App[None]):
             self._redraw()
         if self._leaving and (over or not self.source.alive):
             self.exit()
-        elif over and not was_over and not self._modal and self.source.tables():
+        elif over and not was_over and self._follows and self.source.tables():
             self.switch_mode("results")
 
     def _redraw(self) -> None:
@@ -142,19 +133,40 @@ class Dashboard(App[None]):
         """A question or a list lies over the screen."""
         return isinstance(self.screen, ModalScreen)
 
-    async def attach(self, folder: RunFolder) -> None:
+    @property
+    def _follows(self) -> bool:
+        """Whether the screen is one that makes way for the tables of a run that ends."""
+        return not self._modal and self.current_mode != "runs"
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Whether a command can do something: in a store without a run there is little to show."""
+        if self.source.empty and action in {"retry", "stop"}:
+            return False
+        if self.source.empty and action == "screen" and parameters != ("runs",):
+            return False
+        return super().check_action(action, parameters)
+
+    async def attach(self, folder: RunFolder, mode: str = "") -> None:
         """Show another run of the same store, in the screens of this one."""
-        mode = self.current_mode
+        mode = mode or self.current_mode
         self.source = Source(folder, self.source.store, self.source.now, self.source.config)
         self._leaving = False
         self.add_mode(_BETWEEN, Screen)
         await self.switch_mode(_BETWEEN)
-        for name in _SCREENS:
+        for name in SCREENS:
             await self.remove_mode(name)
         self._add_modes()
         self.source.poll()
-        await self.switch_mode(mode if mode in _SCREENS else "run")
+        await self.switch_mode(mode if mode in SCREENS else "run")
         await self.remove_mode(_BETWEEN)
+
+    def on_run_chosen(self, message: RunChosen) -> None:
+        """Show the run that was chosen from the list of all."""
+        self.run_worker(self._open(message.folder))
+
+    async def _open(self, folder: RunFolder) -> None:
+        await self.attach(folder, "run")
+        await self.switch_mode(self._first())
 
     def action_screen(self, name: str) -> None:
         """Show another screen."""

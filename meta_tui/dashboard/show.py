@@ -4,6 +4,7 @@ import asyncio
 import os
 from pathlib import Path
 
+from engine import runs
 from engine.runs import RunFolder
 from engine.store import Store
 from meta_tui.config import Config
@@ -45,12 +46,28 @@ def served(folder: RunFolder, store: Path, config: Config) -> None:
 
 def follow(folder: RunFolder, store: Path, config: Config) -> tuple[RunFolder, RunView]:
     """Show a run until the person leaves; returns the run shown then, and what was known of it."""
-    app = Dashboard(Source(folder, Store(store, readonly=True), config=config))
+    return _shown(Dashboard(Source(folder, Store(store, readonly=True), config=config)))
+
+
+def _shown(app: Dashboard) -> tuple[RunFolder, RunView]:
     app.run()
     source = app.source
     while source.feed.poll():
         pass
     return source.folder, source.view
+
+
+def latest(root: Path, store: Store, config: Config | None = None) -> Source:
+    """The latest run of a store; of one that has none, a folder without an id that is not there."""
+    every = runs.every(root)
+    folder = every[-1] if every else RunFolder(root / "runs" / "-")
+    return Source(folder, store, config=config or Config())
+
+
+def overview(root: Path, config: Config) -> tuple[RunFolder, RunView]:
+    """Show the runs of a store until the person leaves; returns the run shown last, as `follow`."""
+    source = latest(root, Store(root, readonly=True), config)
+    return _shown(Dashboard(source, first="runs"))
 
 
 def picture(source: Source, target: Path, size: tuple[int, int], keys: str) -> None:

@@ -59,6 +59,11 @@ class Source:
         self.past = Past(self.folder)
 
     @property
+    def empty(self) -> bool:
+        """There is no run in the store: a folder without an id stands for it."""
+        return not self.folder.id
+
+    @property
     def signs(self) -> Signs:
         """The characters to draw with."""
         return ASCII if self.config.ascii else UNICODE

@@ -4,8 +4,10 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.message import Message
 from textual.screen import Screen
 
+from engine.runs import RunFolder
 from meta_tui.dashboard.keymap import rebound
 from meta_tui.dashboard.source import Source
 from meta_tui.dashboard.widgets.bar import Bar
@@ -17,6 +19,14 @@ STOP = "^c stop"
 AGAIN = "r again"
 """Told in its place where nothing runs."""
 TOO_SMALL = "too small: make the terminal 60x18"
+
+
+class RunChosen(Message):
+    """Another run is to be shown."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        super().__init__()
+        self.folder = folder
 
 
 class RunScreenBase(Screen[None]):
@@ -66,7 +76,11 @@ class RunScreenBase(Screen[None]):
             left=source.left, usage=source.usage.text, alive=source.alive,
         )  # fmt: skip
         self.query_one("#heading", Bar).show([self._told(columns) or crop(row, columns)])
-        ended = source.view.over or not source.alive
+        self.tell_keys(columns)
+
+    def tell_keys(self, columns: int) -> None:
+        """Show the keys that are needed most, as far as there is room."""
+        ended = self.source.view.over or not self.source.alive
         keys = [self._bound(AGAIN if ended and key == STOP else key) for key in self.KEYS]
         while len(keys) > 1 and sum(map(len, keys)) + 2 * len(keys) - 2 > columns:
             keys = keys[:-1]

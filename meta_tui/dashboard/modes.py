@@ -1,0 +1,31 @@
+"""The screens that have a key of their own, each loaded when it is first shown.
+
+Decoding pictures, or comparing runs, would else cost every start.
+"""
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+
+from meta_tui.dashboard.screens.base import RunScreenBase
+from meta_tui.dashboard.screens.results import ResultsScreen
+from meta_tui.dashboard.screens.run import RunScreen
+from meta_tui.dashboard.source import Source
+
+Maker = Callable[[Source], RunScreenBase]
+
+
+def _later(module: str, name: str) -> Maker:
+    def make(source: Source) -> RunScreenBase:
+        kind = getattr(import_module(f"meta_tui.dashboard.screens.{module}"), name)
+        found: RunScreenBase = kind(source)
+        return found
+
+    return make
+
+
+SCREENS: Mapping[str, Maker] = {
+    "run": RunScreen,
+    "results": ResultsScreen,
+    "gallery": _later("gallery", "GalleryScreen"),
+    "runs": _later("runs", "RunsScreen"),
+}
