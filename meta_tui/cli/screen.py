@@ -5,6 +5,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+from engine.request import Request
 from engine.runs import RunFolder
 from engine.store import Store
 from meta_tui import config, dashboard
@@ -37,10 +38,14 @@ def follow(folder: RunFolder, store: Path, found: Config) -> int:
     return leave(*last, store)
 
 
-def look(store: Path, found: Config) -> int:
-    """Show all runs until the person leaves; what they looked at ended as it did: returns 0."""
+def look(store: Path, found: Config, asked: Request | None) -> int:
+    """Show all runs, or the faults of the file that is asked for, until the person leaves.
+
+    Returns:
+        0: what they looked at ended as it did.
+    """
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    folder, view = dashboard.show.overview(store, found)
+    folder, view = dashboard.show.overview(store, found, asked)
     if view.started is not None and not view.over and folder.alive():
         say(f"run {folder.id} goes on: meta watch {folder.id}")
     return 0

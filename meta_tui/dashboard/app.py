@@ -50,6 +50,7 @@ class Dashboard(App[None]):
         Binding("2", "screen('results')", "Results", id="app.results"),
         Binding("3", "screen('gallery')", "Gallery", id="app.gallery"),
         Binding("4", "screen('runs')", "All runs", id="app.runs"),
+        Binding("5", "screen('problems')", "Faults of the file", id="app.problems"),
         Binding("r", "retry", "Start the run again (asks)", id="app.retry"),
         Binding("X", "stop", "Stop the run (asks)", id="app.stop"),
         Binding(
@@ -136,12 +137,14 @@ class Dashboard(App[None]):
     @property
     def _follows(self) -> bool:
         """Whether the screen is one that makes way for the tables of a run that ends."""
-        return not self._modal and self.current_mode != "runs"
+        return not self._modal and self.current_mode not in {"runs", "problems"}
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Whether a command can do something: in a store without a run there is little to show."""
         if self.source.empty and action in {"retry", "stop"}:
             return False
+        if action == "screen" and parameters == ("problems",):
+            return self.source.asked is not None
         if self.source.empty and action == "screen" and parameters != ("runs",):
             return False
         return super().check_action(action, parameters)
@@ -149,7 +152,9 @@ class Dashboard(App[None]):
     async def attach(self, folder: RunFolder, mode: str = "") -> None:
         """Show another run of the same store, in the screens of this one."""
         mode = mode or self.current_mode
-        self.source = Source(folder, self.source.store, self.source.now, self.source.config)
+        self.source = Source(
+            folder, self.source.store, self.source.now, self.source.config, self.source.asked
+        )
         self._leaving = False
         self.add_mode(_BETWEEN, Screen)
         await self.switch_mode(_BETWEEN)

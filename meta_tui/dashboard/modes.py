@@ -23,9 +23,19 @@ def _later(module: str, name: str) -> Maker:
     return make
 
 
+def _problems(source: Source) -> RunScreenBase:
+    """The faults of the file that was asked for; of none, all runs are shown."""
+    if source.asked is None:
+        return SCREENS["runs"](source)
+    kind = import_module("meta_tui.dashboard.screens.problems").ProblemsScreen
+    found: RunScreenBase = kind(source, source.asked)
+    return found
+
+
 SCREENS: Mapping[str, Maker] = {
     "run": RunScreen,
     "results": ResultsScreen,
     "gallery": _later("gallery", "GalleryScreen"),
     "runs": _later("runs", "RunsScreen"),
+    "problems": _problems,
 }

@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 from engine import runs
+from engine.request import Request
 from engine.runs import RunFolder
 from engine.store import Store
 from meta_tui.config import Config
@@ -64,10 +65,15 @@ def latest(root: Path, store: Store, config: Config | None = None) -> Source:
     return Source(folder, store, config=config or Config())
 
 
-def overview(root: Path, config: Config) -> tuple[RunFolder, RunView]:
-    """Show the runs of a store until the person leaves; returns the run shown last, as `follow`."""
+def overview(root: Path, config: Config, asked: Request | None) -> tuple[RunFolder, RunView]:
+    """Show the runs of a store, or what is wrong with the file that is asked for.
+
+    Returns:
+        The run shown last, and what was known of it, as `follow`.
+    """
     source = latest(root, Store(root, readonly=True), config)
-    return _shown(Dashboard(source, first="runs"))
+    source.asked = asked
+    return _shown(Dashboard(source, first="runs" if asked is None else "problems"))
 
 
 def picture(source: Source, target: Path, size: tuple[int, int], keys: str) -> None:

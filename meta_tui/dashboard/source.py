@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from engine.artifacts import Table
 from engine.events import Event
+from engine.request import Request
 from engine.runs import RunFolder
 from engine.store import Store
 from meta_tui import results
@@ -37,6 +38,8 @@ class Source:
     now: Callable[[], float] = time.time
     config: Config = field(default_factory=Config)
     """What the person set."""
+    asked: Request | None = None
+    """Names the file whose faults are to be shown, where there is one."""
     feed: Feed = field(init=False)
     past: Past = field(init=False)
     usage: Usage = field(default_factory=Usage, init=False)

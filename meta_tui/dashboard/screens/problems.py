@@ -1,0 +1,79 @@
+"""The faults of a file, shown anew whenever it is saved."""
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.content import Content
+from textual.message import Message
+
+from engine.request import Request
+from meta_tui.dashboard.screens.base import RunScreenBase
+from meta_tui.dashboard.source import Source
+from meta_tui.dashboard.widgets.bar import Bar
+from meta_tui.dashboard.widgets.lines import Lines
+from meta_tui.faults import Checked, Watched, check
+from meta_tui.render.faultlist import faultlist, told
+from meta_tui.render.spans import Span, crop, line
+from pipelines.text import safe_text
+
+
+class ProblemsScreen(RunScreenBase):
+    """Looks at the file once a second, and checks it beside the screen."""
+
+    KEYS: ClassVar[tuple[str, ...]] = ("q leave", "? help", "4 runs")
+
+    class FileChecked(Message):
+        """The file was checked."""
+
+        def __init__(self, found: Checked) -> None:
+            super().__init__()
+            self.found = found
+
+    def __init__(self, source: Source, request: Request) -> None:
+        super().__init__(source)
+        self._request = request
+        self._watched = Watched(request, source.now)
+        self._found: Checked | None = None
+        self._busy = False
+
+    def body(self) -> ComposeResult:
+        """One pane."""
+        with Vertical(id="body"):
+            yield Lines(id="problems")
+
+    def on_mount(self) -> None:
+        """Check the file."""
+        super().on_mount()
+        self.query_one("#problems").focus()
+        self.look()
+
+    def look(self) -> bool:
+        """Check the file again where it was saved."""
+        # What is saved while it is checked is seen when that is done.
+        if not self._busy and self._watched.saved():
+            self._busy = True
+            self.run_worker(self._check, thread=True)
+        return False
+
+    def _check(self) -> None:
+        self.post_message(self.FileChecked(check(self._request)))
+
+    def on_problems_screen_file_checked(self, message: FileChecked) -> None:
+        """Show what the check told."""
+        self._found, self._busy = message.found, False
+        self.redraw()
+
+    def redraw(self) -> None:
+        """Show what the last check told."""
+        columns = max(20, self.size.width - 2)
+        file = safe_text(str(self._request.file))
+        found = self._found
+        summary = Span(told(found), "bad" if found.faults else "good") if found else Span("…")
+        self.query_one("#heading", Bar).show([crop(line("meta · ", summary), columns)])
+        self.tell_keys(columns)
+        pane = self.query_one("#problems", Lines)
+        pane.border_title = Content(file)
+        pane.border_subtitle = "checked when it is saved"
+        room = max(20, pane.scrollable_content_region.width)
+        pane.show(faultlist(found, file, room) if found else [line(Span("checking", "dim"))])

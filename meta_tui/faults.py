@@ -1,0 +1,65 @@
+"""The faults of a pipeline file, asked for anew when it is saved. Every string is safe to show."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from engine.request import Request
+from engine.session import load
+from pipelines.errors import MetaError, PipelineError, Problem
+from pipelines.text import safe_text
+
+_LOOK_SECONDS = 1.0
+_Stamp = tuple[int, int] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a check of a file told."""
+
+    problems: tuple[Problem, ...] = ()
+    """Faults, or of a file without faults its warnings."""
+    stages: int = 0
+    cells: int = 0
+
+    @property
+    def faults(self) -> int:
+        """How many of the problems let no run begin."""
+        return sum(problem.severity == "error" for problem in self.problems)
+
+
+@dataclass(slots=True)
+class Watched:
+    """Looks once a second whether the file was saved, by its time and size."""
+
+    request: Request
+    now: Callable[[], float]
+    _asked: float = field(default=float("-inf"), init=False)
+    _stamp: _Stamp | str = field(default="never looked", init=False)
+
+    def saved(self) -> bool:
+        """Whether the file is another than when this was last asked; true the first time."""
+        now = self.now()
+        if now - self._asked < _LOOK_SECONDS:
+            return False
+        self._asked = now
+        before, self._stamp = self._stamp, self._look()
+        return before != self._stamp
+
+    def _look(self) -> _Stamp:
+        try:
+            found = self.request.file.stat()
+        except OSError:
+            return None  # The check tells why.
+        return found.st_mtime_ns, found.st_size
+
+
+def check(request: Request) -> Checked:
+    """All that can be said of the file. Takes up to some seconds: stage types are imported."""
+    try:
+        pipeline = load(request)
+    except PipelineError as error:
+        return Checked(error.problems)
+    except MetaError as error:
+        return Checked((Problem(safe_text(str(error))),))
+    stages = len({cell.stage for cell in pipeline.cells})
+    return Checked(pipeline.warnings, stages, len(pipeline.cells))
