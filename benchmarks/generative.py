@@ -1,6 +1,6 @@
 """Training a VAE by this project, by a plain loop over a DataLoader, by pythae and by JAX.
 
-    python -m benchmarks.generative [--rounds 7] [--threads 1]
+    python -m benchmarks.generative [--rounds 5] [--threads 1]
 
 Epochs of each, interleaved in one process; ratios are those within a round. Ours, the plain loop
 and JAX are given the same weights, batches and noise first and have to find the same losses; pythae
@@ -44,7 +44,7 @@ NEAR = 0.03
 """By how much mean losses of an epoch may differ, of other batches and noise."""
 OURS, PLAIN, ANEW = "ours", "DataLoader loop", "ours, `binarise: dynamic`"
 FIRST = "--first"
-FIRST_ROUNDS, FIRST_EPOCHS = 3, 3
+FIRST_ROUNDS, FIRST_EPOCHS = 3, 2
 FIRST_NET = next(iter(NETS))
 
 
@@ -105,7 +105,9 @@ def compare(title: str, rounds: int) -> None:
     """Print images per second of each implementation."""
     given = problem(title)
     agree(given)
-    ways = {name: begun(name, given) for name in [*names(), ANEW]}
+    threads = torch.get_num_threads()
+    also = [ANEW] if threads == 1 else []
+    ways = {name: begun(name, given) for name in [*names(), *also]}
     spent = {name: Spent() for name in ways}
     taking: dict[str, list[float]] = {name: [] for name, way in ways.items() if _ours(way)}
     for turn in range(rounds + 1):
@@ -118,7 +120,6 @@ def compare(title: str, rounds: int) -> None:
         if turn:
             near(losses)
     images = BATCH * BATCHES[title]
-    threads = torch.get_num_threads()
     rows = [[name, *_row(spent[name], spent[OURS], images, threads)] for name in ways]
     both = f"{threads} thread{'s' * (threads > 1)}, {rounds} rounds of {images} images"
     columns = ["images per CPU-second", "ours by that"] if threads == 1 else []
@@ -193,13 +194,12 @@ def everything(rounds: int) -> None:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int)
     parser.add_argument("--only", choices=[*NETS], action="append")
     parser.add_argument(FIRST, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.first is None and chosen.threads is None:
-        print(", ".join(f"{name} {version}" for name, version in peers.installed().items()))
         everything(chosen.rounds)
         return
     torch.set_num_threads(chosen.threads or 1)
@@ -210,6 +210,7 @@ def main() -> None:
     elif chosen.first:
         first(chosen.first)
     else:
+        print(", ".join(f"{name} {version}" for name, version in peers.installed().items()))
         for title in chosen.only or NETS:
             compare(title, chosen.rounds)
 
