@@ -75,7 +75,8 @@ def test_help_names_every_verb_and_loads_none_of_them():
     )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert done.returncode == 0, done.stderr
-    for verb in ("run", "check", "plan", "status", "watch", "show", "logs", "stages", "schema"):
+    verbs = ("run", "check", "plan", "status", "watch", "ui", "show", "logs", "stages", "schema")
+    for verb in verbs:
         assert f"\n  {verb} " in done.stdout
     # The promise is 0.15 s of CPU; twice that on a busy machine.
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 0.3

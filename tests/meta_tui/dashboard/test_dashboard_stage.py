@@ -98,6 +98,7 @@ async def test_the_log_of_screen_1_goes_on_after_another_cells_detail(told, stor
         await shown(app, pilot, "enter", "right", "left")
         with told.log(5).open("a") as file:
             file.write("one more\n")
+        assert "one more" in await shown(app, pilot)
         await shown(app, pilot, "escape")
         assert list(app.screen.query_one(LogPane).lines) == [*before, "one more"]
 
