@@ -146,7 +146,7 @@ def test_a_tail_reads_each_whole_line_once(tmp_path: Path) -> None:
     assert tail.read() == []
 
 
-def test_a_tail_reads_a_piece_at_a_time_but_a_long_line_whole_and_loses_nothing(tmp_path: Path) -> None:
+def test_a_tail_reads_pieces_but_a_long_line_whole_and_loses_nothing(tmp_path: Path) -> None:
     path = tmp_path / "lines"
     wanted = [json.dumps({"n": n, "text": "é" * n}, ensure_ascii=False).encode() for n in range(9)]
     path.write_bytes(b"\n".join(wanted) + b"\n")
