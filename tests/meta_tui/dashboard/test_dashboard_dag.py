@@ -107,7 +107,7 @@ async def test_enter_on_what_has_no_cells_asks_for_more_of_it(live, store):
         stages = app.screen.query_one(StageList)
         kept = stages.post_message
         stages.post_message = lambda message: asked.append(message) or kept(message)
-        await pilot.press("g", "enter", "j", "enter", "down", "enter")
+        await pilot.press("g", "enter", "escape", "j", "enter", "down", "enter")
         entered = [it.item for it in asked if isinstance(it, StageList.Entered)]
         assert entered == [Item("low"), Item("backbone", 2)]
 

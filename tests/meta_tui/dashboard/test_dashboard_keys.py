@@ -171,7 +171,7 @@ async def test_a_run_that_is_over_opens_with_its_table_and_on_its_longest_stage(
 async def test_a_stage_of_one_cell_has_no_list_of_cells(live, store):
     app = app_of(live, store)
     async with app.run_test(size=(120, 40)) as pilot:
-        await pilot.press("g", "enter")
+        await pilot.press("g", "space")
         await pilot.pause()
         stages = app.screen.query_one(StageList)
         assert stages.item == Item("low")
