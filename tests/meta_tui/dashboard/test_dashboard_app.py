@@ -218,7 +218,8 @@ async def test_help_tells_every_command_of_pane_screen_and_app(live, store, size
             (app.get_key_display(binding), binding.description)
             for _, bindings in chain
             for _, binding in bindings
-            if binding.id
+            # Faults of a file are shown where one was named.
+            if binding.id not in {None, "app.problems"}
         }
         await pilot.press("question_mark")
         await pilot.pause()
