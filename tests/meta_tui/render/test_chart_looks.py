@@ -162,7 +162,7 @@ def long(count: int) -> Curve:
 @pytest.mark.parametrize("plot", [
     Plot(), Plot(log_y=True), Plot(window=(20_000.0, 70_000.0), cursor=30_000.0),
 ])  # fmt: skip
-def test_a_redraw_of_a_hundred_thousand_points_does_not_look_at_each(plot):
+def test_a_redraw_of_a_hundred_thousand_points_takes_about_two_milliseconds(plot):
     curve = long(100_000)
     series = [Series("loss", curve.steps, curve.values, extremes=curve.extremes)]
     chart("loss", series, 80, 12, plot)
@@ -171,7 +171,7 @@ def test_a_redraw_of_a_hundred_thousand_points_does_not_look_at_each(plot):
         began = time.process_time()
         chart("loss", series, 80, 12, plot)
         spent.append(time.process_time() - began)
-    assert min(spent) < 0.03  # some 2 ms; the extremes of each column are known beforehand
+    assert min(spent) < 0.004
 
 
 def test_every_dot_is_where_looking_at_each_point_puts_it():
