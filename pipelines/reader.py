@@ -13,6 +13,7 @@ import yaml
 
 from pipelines.errors import Mark, PipelineError, Problem
 from pipelines.scalars import scalar
+from pipelines.syntax import explained
 from pipelines.text import safe_text, shown
 
 DEPTH, VALUES = 40, 10_000
@@ -24,15 +25,6 @@ Place = tuple[int, int, int]
 """Line and column counted from 0, and width."""
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_HINTS = {
-    "mapping values are not allowed": "quote a value that contains `: `, or mend the indentation",
-    "could not find expected ':'": "a key ends with `:` and a space; lines of a block align",
-    "cannot start any token": "indent with spaces; quote a value that begins with a tab, @, ` or %",
-    "did not find expected ',' or": "close the bracket, or put a comma between two items",
-    "did not find expected key": "check the indentation, and quotes inside a value",
-    "did not find expected '-' indicator": "items of one list are indented alike",
-    "unexpected end of stream": "a quote is not closed",
-}
 
 
 def mark_at(file: str, lines: list[str], place: Place) -> Mark:
@@ -112,11 +104,7 @@ class Reader:
     def syntax(self, error: yaml.MarkedYAMLError) -> NoReturn:
         mark = error.problem_mark or error.context_mark
         place = (mark.line, mark.column, 1) if mark else (0, 0, 1)
-        problem = error.problem or "cannot be read"
-        hint = next((text for part, text in _HINTS.items() if part in problem), "")
-        if error.context and error.context_mark and error.context_mark.line != place[0]:
-            problem += f", {error.context} that begins in line {error.context_mark.line + 1}"
-        self.stop(place, f"this is not YAML: {safe_text(problem)}", hint)
+        self.stop(place, *explained(error, place[0]))
 
     def path(self, place: Place) -> Path:
         """Where the value that comes now belongs; counts it."""

@@ -43,9 +43,9 @@ def lines_of_screen() -> int:
     return shutil.get_terminal_size((100, 24)).lines
 
 
-def ascii_only() -> None:
-    """Write as to a terminal that has nothing but ASCII, from now on."""
-    if hasattr(sys.stdout, "reconfigure"):
+def ascii_only(*, wanted: bool) -> None:
+    """Write as to a terminal that has nothing but ASCII, from now on, where that is wanted."""
+    if wanted and hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(encoding="ascii", errors=register())
 
 

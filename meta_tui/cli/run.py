@@ -34,8 +34,7 @@ def run(  # noqa: PLR0913 (Typer makes an option of each argument)
     detach: options.Detach = False,
     ascii_signs: options.Ascii = False,
 ) -> None:
-    if ascii_signs:
-        ascii_only()
+    ascii_only(wanted=ascii_signs)
     asked = request(
         file,
         overrides=overrides,
@@ -53,14 +52,19 @@ def run(  # noqa: PLR0913 (Typer makes an option of each argument)
     )
     if detach:
         say(f"the run goes on: meta watch {launch.start(asked).id}")
-    elif plain or as_json or not interactive():
-        raise typer.Exit(_foreground(asked, as_json=as_json))
     else:
-        config = settings()
-        raise typer.Exit(follow(launch.start(asked), asked.store, config))
+        told = plain or as_json or not interactive()
+        raise typer.Exit(_told(asked, as_json=as_json) if told else _shown(asked))
 
 
-def _foreground(asked: Request, *, as_json: bool) -> int:
+def _shown(asked: Request) -> int:
+    """The run in a session of its own, and the dashboard over it."""
+    config = settings()
+    return follow(launch.start(asked), asked.store, config)
+
+
+def _told(asked: Request, *, as_json: bool) -> int:
+    """The run in this process, as lines."""
     printer = Printer(as_json=as_json)
     code = launch.run(asked, printer)
     if not as_json:

@@ -49,8 +49,7 @@ def show(
     as_json: options.Json = False,
     ascii_signs: options.Ascii = False,
 ) -> None:
-    if ascii_signs:
-        ascii_only()
+    ascii_only(wanted=ascii_signs)
     view = whole(runs.find(home(), run))
     kept = Store(home(), readonly=True)
     if save is not None:

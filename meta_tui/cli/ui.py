@@ -23,8 +23,7 @@ def ui(
     stages: options.Stages = None,
     ascii_signs: options.Ascii = False,
 ) -> None:
-    if ascii_signs:
-        ascii_only()
+    ascii_only(wanted=ascii_signs)
     if not interactive():
         raise UsageError("`meta ui` needs a terminal; `meta status` and `meta check` print lines")
     asked = request(file, overrides=overrides, stages=stages) if file is not None else None

@@ -42,8 +42,7 @@ def watch(  # noqa: PLR0913 (Typer makes an option of each argument)
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port for --web.")] = PORT,
     served: Annotated[bool, typer.Option("--served", hidden=True)] = False,
 ) -> None:
-    if ascii_signs:
-        ascii_only()
+    ascii_only(wanted=ascii_signs)
     folder = runs.find(home(), run)
     if screenshot is not None:
         _picture(folder, screenshot, size, press)
