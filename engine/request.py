@@ -19,6 +19,7 @@ class Request:
         store: the folder of results and runs.
         overrides: `a.b=1` for `params`.
         seed: root seed instead of the file's.
+        seeds: how many instead of the file's.
         jobs: cells at once; 0 chooses by cores, or one a GPU.
         targets: stages or cells to compute, with all that they need; empty means everything.
         since: stages from which on to compute, with all that depends on them (`--from`).
@@ -31,6 +32,7 @@ class Request:
     store: Path
     overrides: tuple[str, ...] = ()
     seed: int | None = None
+    seeds: int | None = None
     jobs: int = 0
     device: str = "auto"
     stage_files: tuple[Path, ...] = ()

@@ -32,6 +32,7 @@ def load(request: Request, *, frozen: str | None = None) -> Pipeline:
         stages=Catalogue(request.stage_files),
         overrides=request.overrides,
         seed=request.seed,
+        seeds=request.seeds,
     )
     if not request.cache:
         return pipeline

@@ -23,6 +23,7 @@ def differences(before: tuple[Request, str], after: tuple[Request, str]) -> tupl
     return (
         *_overrides(_set(old.overrides), _set(new.overrides)),
         *_changed("seed", old.seed, new.seed),
+        *_changed("seeds", old.seeds, new.seeds),
         *_listed("until", old.targets, new.targets),
         *_listed("from", old.since, new.since),
         *_listed("only", old.only, new.only),

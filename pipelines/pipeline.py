@@ -33,6 +33,7 @@ def check(
     stages: Stages,
     overrides: Sequence[str] = (),
     seed: int | None = None,
+    seeds: int | None = None,
 ) -> Pipeline:
     """Check a pipeline file's text to the last word.
 
@@ -43,12 +44,15 @@ def check(
         stages: the catalogue; only types that the file uses are looked up.
         overrides: `--set` options, as `a.b=1`.
         seed: root seed in place of the file's.
+        seeds: how many, in place of the file's.
 
     Raises:
         PipelineError: all that is wrong, in file order.
     """
     report = Report(source.parse(text, file))
     header, raw = read_file(report)
+    if seeds is not None:
+        header = header.model_copy(update={"seeds": seeds})
     params = replaced(header.params or {}, overrides, report)
     checker = Checker(header, params, folder, report)
     cells = checker.cells(raw, stages)

@@ -13,10 +13,11 @@ def check(
     file: options.File,
     overrides: options.Set = None,
     seed: options.Seed = None,
+    seeds: options.Seeds = None,
     stages: options.Stages = None,
     as_json: options.Json = False,
 ) -> None:
-    asked = request(file, overrides=overrides, seed=seed, stages=stages)
+    asked = request(file, overrides=overrides, seed=seed, seeds=seeds, stages=stages)
     try:
         pipeline = load(asked)
     except PipelineError as error:

@@ -15,6 +15,10 @@ Set = Annotated[
     typer.Option("--set", metavar="NAME=VALUE", help="Set one of the file's params."),
 ]
 Seed = Annotated[int | None, typer.Option("--seed", help="Root seed instead of the file's.")]
+Seeds = Annotated[
+    int | None,
+    typer.Option("--seeds", min=1, max=10_000, help="How many seeds, instead of the file's."),
+]
 Jobs = Annotated[int, typer.Option("-j", "--jobs", min=0, help="Cells at once; 0 chooses.")]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")]
 Stages = Annotated[

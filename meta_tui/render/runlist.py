@@ -131,6 +131,7 @@ def command(entry: Entry) -> str:
     ):  # fmt: skip
         parts += [f"{option} {value}" for value in values]
     parts += [f"--seed {asked.seed}"] if asked.seed is not None else []
+    parts += [f"--seeds {asked.seeds}"] if asked.seeds is not None else []
     parts += [f"--cache {asked.cache}"] if asked.cache else []
     return safe_text(" ".join(parts), limit=2000)
 

@@ -11,6 +11,7 @@ from engine.request import Request
 from engine.runs import RunFolder
 from meta_tui.asked import differences
 from meta_tui.history import History, filtered
+from meta_tui.render.runlist import command
 from meta_tui.view import State
 
 FILE = "version: 1\nname: a\nstages:\n  low: {uses: dataset}\n  tuned: {uses: finetune}\n"
@@ -113,6 +114,14 @@ def test_damaged_runs_are_listed_all_the_same(write, tmp_path):
     found = read(tmp_path / "store").order()
     assert [entry.folder.id for entry in found] == ["eeee", "aaaa"]
     assert {entry.state for entry in found} == {State.WAITING}
+
+
+def test_other_seeds_are_told_and_stand_in_the_command(write, tmp_path):
+    write("aaaa", 1000, code=0)
+    write("bbbb", 2000, code=0, seeds=5)
+    later, _ = read(tmp_path / "store").order()
+    assert later.differs == ("seeds 5",)
+    assert command(later).endswith(" --seeds 5")
 
 
 @pytest.mark.parametrize(

@@ -235,14 +235,25 @@ CATALOGUE: Mapping[str, Stage] = {
 Check = Callable[..., Pipeline]
 
 
-def checked(text: str, overrides: Sequence[str] = (), seed: int | None = None) -> Pipeline:
+def checked(
+    text: str,
+    overrides: Sequence[str] = (),
+    seed: int | None = None,
+    seeds: int | None = None,
+) -> Pipeline:
     """Check dedented stages under a standard head, unless the text has its own."""
     text = dedent(text)
     if not text.startswith("version"):
         text = f"version: 1\nname: test\n{text}"
     folder = Path("/nowhere")
     return check(
-        text, file="p.yaml", folder=folder, stages=CATALOGUE, overrides=overrides, seed=seed
+        text,
+        file="p.yaml",
+        folder=folder,
+        stages=CATALOGUE,
+        overrides=overrides,
+        seed=seed,
+        seeds=seeds,
     )
 
 

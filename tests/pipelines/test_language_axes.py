@@ -35,6 +35,19 @@ def test_five_backbones_give_five_of_everything_after_them_paired() -> None:
     assert all(cell.seed == int(cell.axes["seed"]) for cell in found.cells if cell.axes)
 
 
+def test_seeds_that_were_asked_for_stand_for_the_files() -> None:
+    tuned = BASE + TUNED + "matrix: {head: [random, zero]}}\n"
+    for own in ("", "seeds: 3"):
+        asked, written = checked(own + tuned, seeds=5), checked("seeds: 5" + tuned)
+        assert [cell.name for cell in asked.cells] == [cell.name for cell in written.cells]
+        assert [cell.seed for cell in asked.cells] == [cell.seed for cell in written.cells]
+
+
+def test_a_stage_keeps_its_own_seeds_whatever_was_asked_for() -> None:
+    found = checked(BASE.replace("data: source}", "data: source}, seeds: 1"), seeds=3)
+    assert names(found, "backbone") == ["backbone"]
+
+
 def test_a_stage_upstream_of_an_axis_is_computed_once() -> None:
     found = checked("seeds: 5" + BASE + TUNED + "matrix: {head: [random, zero]}}\n")
     assert names(found, "source") == ["source"]
