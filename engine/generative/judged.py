@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 ALWAYS = (
-    "distance", "distance_second", "floor", "precision", "recall", "coverage", "validity",
-    "grey", "grey_real", "components", "components_real", "memorising",
+    "distance", "distance_second", "floor", "precision", "recall", "coverage", "accepted",
+    "validity", "grey", "grey_real", "components", "components_real", "memorising",
 )  # fmt: skip
 """Metrics of all samples."""
 LABELLED = "agreement"
@@ -71,8 +71,7 @@ def measured(
         for x in (made, real, _some(train, n))
     )
     found, floor = _against(seen, held), _against(known, held)
-    metrics = {name: value for name, value in found.items() if name != "accepted"}
-    metrics["floor"] = floor["distance"]
+    metrics = {**found, "floor": floor["distance"]}
     metrics |= _surface(made) | {f"{k}_real": value for k, value in _surface(real).items()}
     metrics["memorising"] = learning.generative.fidelity.memorising(
         made, train, _some(test, len(test))
@@ -81,7 +80,7 @@ def measured(
         asked = [judge.classes.index(samples.labels[place]) for place in chosen.tolist()]
         said = seen.labels.tolist()
         metrics[LABELLED] = sum(a == b for a, b in zip(asked, said, strict=True)) / n
-    notes = _notes(n, seen.plain.shape[1], found, floor)
+    notes = _notes(n, seen.plain.shape[1], floor)
     return Verdict({k: value for k, value in metrics.items() if math.isfinite(value)}, notes)
 
 
@@ -107,8 +106,8 @@ def _against(
         "precision": _share(within),
         "recall": _share(reached),
         "coverage": _share(near),
-        "validity": _share(within & accepted),
         "accepted": _share(accepted),
+        "validity": _share(within & accepted),
     }
 
 
@@ -123,16 +122,12 @@ def _surface(images: "Tensor") -> dict[str, float]:
     return found if grey is None else {**found, "grey": grey}
 
 
-def _notes(
-    n: int, features: int, found: Mapping[str, float], floor: Mapping[str, float]
-) -> tuple[str, ...]:
-    real = ("distance_second", "precision", "recall", "coverage", "validity")
+def _notes(n: int, features: int, floor: Mapping[str, float]) -> tuple[str, ...]:
+    real = ("distance_second", "precision", "recall", "coverage", "accepted", "validity")
     notes = [
         f"n={n}, floor={floor['distance']:.3g}; distance in the judge's features, not FID",
         "real training images at this n: "
         + ", ".join(f"{name} {floor[name]:.3g}" for name in real),
-        f"validity: the judge that knows junk takes {found['accepted']:.2f} for a real class, "
-        f"{found['precision']:.2f} are inside the manifold, {found['validity']:.2f} are both",
     ]
     if n <= features:
         notes.append(

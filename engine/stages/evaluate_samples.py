@@ -85,10 +85,11 @@ def evaluate_samples(
     and `floor` that of training images: what a perfect generator would reach at this n. `precision`
     is the share of samples inside the manifold of the test images, `recall` the share of test
     images inside that of the samples, `coverage` the share of test images with a sample nearby.
-    `validity` is the share inside the manifold that a judge with a junk class also takes for a
-    real class: each alone is fooled. `grey` (blur) and `components` (noise) stand beside the test
-    images' own. `memorising` is 1 where training images are no nearer than test images, and 0 for
-    copies. `agreement` is the share of samples that show the class that was asked for.
+    `accepted` is the share that a judge with a junk class takes for a real class, `validity` the
+    share that is accepted and inside the manifold: each alone is fooled. `grey` (blur) and
+    `components` (noise) stand beside the test images' own. `memorising` is 1 where training images
+    are no nearer than test images, and 0 for copies. `agreement` is the share of samples that show
+    the class that was asked for.
 
     A judge is an artifact of its own, so that what is judged is never what was attacked.
     """

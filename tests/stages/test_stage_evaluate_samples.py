@@ -119,7 +119,10 @@ def test_validity_needs_both_judges(bench, digits, found_judge, parts):
     precision = share(found_judge, "precision")
     assert 0.5 < precision < 1
     assert share(biased(-1e6), "validity") == precision  # the junk judge takes all for real
-    assert share(biased(1e6), "validity") == 0
+    assert share(biased(-1e6), "accepted") == 1
+    assert share(biased(1e6), "validity") == share(biased(1e6), "accepted") == 0
+    both, accepted = share(found_judge, "validity"), share(found_judge, "accepted")
+    assert precision + accepted - 1 <= both <= min(precision, accepted)
     assert share(biased(1e6), "precision") == precision  # which plays no part in the others
     assert share(biased(1e6), "distance") == share(found_judge, "distance")
 
