@@ -10,13 +10,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from engine.answers import CellCancelled, CellRetried, RequestRefused
+from engine.event import Event
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
-    """Something that happened. `time` is seconds since the epoch."""
-
-    kind: ClassVar[str]
-    time: float
+__all__ = [
+    "KINDS", "CellCached", "CellCheckpointed", "CellFailed", "CellFinished", "CellInfo",
+    "CellInterrupted", "CellSkipped", "CellStarted", "CellWaiting", "Event", "MetricBatch", "Note",
+    "RunEnded", "RunStarted", "decode", "decode_batch", "encode", "encode_batch",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +124,13 @@ class CellFailed(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CellSkipped(Event):
-    """A cell did not run because `culprit`, a cell that it needs, failed."""
+    """A cell did not run because `culprit`, a cell that it needs, has no result."""
 
     kind: ClassVar[str] = "cell_skipped"
     cell: int
     culprit: int
+    because: str = "failed"
+    """What became of the culprit: `failed` or `cancelled`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,7 +184,8 @@ KINDS: Mapping[str, type[Event]] = {
     kind.kind: kind
     for kind in (
         RunStarted, CellCached, CellStarted, CellWaiting, CellCheckpointed, CellFinished,
-        CellFailed, CellSkipped, CellInterrupted, Note, RunEnded,
+        CellFailed, CellSkipped, CellInterrupted, CellCancelled, CellRetried, RequestRefused, Note,
+        RunEnded,
     )
 }  # fmt: skip
 
@@ -208,6 +212,8 @@ def decode(line: str | bytes) -> Event | None:
             data["cells"] = tuple(
                 CellInfo(**{**cell, "needs": tuple(cell["needs"])}) for cell in data["cells"]
             )
+        if kind is CellRetried:
+            data["revived"] = tuple(data["revived"])
         return kind(**data)
     except (TypeError, KeyError) as error:
         raise ValueError(f"no {kind.kind} event: {error}") from error

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from engine import events
+from engine.answers import CellRetried
 from engine.journal import Journal
 from engine.schedule import Schedule
 from engine.store import Result
@@ -20,8 +21,19 @@ class Ledger:
     journal: Journal
     results: dict[int, Result] = field(default_factory=dict)
     failed: set[int] = field(default_factory=set)
+    stopped: set[int] = field(default_factory=set)
+    """Cells that were stopped alone, while the run went on."""
+    attempts: dict[int, int] = field(default_factory=dict)
+    """Of cells that were tried again: which attempt is theirs."""
+    left_out: frozenset[int] = frozenset()
+    """Cells that the run does not cover."""
     _leaders: dict[str, int] = field(default_factory=dict)
     _followers: dict[int, list[int]] = field(default_factory=dict)
+    _followed: dict[int, int] = field(default_factory=dict)
+    """Cells that failed or were stopped as another's work did -> that other."""
+
+    def __post_init__(self) -> None:
+        self.schedule.leave_out(set(self.left_out))
 
     def lead(self, cell: int, key: str) -> bool:
         """Whether a cell is the one of this run that sees to a key.
@@ -33,8 +45,8 @@ class Ledger:
             return True
         if leader in self.results:
             self.cached(cell, key, self.results[leader], leader)
-        elif leader in self.failed:
-            self._follow_failure(cell, leader)
+        elif leader in self.failed or leader in self.stopped:
+            self._follow(cell, leader)
         else:
             self._followers.setdefault(leader, []).append(cell)
         return False
@@ -64,10 +76,37 @@ class Ledger:
         self.failed.add(cell)
         now = time.time()
         self.tell(events.CellFailed(time=now, cell=cell, error=error, traceback=traceback))
-        for skipped in self.schedule.failed(cell):
-            self.tell(events.CellSkipped(time=now, cell=skipped, culprit=cell))
-        for follower in self._pop(cell):
-            self._follow_failure(follower, cell)
+        self._skip(cell)
+
+    def stop(self, cell: int, step: int) -> None:
+        """A cell was stopped alone: what needs it is skipped, and names it."""
+        self.stopped.add(cell)
+        self.tell(events.CellInterrupted(time=time.time(), cell=cell, step=step))
+        self._skip(cell)
+
+    def retry(self, cell: int, request: str, by: str) -> None:
+        """A cell that failed or was stopped may start once more.
+
+        With it go the cells of the same work, which ended as it did, and those that were skipped.
+        """
+        leader = self._followed.get(cell, cell)
+        same = [other for other, lead in self._followed.items() if lead == leader]
+        group = dict.fromkeys([cell, leader, *same])
+        revived = self.schedule.retry(group)
+        now, waiting = time.time(), revived.waiting
+        for member in group:
+            self.failed.discard(member)
+            self.stopped.discard(member)
+            self._followed.pop(member, None)
+            attempt = self.attempts[member] = self.attempts.get(member, 1) + 1
+            self.tell(
+                CellRetried(
+                    time=now, cell=member, request=request, attempt=attempt, by=by, revived=waiting
+                )
+            )
+            waiting = ()
+        for skipped, culprit in revived.moved.items():
+            self._tell_skipped(skipped, culprit)
 
     def tell(self, event: events.Event) -> None:
         """Write an event."""
@@ -79,8 +118,24 @@ class Ledger:
         for follower in self._pop(cell):
             self.cached(follower, key, result, cell)
 
-    def _follow_failure(self, cell: int, leader: int) -> None:
-        self.fail(cell, f"the same work failed as {self.cells[leader].name}")
+    def _skip(self, cell: int) -> None:
+        """What needs a cell that ended without a result does not run; its followers end with it."""
+        for skipped in self.schedule.failed(cell):
+            self._tell_skipped(skipped, cell)
+        for follower in self._pop(cell):
+            self._follow(follower, cell)
+
+    def _tell_skipped(self, cell: int, culprit: int) -> None:
+        because = "failed" if culprit in self.failed else "cancelled"
+        now = time.time()
+        self.tell(events.CellSkipped(time=now, cell=cell, culprit=culprit, because=because))
+
+    def _follow(self, cell: int, leader: int) -> None:
+        self._followed[cell] = leader
+        if leader in self.failed:
+            self.fail(cell, f"the same work failed as {self.cells[leader].name}")
+        else:
+            self.stop(cell, 0)
 
     def _pop(self, cell: int) -> Iterable[int]:
         return self._followers.pop(cell, ())

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from engine.answers import CellCancelled, CellRetried, RequestRefused
 from engine.events import (
     CellCached,
     CellCheckpointed,
@@ -72,8 +73,19 @@ def _words(event: Event | None) -> str:
             return f"saved at step {event.step}"
         case CellWaiting():
             return f"waited for {safe_text(event.owner, limit=200)}"
+        case CellCancelled() | CellRetried() | RequestRefused():
+            return _answer(event)
         case _:
             return _ending(event)
+
+
+def _answer(event: CellCancelled | CellRetried | RequestRefused) -> str:
+    if isinstance(event, RequestRefused):
+        return f"refused: {safe_text(event.text, limit=500)}"
+    by = safe_text(event.by, limit=200)
+    if isinstance(event, CellCancelled):
+        return f"asked to stop by {by}"
+    return f"attempt {int(event.attempt)}, asked by {by}"
 
 
 def _ending(event: Event | None) -> str:

@@ -6,6 +6,7 @@ heartbeat is due.
 
 from collections.abc import Mapping
 
+from engine.answers import CellCancelled, CellRetried, RequestRefused
 from engine.events import (
     CellCached,
     CellFailed,
@@ -45,6 +46,8 @@ def lines(view: RunView, event: Event, signs: Signs = UNICODE) -> list[str]:
             return [ending(view)]
         case Note():
             return [f"  note  {_place(view, event.cell)}{safe_text(event.text)}"]
+        case RequestRefused():
+            return [f"  refused  {safe_text(event.text)}"]
     ordinal = getattr(event, "cell", None)
     if not isinstance(ordinal, int) or not 0 <= ordinal < len(view.cells):
         return []
@@ -87,7 +90,7 @@ def _line(view: RunView, cell: CellView, told: str, signs: Signs) -> str:
 
 def _told(cell: CellView, event: Event) -> str | None:
     match event:
-        case CellCached() | CellWaiting() | CellSkipped():
+        case CellCached() | CellWaiting() | CellSkipped() | CellCancelled() | CellRetried():
             return f"  {cell.why}"
         case CellStarted():
             resumed = f", from step {event.step}" if event.step else ""

@@ -24,6 +24,9 @@ _COUNTED: Mapping[State, bytes] = {
     State.DONE: b"cell_finished", State.CACHED: b"cell_cached", State.FAILED: b"cell_failed",
     State.SKIPPED: b"cell_skipped", State.STOPPED: b"cell_interrupted",
 }  # fmt: skip
+_RETRIED = b'\n{"kind": "cell_retried"'
+_OF_CELL = re.compile(rb'^{"kind": "(cell_\w+)", "time": [^,]*, "cell": (\d+)')
+_REVIVED = re.compile(rb'"revived": \[([\d, ]*)\]}$')
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +143,28 @@ def counted(entry: Entry) -> Entry:
     except FileNotFoundError:
         return replace(entry, counts={})
     first = data.partition(b"\n")[0]
-    counts = {state: data.count(b'\n{"kind": "%b"' % kind) for state, kind in _COUNTED.items()}
+    if _RETRIED in data:
+        counts = _last(data)
+    else:
+        counts = {state: data.count(b'\n{"kind": "%b"' % kind) for state, kind in _COUNTED.items()}
     told = {state: count for state, count in counts.items() if count}
     return replace(entry, counts=told, cells=first.count(b'"needs": ['))
+
+
+def _last(data: bytes) -> dict[State, int]:
+    """Cells by the last that was told of each: one that was tried again ended more than once."""
+    kinds = {kind: state for state, kind in _COUNTED.items()}
+    states: dict[int, State] = {}
+    for line in data.splitlines():
+        found = _OF_CELL.match(line)
+        if found is None:
+            continue
+        kind, cell = found[1], int(found[2])
+        if kind in kinds:
+            states[cell] = kinds[kind]
+        elif kind == b"cell_retried":
+            states.pop(cell, None)
+            revived = _REVIVED.search(line)
+            for other in revived[1].split(b",") if revived else ():
+                states.pop(int(other or -1), None)
+    return {state: list(states.values()).count(state) for state in _COUNTED}

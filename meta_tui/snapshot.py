@@ -41,6 +41,9 @@ class CellView:
     loop: str = ""
     step: int = 0
     total: int = 0
+    attempt: int = 1
+    stopping: bool = False
+    """It was asked to stop alone, and has not yet."""
     resumed: int = 0
     """Step from which it went on in this run; 0 from the start."""
     checkpoint: int = 0

@@ -7,6 +7,7 @@ safe to show.
 
 from dataclasses import replace
 
+from engine.answers import CellCancelled, CellRetried, RequestRefused
 from engine.events import (
     CellCached,
     CellCheckpointed,
@@ -41,10 +42,15 @@ def fold(view: RunView, event: Event) -> RunView:
         case Note():
             note = NoteView(event.time, safe_text(event.text), event.cell)
             return replace(view, notes=(*view.notes, note))
+        case RequestRefused():
+            note = NoteView(event.time, f"refused: {safe_text(event.text)}", event.cell)
+            return replace(view, notes=(*view.notes, note))
     ordinal = getattr(event, "cell", None)
     if not isinstance(ordinal, int) or not 0 <= ordinal < len(view.cells):
         return view
     view = _with(view, _cell(view, view.cells[ordinal], event))
+    if isinstance(event, CellRetried):
+        view = _revived(view, event.revived)
     return replace(view, latest=max(view.latest, event.time))
 
 
@@ -108,6 +114,14 @@ def _with(view: RunView, cell: CellView) -> RunView:
     return replace(view, cells=cells, ended=ended, busiest=max(view.busiest, running))
 
 
+def _revived(view: RunView, cells: tuple[int, ...]) -> RunView:
+    """The view in which cells that were skipped wait again."""
+    for ordinal in cells:
+        if 0 <= ordinal < len(view.cells) and view.cells[ordinal].state is State.SKIPPED:
+            view = _with(view, replace(view.cells[ordinal], state=State.WAITING, why=""))
+    return view
+
+
 def _cell(view: RunView, cell: CellView, event: Event) -> CellView:
     match event:
         case CellStarted():
@@ -117,6 +131,8 @@ def _cell(view: RunView, cell: CellView, event: Event) -> CellView:
             return replace(cell, state=State.WAITING, why=why)
         case CellCheckpointed():
             return replace(cell, checkpoint=event.step)
+        case CellCancelled() | CellRetried():
+            return _asked(cell, event)
         case CellCached():
             same = event.same_as
             known = same is not None and 0 <= same < len(view.cells)
@@ -131,7 +147,7 @@ def _began(cell: CellView, event: CellStarted) -> CellView:
     if event.step == 0:
         cell.curves.clear()
     return replace(
-        cell,
+        _again(cell),
         state=State.RUNNING,
         key=safe_text(event.key, limit=100),
         why=safe_text(event.why, limit=500),
@@ -139,9 +155,21 @@ def _began(cell: CellView, event: CellStarted) -> CellView:
         step=event.step,
         resumed=event.step,
         total=0,
-        error="",
-        traceback=(),
     )
+
+
+def _asked(cell: CellView, event: CellCancelled | CellRetried) -> CellView:
+    by = safe_text(event.by, limit=200)
+    if isinstance(event, CellCancelled):
+        return replace(cell, stopping=True, why=f"cancelled by {by}")
+    attempt = int(event.attempt)
+    why = f"attempt {attempt}, asked by {by}"
+    return replace(_again(cell), attempt=attempt, state=State.WAITING, why=why)
+
+
+def _again(cell: CellView) -> CellView:
+    """The cell without what an earlier attempt left."""
+    return replace(cell, stopping=False, error="", traceback=())
 
 
 def _ended(view: RunView, cell: CellView, event: Event) -> CellView:
@@ -161,9 +189,10 @@ def _ended(view: RunView, cell: CellView, event: Event) -> CellView:
             return replace(cell, state=State.FAILED, error=error, traceback=traceback)
         case CellSkipped():
             known = 0 <= event.culprit < len(view.cells)
-            why = f"{view.cells[event.culprit].name} failed" if known else "an input failed"
+            ended = "was cancelled" if event.because == "cancelled" else "failed"
+            why = f"{view.cells[event.culprit].name} {ended}" if known else f"an input {ended}"
             return replace(cell, state=State.SKIPPED, why=why)
         case CellInterrupted():
-            return replace(cell, state=State.STOPPED, step=event.step)
+            return replace(cell, state=State.STOPPED, step=event.step, stopping=False)
         case _:
             return cell

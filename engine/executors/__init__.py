@@ -41,8 +41,8 @@ class Executor(Protocol):
     def poll(self, timeout_seconds: float) -> list[Message]:
         """News since the last call; waits up to the timeout for the first."""
 
-    def cancel(self, *, kill: bool) -> None:
-        """Ask every running cell to stop after a checkpoint, or kill it now."""
+    def cancel(self, *, kill: bool, cell: int | None = None) -> None:
+        """Ask every running cell, or one alone, to stop after a checkpoint, or kill it now."""
 
     def close(self) -> None:
         """End all workers."""

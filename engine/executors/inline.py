@@ -78,10 +78,10 @@ class Inline:
         final = outcome(cell, task, channel)
         return [*channel.messages, final]
 
-    def cancel(self, *, kill: bool) -> None:
+    def cancel(self, *, kill: bool, cell: int | None = None) -> None:
         """Drop a cell that has not begun; one that runs cannot be reached."""
         del kill
-        self._queue.clear()
+        self._queue = [item for item in self._queue if cell not in (None, item[0])]
 
     def close(self) -> None:
         """Nothing to end."""

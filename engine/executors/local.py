@@ -111,9 +111,11 @@ class Local:
                 messages.append(message)
         return messages
 
-    def cancel(self, *, kill: bool) -> None:
-        """Ask every running cell to stop after a checkpoint, or kill it now."""
+    def cancel(self, *, kill: bool, cell: int | None = None) -> None:
+        """Ask every running cell, or one alone, to stop after a checkpoint, or kill it now."""
         for worker in self._workers:
+            if cell not in (None, worker.cell):
+                continue
             if kill:
                 worker.process.kill()
             elif worker.cell is not None:

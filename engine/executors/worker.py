@@ -70,12 +70,16 @@ def die_with(runner: int) -> None:
 
 
 def listen(inbox: "queue.Queue[tuple[int, Task]]", stop: threading.Event) -> None:
-    """Read the runner's lines; the end of stdin is the end of this process, at once."""
+    """Read the runner's lines; the end of stdin is the end of this process, at once.
+
+    A request to stop is for the cell before it in the pipe, also where that had ended meanwhile.
+    """
     for line in sys.stdin:
         order: dict[str, Any] = json.loads(line)
         if order.get("stop"):
             stop.set()
         else:
+            stop.clear()
             inbox.put((order["cell"], order["task"]))
     os._exit(0)
 

@@ -108,11 +108,19 @@ class Break(Params):
 
     how: str = "raise"
     """raise, refuse, exit, lie or full."""
+    unless: str = ""
+    """A file: where it is, nothing breaks."""
+    count: str = ""
+    """File to which a letter is added for each time that the stage runs."""
 
 
 @stage
 def fail(run: Run, params: Break, *, number: Number | None = None) -> Made:
-    """Break in a chosen way."""
+    """Break in a chosen way, unless a file is there."""
+    tally(params.count)
+    print("about to break", params.how)  # noqa: T201 (what a stage prints goes to its log)
+    if params.unless and Path(params.unless).exists():
+        return Made(Number(7.0))
     if params.how == "exit":
         os._exit(7)
     if params.how == "refuse":

@@ -1,0 +1,125 @@
+"""From a cell that may start to a worker that has it: served from the store, queued, leased."""
+
+import heapq
+import time
+from dataclasses import dataclass, field
+
+from engine import events
+from engine.executors import Executor
+from engine.history import History
+from engine.key import Key
+from engine.ledger import Ledger
+from engine.plan import reason
+from engine.resolve import Resolver
+from engine.runs import RunFolder
+from engine.selection import Selection
+from engine.store import Lease, Miss, Result
+from engine.task import Options, describe
+from pipelines.pipeline import Cell
+
+
+@dataclass(frozen=True, slots=True)
+class Active:
+    """A cell that a worker has."""
+
+    cell: Cell
+    key: Key
+    lease: Lease
+    began: float
+
+
+@dataclass(slots=True)
+class Dispatch:
+    """Starts the cells of one run.
+
+    Attributes:
+        active: cells that a worker has, by ordinal.
+        elsewhere: cells that another run computes now.
+    """
+
+    resolver: Resolver
+    selection: Selection
+    folder: RunFolder
+    executor: Executor
+    options: Options
+    history: History
+    ledger: Ledger
+    active: dict[int, Active] = field(default_factory=dict)
+    elsewhere: dict[int, Key] = field(default_factory=dict)
+    _queued: list[tuple[int, int, Key]] = field(default_factory=list)
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing runs, here or elsewhere, and nothing may start."""
+        waits = self.active or self.elsewhere or self._queued
+        return not (waits or self.ledger.schedule.ready)
+
+    def advance(self) -> None:
+        """Resolve what is ready, and start as much as there are slots for."""
+        for ordinal, key in list(self.elsewhere.items()):
+            self._look(ordinal, key)
+        while (ready := self.ledger.schedule.next()) is not None:
+            cell = self.resolver.pipeline.cells[ready]
+            key = self.resolver.key(cell, self.ledger.results)
+            if self.ledger.lead(ready, key.digest):
+                self._look(ready, key)
+        while self._queued and self.executor.free > 0:
+            _, ordinal, key = heapq.heappop(self._queued)
+            self._start(ordinal, key)
+
+    def _look(self, ordinal: int, key: Key) -> None:
+        """Serve a cell from the store, or queue it."""
+        cell = self.resolver.pipeline.cells[ordinal]
+        found = None if self.selection.forces(cell) else self.resolver.store.result(key.digest)
+        if isinstance(found, Result):
+            self.elsewhere.pop(ordinal, None)
+            self.ledger.cached(ordinal, key.digest, found)
+        elif not self.selection.allows(cell):
+            self.ledger.fail(ordinal, "no result in the store, and it may not run")
+        elif ordinal not in self.elsewhere:
+            rank = self.ledger.schedule.rank(ordinal)
+            heapq.heappush(self._queued, (rank, ordinal, key))
+        elif self.executor.free > 0:
+            self._start(ordinal, key)
+
+    def _start(self, ordinal: int, key: Key) -> None:
+        """Lease a key and hand its cell to the executor, or wait for who holds it."""
+        store, cell = self.resolver.store, self.resolver.pipeline.cells[ordinal]
+        lease = store.lease(key.digest, self.folder.id)
+        if lease is None:
+            if ordinal not in self.elsewhere:
+                owner = store.lease_owner(key.digest)
+                self.ledger.tell(events.CellWaiting(time=time.time(), cell=ordinal, owner=owner))
+            self.elsewhere[ordinal] = key
+            return
+        self.elsewhere.pop(ordinal, None)
+        found = store.result(key.digest)
+        if isinstance(found, Result) and not self.selection.forces(cell):
+            # Another run published it between our look and our lease.
+            lease.release()
+            self.ledger.cached(ordinal, key.digest, found)
+            return
+        self.active[ordinal] = Active(cell, key, lease, time.monotonic())
+        self._submit(cell, key, found)
+
+    def _submit(self, cell: Cell, key: Key, found: Result | Miss) -> None:
+        store, forced = self.resolver.store, self.selection.forces(cell)
+        attempt = self.ledger.attempts.get(cell.ordinal, 1)
+        if forced and attempt == 1:
+            store.checkpoint_drop(key.digest)
+        note = store.checkpoint_note(key.digest) or {}
+        why = "forced" if forced else reason(cell, key, self.resolver, self.history, found)
+        why += f"; attempt {attempt}" if attempt > 1 else ""
+        results, log = self.ledger.results, self.folder.log(cell.ordinal)
+        task = describe(self.resolver, cell, key.digest, results, log, self.options)
+        worker = self.executor.submit(cell.ordinal, task)
+        self.ledger.tell(
+            events.CellStarted(
+                time=time.time(),
+                cell=cell.ordinal,
+                key=key.digest,
+                worker=worker,
+                why=why,
+                step=note.get("step", 0),
+            )
+        )

@@ -1,0 +1,92 @@
+"""What requests do to the cells of a run that goes on: each is carried out, or refused with why."""
+
+import time
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+from engine.answers import CellCancelled, RequestRefused
+from engine.control import Asked, Inbox, Wish
+from engine.executors import Executor
+from engine.ledger import Ledger
+from pipelines.text import safe_text
+
+_STOPPING = "the run is stopping: the same `meta run` goes on from there"
+
+
+@dataclass(slots=True)
+class Wishes:
+    """Answers requests."""
+
+    inbox: Inbox
+    ledger: Ledger
+    executor: Executor
+    _cancelled: set[int] = field(default_factory=set)
+    """Running cells that were asked to stop alone."""
+
+    def attend(self, running: Collection[int], *, stopping: bool) -> None:
+        """Answer what was asked since the last time.
+
+        Args:
+            running: cells that a worker has.
+            stopping: nothing may begin any more.
+        """
+        last = self.ledger.schedule.finished
+        while asked := self.inbox.look(at_once=last):
+            for one in asked:
+                self._answer(one, running, stopping=stopping)
+
+    def withdrawn(self, cell: int) -> bool:
+        """Whether a cell that runs no more had been asked to stop alone; forgets it."""
+        asked = cell in self._cancelled
+        self._cancelled.discard(cell)
+        return asked
+
+    def _answer(self, asked: Asked, running: Collection[int], *, stopping: bool) -> None:
+        if isinstance(asked.wish, str):
+            self._refuse(asked.name, None, asked.wish)
+            return
+        wish, by = asked.wish, safe_text(asked.wish.by)
+        cell = next((it.ordinal for it in self.ledger.cells if it.name == wish.cell), None)
+        if cell is None:
+            self._refuse(asked.name, None, f"the run has no cell {safe_text(wish.cell, limit=200)}")
+        elif refused := _STOPPING if stopping else self._refusal(wish, cell, running):
+            self._refuse(asked.name, cell, refused)
+        elif wish.do == "retry":
+            self.ledger.retry(cell, asked.name, by)
+        else:
+            self._cancelled.add(cell)
+            now = time.time()
+            self.ledger.tell(CellCancelled(time=now, cell=cell, request=asked.name, by=by))
+            self.executor.cancel(kill=wish.do == "kill", cell=cell)
+
+    def _refusal(self, wish: Wish, cell: int, running: Collection[int]) -> str:
+        """Why a wish cannot be fulfilled; empty where it can."""
+        ledger = self.ledger
+        if wish.do == "retry":
+            if cell in ledger.failed or cell in ledger.stopped:
+                return ""
+            return f"{self._standing(cell, running)}; only what failed or was stopped can be tried"
+        if cell not in running:
+            return f"{self._standing(cell, running)}; only a running cell can be stopped"
+        if wish.do == "cancel" and cell in self._cancelled:
+            return f"{ledger.cells[cell].name} was asked to stop already"
+        return ""
+
+    def _standing(self, cell: int, running: Collection[int]) -> str:
+        """Where a cell stands, as a sentence begins."""
+        ledger, name = self.ledger, self.ledger.cells[cell].name
+        culprit = ledger.schedule.culprit(cell)
+        if culprit is not None:
+            return f"{name} is skipped because of {ledger.cells[culprit].name}"
+        if cell in running:
+            return f"{name} is running"
+        for state, cells in (
+            ("done", ledger.results), ("failed", ledger.failed), ("stopped", ledger.stopped),
+        ):  # fmt: skip
+            if cell in cells:
+                return f"{name} is {state}"
+        return f"{name} is no part of this run" if cell in ledger.left_out else f"{name} is waiting"
+
+    def _refuse(self, request: str, cell: int | None, why: str) -> None:
+        now = time.time()
+        self.ledger.tell(RequestRefused(time=now, cell=cell, request=request, text=why))
