@@ -7,7 +7,7 @@ types that a pipeline uses are imported. Other packages offer theirs as entry po
 import hashlib
 import sys
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from importlib import import_module, util
 from pathlib import Path
@@ -105,10 +105,20 @@ class Catalogue(Mapping[str, Stage[..., Any]]):
             self._own[kind.name] = kind
 
 
+def forget(paths: Iterable[Path]) -> None:
+    """Let users' files be imported anew by the next catalogue: who has them open saves them."""
+    for path in paths:
+        sys.modules.pop(_private(path.resolve()), None)
+
+
+def _private(place: Path) -> str:
+    return f"_meta_stages_{place.stem}_{hashlib.sha256(str(place).encode()).hexdigest()[:8]}"
+
+
 def _imported(path: Path) -> ModuleType:
     """A user's file as a module of a private name, with the modules beside it within its reach."""
     place = path.resolve()
-    name = f"_meta_stages_{place.stem}_{hashlib.sha256(str(place).encode()).hexdigest()[:8]}"
+    name = _private(place)
     if name in sys.modules:
         return sys.modules[name]
     if not place.is_file():

@@ -14,7 +14,7 @@ from engine.runs import RunFolder
 from engine.session import load
 from engine.store import Result, Store
 from meta_tui.results import Missing, result
-from meta_tui.view import CellView, RunView
+from meta_tui.view import CellView, RunView, State
 from pipelines.errors import MetaError
 from pipelines.pipeline import Pipeline
 from pipelines.text import safe_text, shown
@@ -107,7 +107,16 @@ def celldoc(
 
 
 def _missing(cell: CellView, found: Missing) -> str:
-    return found.reason if cell.state.over else "none yet"
+    if not cell.state.over:
+        return "none yet"
+    if cell.state in {State.DONE, State.CACHED}:
+        return found.reason.removeprefix(f"{cell.name}: ")
+    return f"none: it {_BECAME[cell.state]}" if cell.state in _BECAME else found.reason
+
+
+_BECAME = {
+    State.FAILED: "failed", State.SKIPPED: "was skipped", State.STOPPED: "was stopped",
+}  # fmt: skip
 
 
 def _settings(model: BaseModel, prefix: str = "", usual: object = None) -> Iterator[Setting]:

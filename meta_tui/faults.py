@@ -2,14 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from engine.catalogue import forget
 from engine.request import Request
 from engine.session import load
 from pipelines.errors import MetaError, PipelineError, Problem
 from pipelines.text import safe_text
 
 _LOOK_SECONDS = 1.0
-_Stamp = tuple[int, int] | None
+_Stamp = tuple[tuple[int, int] | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,7 @@ class Checked:
 
 @dataclass(slots=True)
 class Watched:
-    """Looks once a second whether the file was saved, by its time and size."""
+    """Looks once a second whether the file, or one of its `--stages`, was saved: time and size."""
 
     request: Request
     now: Callable[[], float]
@@ -37,24 +39,30 @@ class Watched:
     _stamp: _Stamp | str = field(default="never looked", init=False)
 
     def saved(self) -> bool:
-        """Whether the file is another than when this was last asked; true the first time."""
+        """Whether a file is another than when this was last asked; true the first time."""
         now = self.now()
         if now - self._asked < _LOOK_SECONDS:
             return False
         self._asked = now
-        before, self._stamp = self._stamp, self._look()
+        before, self._stamp = self._stamp, tuple(map(_look, _files(self.request)))
         return before != self._stamp
 
-    def _look(self) -> _Stamp:
-        try:
-            found = self.request.file.stat()
-        except OSError:
-            return None  # The check tells why.
-        return found.st_mtime_ns, found.st_size
+
+def _files(request: Request) -> tuple[Path, ...]:
+    return request.file, *request.stage_files
+
+
+def _look(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None  # The check tells why.
+    return found.st_mtime_ns, found.st_size
 
 
 def check(request: Request) -> Checked:
     """All that can be said of the file. Takes up to some seconds: stage types are imported."""
+    forget(request.stage_files)
     try:
         pipeline = load(request)
     except PipelineError as error:

@@ -59,16 +59,25 @@ def learning_curves(cell: CellView, view: RunView, store: Store) -> list[Mapping
 
     Like `Table.plot`, of the rows that the table has; for a table that was asked for no curve.
     """
-    sources, scores = [], []
+    learned: dict[str, list[tuple[Source, Scores]]] = {}
     for need in (view.cells[ordinal] for ordinal in cell.needs):
         found = artifact(need, store) if need.key else None
         if isinstance(found, Scores) and found.curves:
-            sources.append(Source(need.stage, need.axes))
-            scores.append(found)
-    groups = rows.groups(sources, scores)
-    names = dict.fromkeys(name for item in scores for name in item.curves)
-    drawn = [plots.points(plots.Line(kind="line", y=name), groups) for name in names]
+            source = Source(need.stage, need.axes)
+            learned.setdefault(_counted(need, view), []).append((source, found))
+    drawn: list[Mapping[str, Any]] = []
+    for x, lot in learned.items():
+        groups = rows.groups([source for source, _ in lot], [scores for _, scores in lot])
+        names = dict.fromkeys(name for _, scores in lot for name in scores.curves)
+        drawn += [plots.points(plots.Line(kind="line", x=x, y=name), groups) for name in names]
     return [plot for plot in drawn if any(len(item["points"]) > 1 for item in plot["series"])]
+
+
+def _counted(cell: CellView, view: RunView) -> str:
+    """What the steps of a cell's curves count; a choice passes on the curves that it was given."""
+    while cell.type == "select" and cell.needs:
+        cell = view.cells[cell.needs[0]]
+    return {"meta_train": "tasks", "meta_evaluate": "adaptation_step"}.get(cell.type, plots.STEP)
 
 
 def result(cell: CellView, store: Store) -> Result | Missing:

@@ -28,6 +28,13 @@ class StageView:
         return next((state for state in _BY_URGENCY if self.counts.get(state)), State.WAITING)
 
     @property
+    def word(self) -> str:
+        """The word for its state; of several cells with the number that failed, for not all did."""
+        told = self.state.value
+        several = self.state is State.FAILED and len(self.cells) > 1
+        return f"{self.counts[State.FAILED]} {told}" if several else told
+
+    @property
     def over(self) -> int:
         """Cells to which nothing more will happen."""
         return sum(count for state, count in self.counts.items() if state.over)

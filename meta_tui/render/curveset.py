@@ -1,10 +1,10 @@
 """Charts of the curves of some cells: what lies in which, in which colour, under which name."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from meta_tui.curves import Curve, Curves
-from meta_tui.render.frame import Series
+from meta_tui.render.frame import Gaps, Scale, Series
 from meta_tui.render.look import Axis
 from meta_tui.render.numbers import number
 from meta_tui.render.spans import SERIES, Line, Span, Style, crop
@@ -98,7 +98,7 @@ def _chart(
         if weight and len(curve.values):
             smooth = curve.smoothed(weight)
             under.append(raw)
-            raw = Series(label, raw.x, smooth.values, style, raw.scale, smooth.extremes)
+            raw = replace(raw, y=smooth.values, extremes=smooth.extremes)
         series.append(raw)
     remarks = [_lost([curve for _, _, curve in drawn])]
     if axis == "time" and len(timed) < len(curves):
@@ -109,9 +109,10 @@ def _chart(
 
 
 def _series(label: str, style: Style, curve: Curve, *, by_time: bool) -> Series:
-    if by_time:
-        return Series(label, curve.times, curve.values, style, "time", curve.extremes)
-    return Series(label, curve.steps, curve.values, style, extremes=curve.extremes)
+    x = curve.times if by_time else curve.steps
+    scale: Scale = "time" if by_time else "number"
+    gaps = Gaps(curve.steps, curve.lost) if curve.lost else None
+    return Series(label, x, curve.values, style, scale, curve.extremes, gaps)
 
 
 def _lost(curves: Sequence[Curve]) -> str:

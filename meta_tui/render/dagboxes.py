@@ -130,7 +130,7 @@ def _fitting(cell: CellView, time: str, columns: int) -> tuple[str, str]:
 
 
 def _word(stage: StageView) -> str:
-    return "diverged" if any(cell.diverged for cell in stage.cells) else stage.state.value
+    return "diverged" if any(cell.diverged for cell in stage.cells) else stage.word
 
 
 def _progress(fraction: float, signs: Signs) -> str:

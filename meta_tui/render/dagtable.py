@@ -11,7 +11,7 @@ from meta_tui.summary import StageView
 from meta_tui.view import CellView, State
 from pipelines.text import width
 
-_WORD, _SHARE, _COUNT, _TIME = 10, 5, 9, 9
+_WORD, _SHARE, _COUNT, _TIME = 12, 5, 9, 9
 _MOST = 32
 
 
@@ -46,7 +46,7 @@ def _stage(stage: StageView, now: float, name: int, kind: int, signs: Signs) -> 
     state, spent = stage.state, stage.spent(now)
     share = f"{stage.fraction:.0%}" if state is State.RUNNING else ""
     return line(
-        _word(state, signs),
+        _word(state, signs, stage.word),
         Span(f" {fit(stage.name, name)}", "strong"),
         f" {fit(stage.type, kind)} {right(share, _SHARE)}",
         f" {right(f'{stage.over}/{len(stage.cells)}', _COUNT)}",
@@ -59,13 +59,13 @@ def _cell(cell: CellView, now: float, name: int, signs: Signs) -> Line:
     spent = cell.spent(now) if cell.state is State.RUNNING else cell.seconds
     running = cell.state is State.RUNNING and cell.fraction is not None
     return line(
-        _word(cell.state, signs),
+        _word(cell.state, signs, cell.state.value),
         f" {fit(f'  {cell_name(cell)}', name)}",
         f" {right(f'{cell.fraction:.0%}' if running else '', _SHARE)} {' ' * _COUNT}",
         f" {right(seconds_short(spent) if spent else '', _TIME)}",
     )
 
 
-def _word(state: State, signs: Signs) -> Span:
-    told = state_span(state, signs)
-    return Span(fit(told.text, _WORD), STYLES[state])
+def _word(state: State, signs: Signs, word: str) -> Span:
+    sign = state_span(state, signs, word=False).text
+    return Span(fit(f"{sign} {word}", _WORD), STYLES[state])

@@ -4,21 +4,23 @@ from meta_tui.plain import scores_text
 from meta_tui.render.numbers import duration, number, seconds_short
 from meta_tui.render.progress import bar
 from meta_tui.render.signs import UNICODE, Signs, state_span
-from meta_tui.render.spans import SERIES, Line, Span, line, wrap
+from meta_tui.render.spans import Line, Span, line, wrap
 from meta_tui.summary import StageView, counts_line
 from meta_tui.view import CellView, RunView, State
 
 _ROOM_FOR_HINT = 60
 
 
-def stage_details(stage: StageView, columns: int, signs: Signs = UNICODE) -> list[Line]:
+def stage_details(
+    stage: StageView, columns: int, signs: Signs = UNICODE, shown: int = 0
+) -> list[Line]:
     """Name, type and counts of a stage, how many of its curves are shown; its first failure."""
     head = line(Span(stage.name, "strong"), f"  {stage.type}  ", state_span(stage.state, signs))
     told = counts_line(stage.counts)
     lost = sum(cell.diverged for cell in stage.cells)
     told += f", of these {lost} diverged" if lost else ""
-    if len(stage.cells) > len(SERIES) and columns >= _ROOM_FOR_HINT:
-        told += f"; {len(SERIES)} curves shown, enter lists cells"
+    if 0 < shown < len(stage.cells) and columns >= _ROOM_FOR_HINT:
+        told += f"; curves of {shown}, enter lists all"
     lines = [head, *(line(Span(part, "dim")) for part in wrap(told, columns))]
     failed = next((cell for cell in stage.cells if cell.state is State.FAILED), None)
     if failed is not None:
@@ -33,9 +35,10 @@ def cell_details(
 ) -> list[Line]:
     """Name, state, progress, why it runs or failed, and its final scores."""
     lines: list[Line] = [line(Span(part, "strong")) for part in wrap(cell.name, columns)]
-    lines.append(
-        line(state_span(cell.state, signs), f"  {cell.type}  {_progress(cell, now, signs)}")
-    )
+    head, room = state_span(cell.state, signs), columns - len(cell.type) - 14
+    first, *rest = _progress(cell, now, signs, room) or [""]
+    lines.append(line(head, f"  {cell.type}  {first}"))
+    lines += [line(f"  {part}") for part in rest]
     if cell.why:
         lines += [line(Span(part, "dim")) for part in wrap(f"why: {cell.why}", columns)]
     if cell.error:
@@ -48,15 +51,18 @@ def cell_details(
     return lines
 
 
-def _progress(cell: CellView, now: float, signs: Signs) -> str:
+def _progress(cell: CellView, now: float, signs: Signs, columns: int) -> list[str]:
+    """How far it is, in one line, or where there is no room for it in two."""
     if cell.state is not State.RUNNING:
-        return seconds_short(cell.seconds) if cell.seconds else ""
+        return [seconds_short(cell.seconds)] if cell.seconds else []
     spent = cell.spent(now)
     if cell.fraction is None:
-        return duration(spent)
+        return [duration(spent)]
     made = cell.step - cell.resumed
-    pace = f"  {number(made / spent, 3)} steps/s" if made > 0 and spent > 0 else ""
-    left = f"  ETA {duration((cell.total - cell.step) * spent / made)}" if made > 0 else ""
     loop = f" {cell.loop}" if cell.loop else ""
-    drawn = bar(cell.fraction, 10, signs)
-    return f"{drawn} {cell.fraction:.0%}  step {cell.step}/{cell.total}{loop}{pace}{left}"
+    parts = [f"step {cell.step}/{cell.total}{loop}"]
+    parts += [f"{number(made / spent, 3)} steps/s"] if made > 0 and spent > 0 else []
+    parts += [f"ETA {duration((cell.total - cell.step) * spent / made)}"] if made > 0 else []
+    drawn = f"{bar(cell.fraction, 10, signs)} {cell.fraction:.0%}"
+    whole = "  ".join([drawn, *parts])
+    return [whole] if len(whole) <= columns else [drawn, "  ".join(parts)]

@@ -19,6 +19,23 @@ _LONG = 10
 
 
 @dataclass(frozen=True, slots=True)
+class Gaps:
+    """Where a curve does not go on from one point to the next: a value between was not finite."""
+
+    steps: Sequence[float]
+    """Of its points, rising."""
+    lost: Sequence[float]
+    """Steps without a point, rising."""
+
+    def before(self, place: int) -> bool:
+        """Whether there is one between a point and the one before it."""
+        if not 0 < place < len(self.steps):
+            return False
+        first = bisect_right(self.lost, self.steps[place - 1])
+        return bisect_left(self.lost, self.steps[place]) > first
+
+
+@dataclass(frozen=True, slots=True)
 class Series:
     """A curve to draw: `x` rising, `y` finite, of one length."""
 
@@ -30,6 +47,7 @@ class Series:
     scale: Scale = "number"
     extremes: Extremes = field(compare=False, default_factory=lambda: Extremes(()))
     """Of `y`; made here where the curve's owner keeps none."""
+    gaps: Gaps | None = field(compare=False, default=None)
 
     def __post_init__(self) -> None:
         if self.extremes.values is not self.y:

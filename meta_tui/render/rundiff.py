@@ -9,7 +9,9 @@ from meta_tui.rundiff import Number, RunDiff
 from meta_tui.view import RunView
 from pipelines.text import width
 
-_FIGURE, _WIDEST, _LEAST = 10, 44, 16
+_FIGURE, _NARROW_FIGURE, _WIDEST, _LEAST = 10, 8, 44, 14
+_ROOM = 48
+"""Columns from which on figures stand apart."""
 
 
 def rundiff(diff: RunDiff, columns: int) -> list[Line]:
@@ -19,7 +21,7 @@ def rundiff(diff: RunDiff, columns: int) -> list[Line]:
         *_run("a", diff.old, columns),
         *_run("b", diff.new, columns),
         *_part("asked otherwise in b", _wrapped(asked, columns)),
-        *_part("file", (_edit(text) for text in diff.edits)),
+        *_part("file", (row for text in diff.edits for row in _edit(text, columns))),
         *_part("numbers", _numbers(diff, columns)),
     ]
 
@@ -41,30 +43,38 @@ def _wrapped(texts: Iterable[str], columns: int) -> Iterator[Line]:
         yield from (line(f"  {part}") for part in wrap(text, columns - 2))
 
 
-def _edit(text: str) -> Line:
-    styles: dict[str, Style] = {"+": "good", "-": "bad", "…": "dim"}
-    return line(Span(f"  {text}", styles.get(text[:1], "")))
+def _edit(text: str, columns: int) -> Iterator[Line]:
+    """A line of the file; where it is too long, one that differs goes on below."""
+    styles: dict[str, Style] = {"+": "good", "-": "bad"}
+    if text[:1] not in styles:
+        yield line(Span(fit(f"  {text}", columns).rstrip(), "dim"))
+        return
+    indent = 3 + len(text[1:]) - len(text[1:].lstrip())
+    first, *rest = wrap(text[1:], max(_LEAST, columns - indent), "  ") or [""]
+    yield line(Span(f"  {text[:1]}{' ' * (indent - 3)}{first}", styles[text[:1]]))
+    yield from (line(Span(" " * indent + part, styles[text[:1]])) for part in rest)
 
 
 def _numbers(diff: RunDiff, columns: int) -> Iterator[Line]:
-    """A block for each row: its metrics in both runs, and the difference."""
-    size = max((width(item.metric) for item in diff.numbers), default=0)
-    size = max(_LEAST, min(_WIDEST, size, columns - 2 - 3 * _FIGURE))
-    heads = "".join(right(text, _FIGURE) for text in ("a", "b", "b - a"))
+    """A block for each row, those that differ first: its metrics in both runs, the difference."""
+    figure = _FIGURE if columns >= _ROOM else _NARROW_FIGURE
+    size = max((width(item.metric) for item in diff.numbers), default=0) + 2
+    size = max(_LEAST, min(_WIDEST, size, columns - 2 - 3 * figure))
     if diff.numbers:
+        heads = "".join(right(text, figure) for text in ("a", "b", "b - a"))
         yield line(Span("  " + " " * size + heads, "dim"))
-    row = None
+    rows: dict[str, list[Number]] = {}
     for item in diff.numbers:
-        if item.row != row:
-            row = item.row
-            yield line(Span(f"  {row}"))
-        yield _number(item, size)
+        rows.setdefault(item.row, []).append(item)
+    for row in sorted(rows, key=lambda row: all(item.old == item.new for item in rows[row])):
+        yield line(Span(f"  {fit(row, min(width(row), columns - 2))}"))
+        yield from (_number(item, size, figure) for item in rows[row])
 
 
-def _number(item: Number, size: int) -> Line:
+def _number(item: Number, size: int, figure: int) -> Line:
     old, new = (ABSENT if each is None else metric(each) for each in (item.old, item.new))
     between = ""
     if item.old is not None and item.new is not None:
         between = "=" if item.old == item.new else signed(item.new - item.old)
-    head = f"    {fit(item.metric, size - 2)}{right(old, _FIGURE)}{right(new, _FIGURE)}"
-    return line(head, Span(right(between, _FIGURE), "dim" if between == "=" else "accent"))
+    head = f"    {fit(item.metric, size - 2)}{right(old, figure)}{right(new, figure)}"
+    return line(head, Span(right(between, figure), "dim" if between == "=" else "accent"))

@@ -26,7 +26,12 @@ class _Sizes(NamedTuple):
 def head(entries: Sequence[Entry], columns: int) -> Line:
     """What stands over the columns of the list."""
     titles = _columns(_sizes(entries), "  state", "run", "pipeline", ("cells", "took", "began"))
-    return crop(line(Span(f"{titles}  differs from the run before", "dim")), columns)
+    room = columns - width(titles) - 2
+    last = next((each for each in _DIFFERS if len(each) <= room), _DIFFERS[-1])
+    return crop(line(Span(f"{titles}  {last}", "dim")), columns)
+
+
+_DIFFERS = ("differs from the run before", "differs from before", "differs")
 
 
 def runlist(

@@ -3,7 +3,7 @@
 A style is a word of the palette below, not a colour: the dashboard gives it one, a pipe drops it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple
 
 from pipelines.text import width
@@ -44,14 +44,20 @@ def fit(text: str, columns: int) -> str:
         return text + " " * (columns - width(text))
     if columns <= 0:
         return ""
-    kept, used = [], 0
-    for letter in text:
-        used += width(letter)
-        if used > columns - 1:
-            break
-        kept.append(letter)
-    cut = "".join(kept) + "…"
+    cut = clip(text, columns - 1) + "…"
     return cut + " " * (columns - width(cut))
+
+
+def clip(text: str, columns: int) -> str:
+    """As much of the beginning of the text as fits."""
+    if width(text) <= columns:
+        return text
+    used = 0
+    for place, letter in enumerate(text):
+        used += width(letter)
+        if used > columns:
+            return text[:place]
+    return text
 
 
 def right(text: str, columns: int) -> str:
@@ -74,6 +80,14 @@ def crop(row: Line, columns: int) -> Line:
     return tuple(spans)
 
 
+def broken(text: str, columns: int) -> Iterator[str]:
+    """The text in pieces of at most so many columns; a letter that is wider is a piece."""
+    while text:
+        piece = clip(text, columns) or text[:1]
+        yield piece
+        text = text[len(piece) :]
+
+
 def wrap(text: str, columns: int, indent: str = "  ") -> list[str]:
     """The text in lines of at most so many columns, broken at blanks, the rest indented.
 
@@ -82,8 +96,7 @@ def wrap(text: str, columns: int, indent: str = "  ") -> list[str]:
     lines: list[str] = []
     current = ""
     room = max(1, columns - len(indent))
-    words = (word[at : at + room] for word in text.split() for at in range(0, len(word), room))
-    for word in words:
+    for word in (piece for whole in text.split() for piece in broken(whole, room)):
         if current and width(current) + 1 + width(word) > columns:
             lines.append(current)
             current = indent + word

@@ -122,6 +122,7 @@ def _layout(
     count = max((len(_count(stage)) for stage in stages), default=0)
     time = max((len(_time(stage.spent(now))) for stage in stages), default=0)
     state = _BAR + 5 if columns >= _ROOM_FOR_BAR else _WORD
+    state = max(state, *(len(stage.word) for stage in stages), 0)
     return _Layout(columns, state, count, time if detail > 1 else 0, signs, size)
 
 
@@ -129,7 +130,7 @@ def _stage(stage: StageView, now: float, layout: _Layout, rail: Rail, *, opened:
     signs = layout.signs
     mark = " " if len(stage.cells) < 2 else signs.opened if opened else signs.closed  # noqa: PLR2004
     state = stage.state
-    told = _progress(stage.fraction, layout) if state is State.RUNNING else state.value
+    told = _progress(stage.fraction, layout) if state is State.RUNNING else stage.word
     if not layout.count and (count := _count(stage)):
         both = f"{told.strip()} {count}"
         told = both if state is State.RUNNING and len(both) <= layout.state else count
@@ -174,5 +175,5 @@ def _state(cell: CellView, layout: _Layout) -> str:
 
 
 def _progress(fraction: float, layout: _Layout) -> str:
-    drawn = f"{bar(fraction, _BAR, layout.signs)} " if layout.state > _WORD else ""
+    drawn = f"{bar(fraction, _BAR, layout.signs)} " if layout.state >= _BAR + 5 else ""
     return f"{drawn}{fraction:>4.0%}"

@@ -9,6 +9,7 @@ from meta_tui.render.dagboxes import Boxes
 from meta_tui.render.dagsheet import Item, Rect, Sheet
 from meta_tui.render.dagtable import dagtable
 from meta_tui.render.signs import UNICODE, Signs
+from meta_tui.render.spans import Span
 from meta_tui.render.stagelist import MOST_STAGES, items, stagelist
 from meta_tui.summary import StageView
 
@@ -25,6 +26,8 @@ class Drawing:
     form: Form = "list"
     _made_for: tuple[object, ...] = ()
     _columns: int = 0
+    _rows: int = 0
+    _whole: bool = False
     _graph: Graph = field(default_factory=lambda: Graph.of(()))
     _arranged: Arranged | None = None
 
@@ -53,7 +56,8 @@ class Drawing:
         if self._made_for[:1] != (shape,):
             self._graph = Graph.of(stages)
         self._made_for, self._arranged = wanted, None
-        self._columns, rows = max(20, area[0]), area[1]
+        self._columns, self._rows, self._whole = max(20, area[0]), area[1], whole
+        rows = self._rows
         if len(stages) > MOST_STAGES or (self._columns < _LEAST_COLUMNS and not whole):
             self.form = "table" if whole else "list"
             return
@@ -75,9 +79,24 @@ class Drawing:
         """The stages as they stand, in the form that was chosen."""
         if self.form == "graph" and self._arranged is not None:
             boxes = Boxes(opened, self._arranged.tall, now, self.signs)
-            return dag(stages, self._arranged, boxes, selected)
+            found = dag(stages, self._arranged, boxes, selected)
+            return self._centred(found) if self._whole else found
         if self.form == "table":
             return dagtable(stages, opened, now, self._columns, self.signs)
         rows = stagelist(stages, opened, now, self._columns, self.signs)
         every = items(stages, opened)
         return Sheet(rows, {item: Rect(0, at, self._columns, 1) for at, item in enumerate(every)})
+
+    def _centred(self, found: Sheet) -> Sheet:
+        """A graph in the middle of the area, where it is smaller."""
+        if self._arranged is None:
+            return found
+        size = self._arranged.layout
+        left = max(0, (self._columns - size.columns) // 2)
+        top = max(0, (self._rows - size.rows) // 2)
+        rows = [(Span(" " * left), *row) if row else row for row in found.rows]
+        places = {
+            item: rect._replace(left=rect.left + left, top=rect.top + top)
+            for item, rect in found.places.items()
+        }
+        return Sheet([*[()] * top, *rows], places)

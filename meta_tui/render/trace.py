@@ -15,7 +15,7 @@ Dot = tuple[int, int]
 
 
 def trace(canvas: Canvas, plane: Frame, curve: Series, style: Style) -> None:
-    """Draw a curve; on a logarithmic axis, values that have no logarithm leave a gap."""
+    """Draw a curve with its gaps; a value that has no logarithm leaves one on such an axis."""
     x, y, span, down = curve.x, curve.y, curve.extremes.span, plane.rows(canvas.down)
     across, gap = canvas.across, -inf if not plane.log else 0.0
     start, count = bisect_left(x, plane.left), len(x)
@@ -28,13 +28,18 @@ def trace(canvas: Canvas, plane: Frame, curve: Series, style: Style) -> None:
         if low <= gap:
             low = curve.extremes.positive(start, end)
         top, bottom = (down(high), down(low)) if low < inf else (1, 0)
-        if before is not None and first > gap:
+        if before is not None and first > gap and not _gap(curve, start):
             top, bottom = _joined(canvas, before, (column, down(first)), (top, bottom), style)
         canvas.upright(column, top, bottom, style)
         before, start = (column, down(last)) if last > gap else None, end
     after = _crossing(canvas, plane, curve, start, plane.right)
     if before is not None and after is not None:
         canvas.segment(before, after, style)
+
+
+def _gap(curve: Series, place: int) -> bool:
+    """Whether the curve breaks off before the point of that place."""
+    return curve.gaps is not None and curve.gaps.before(place)
 
 
 def _joined(canvas: Canvas, start: Dot, end: Dot, rows: Dot, style: Style) -> Dot:
@@ -57,7 +62,7 @@ def _joined(canvas: Canvas, start: Dot, end: Dot, rows: Dot, style: Style) -> Do
 
 def _crossing(canvas: Canvas, plane: Frame, curve: Series, place: int, x: float) -> Dot | None:
     """Where a curve crosses an edge of the frame on its way to the point of that place."""
-    if not 0 < place < len(curve.x) or curve.x[place] == x:
+    if not 0 < place < len(curve.x) or curve.x[place] == x or _gap(curve, place):
         return None
     y0, y1 = curve.y[place - 1], curve.y[place]
     if plane.log and min(y0, y1) <= 0:

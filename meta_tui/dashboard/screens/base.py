@@ -1,5 +1,6 @@
 """What every screen has: a heading, a line of keys, and a word for a terminal that is too small."""
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -15,6 +16,8 @@ from meta_tui.render.dagsheet import Item
 from meta_tui.render.progress import heading
 from meta_tui.render.spans import Line, Span, crop, line
 
+SCREENS = ("1 run", "2 results", "3 gallery", "4 runs")
+"""Told where a screen has nothing of its own to do."""
 STOP = "^c stop"
 AGAIN = "r again"
 """Told in its place where nothing runs."""
@@ -81,10 +84,14 @@ class RunScreenBase(Screen[None]):
     def tell_keys(self, columns: int) -> None:
         """Show the keys that are needed most, as far as there is room."""
         ended = self.source.view.over or not self.source.alive
-        keys = [self._bound(AGAIN if ended and key == STOP else key) for key in self.KEYS]
+        keys = [self._bound(AGAIN if ended and key == STOP else key) for key in self.keys()]
         while len(keys) > 1 and sum(map(len, keys)) + 2 * len(keys) - 2 > columns:
             keys = keys[:-1]
         self.query_one("#keys", Bar).show([line(Span("  ".join(keys), "dim"))])
+
+    def keys(self) -> Sequence[str]:
+        """What the last line tells now."""
+        return self.KEYS
 
     def look(self) -> bool:
         """Read what only this screen shows; whether there may be anything new."""

@@ -53,6 +53,7 @@ class HelpScreen(ModalScreen[None]):
         shown = beside([*map(_group, self._groups, self._groups.values()), _signs()], columns, rows)
         pane = self.query_one("#help", Lines)
         pane.styles.height = min(len(shown), rows) + 2
+        pane.border_subtitle = "esc closes" if len(shown) <= rows else "j k: more · esc closes"
         widest = max((width(text) for text in plain(shown).split("\n")), default=0)
         pane.styles.width = min(widest, columns) + 5
         pane.show(shown)

@@ -1,6 +1,6 @@
 """Screen 2: the tables of the run's comparisons, to sort, group, filter, compare and plot."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import ClassVar
@@ -11,15 +11,16 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
 
-from meta_tui.dashboard.screens.base import STOP, RunScreenBase
+from meta_tui.dashboard.screens.base import SCREENS, STOP, RunScreenBase
 from meta_tui.dashboard.screens.export import ExportScreen
 from meta_tui.dashboard.source import Source
 from meta_tui.dashboard.widgets.ask import Ask
 from meta_tui.dashboard.widgets.lines import Lines
 from meta_tui.dashboard.widgets.sheetpane import SheetHead, SheetPane, SheetRows
+from meta_tui.nothing import no_table
 from meta_tui.reading import Reading
 from meta_tui.render.rowdetail import rowdetail
-from meta_tui.render.spans import Span, line
+from meta_tui.render.spans import Span, line, wrap
 from meta_tui.render.tablepage import Page, tablepage
 from meta_tui.results import Missing, learning_curves
 from meta_tui.view import CellView
@@ -76,6 +77,11 @@ class ResultsScreen(RunScreenBase):
             yield Lines(id="sheet-detail")
             yield Ask("words of rows: head=zero !probe", id="sheet-ask")
 
+    def keys(self) -> Sequence[str]:
+        """Those of a table, where there is one."""
+        away = [key for key in SCREENS if not key.startswith("2")]
+        return self.KEYS if self._reading() else (*self.KEYS[:3], *away)
+
     def redraw(self) -> None:
         """Show the table that is chosen."""
         super().redraw()
@@ -106,14 +112,11 @@ class ResultsScreen(RunScreenBase):
         pane.border_title, pane.border_subtitle = "results", ""
         tables = self.source.tables()
         found = tables[self._place % len(tables)][1] if tables else None
-        told = (
-            Span(found.reason, "warn")
-            if isinstance(found, Missing)
-            else Span(self._nothing(), "dim")
-        )
+        lost = found.reason if isinstance(found, Missing) else ""
+        told = wrap(lost or no_table(self.source.view), pane.room)
         if tables:
             pane.border_title = Content(self._title())
-        pane.offer([], [line(told)], [""], "")
+        pane.offer([], [line(Span(part, "warn" if lost else "dim")) for part in told], [""], "")
 
     def _reading(self) -> Reading | None:
         """The table that is chosen; None where there is none to read."""
@@ -134,11 +137,6 @@ class ResultsScreen(RunScreenBase):
         place = self._place % len(tables)
         name = tables[place][0].name
         return f"{name}  {place + 1}/{len(tables)}, tab: next" if len(tables) > 1 else name
-
-    def _nothing(self) -> str:
-        if not any(cell.type == "compare" for cell in self.source.view.cells):
-            return "this pipeline has no `compare` stage: it makes no table"
-        return "no table yet: it comes when a `compare` stage is done"
 
     def on_sheet_rows_moved(self, message: SheetRows.Moved) -> None:
         """Another row is marked."""

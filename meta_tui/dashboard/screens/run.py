@@ -10,10 +10,10 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 
-from meta_tui.dashboard.screens.base import STOP, RunScreenBase
+from meta_tui.dashboard.screens.base import SCREENS, STOP, RunScreenBase
 from meta_tui.dashboard.source import Source
 from meta_tui.dashboard.widgets.curves import CurvesPane
-from meta_tui.dashboard.widgets.log import LogPane
+from meta_tui.dashboard.widgets.log import LogPane, Question
 from meta_tui.dashboard.widgets.logbox import LogBox
 from meta_tui.dashboard.widgets.stages import StageList
 from meta_tui.render.dagsheet import Item
@@ -27,8 +27,8 @@ class RunScreen(RunScreenBase):
     """The run while it goes on."""
 
     KEYS: ClassVar[tuple[str, ...]] = (
-        "q leave", "? help", STOP, "d graph", "2 results", "3 gallery", "↑↓ choose", "enter cells",
-        "tab pane", "/ search", "y log-y", "s smooth", "z zoom",
+        "q leave", "? help", STOP, "d graph", *SCREENS[1:], "↑↓ choose", "enter cells", "tab pane",
+        "/ search", "y log-y", "s smooth", "z zoom",
     )  # fmt: skip
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -36,7 +36,8 @@ class RunScreen(RunScreenBase):
         Binding("s", "smooth", "Smooth the curves more", show=False, id="run.smooth"),
         Binding("x", "axis", "Curves over steps or time", show=False, id="run.axis"),
         Binding("z", "zoom", "One pane alone", show=False, id="run.zoom"),
-        Binding("slash", "search", "Search the log", show=False, id="run.search"),
+        Binding("slash", "ask('search')", "Search the log", show=False, id="run.search"),
+        Binding("ampersand", "ask('filter')", "Only log lines with", show=False, id="run.filter"),
         Binding("d", "dag", "The graph alone", show=False, id="run.dag"),
         Binding("escape", "back", "All panes", show=False, id="run.back"),
     ]
@@ -96,11 +97,11 @@ class RunScreen(RunScreenBase):
         """Draw the curves over steps, or over time."""
         self.query_one(CurvesPane).change(Look.turned)
 
-    def action_search(self) -> None:
-        """Search the log."""
+    def action_ask(self, question: Question) -> None:
+        """Search the log, or show only some of its lines."""
         if not self.has_class("zoomed-log"):
             self._alone(None)
-        self.query_one(LogBox).ask("search")
+        self.query_one(LogBox).ask(question)
 
     def action_zoom(self) -> None:
         """Give the pane with the focus the whole screen, and take it back."""
@@ -142,7 +143,8 @@ class RunScreen(RunScreenBase):
         curves = self.source.curves(cells)
         first = min((cell.ordinal for cell in cells), default=0)
         pane.braille = self.source.signs.braille
-        pane.update_curves(self._head(columns), curves, first=first)
+        shown = sum(bool(found) for _, found in curves)
+        pane.update_curves(self._head(columns, shown), curves, first=first)
         self._update_log(cells)
 
     def _selected(self) -> tuple[CellView, ...]:
@@ -154,15 +156,12 @@ class RunScreen(RunScreenBase):
         stage = next((s for s in self.source.stages if s.name == item.stage), None)
         return stage.cells if stage else ()
 
-    def _head(self, columns: int) -> list[Line]:
-        cells = self._selected()
-        view, now = self.source.view, self.source.time
+    def _head(self, columns: int, shown: int) -> list[Line]:
+        cells, source = self._selected(), self.source
         if len(cells) == 1:
-            return cell_details(view, cells[0], now, columns)
-        stage = next(
-            (s for s in self.source.stages if self._item and s.name == self._item.stage), None
-        )
-        return stage_details(stage, columns) if stage else []
+            return cell_details(source.view, cells[0], source.time, columns, source.signs)
+        stage = next((s for s in source.stages if self._item and s.name == self._item.stage), None)
+        return stage_details(stage, columns, source.signs, shown) if stage else []
 
     def _update_log(self, cells: tuple[CellView, ...]) -> None:
         """Show what the selected cell printed; of a stage, the cell that matters most.

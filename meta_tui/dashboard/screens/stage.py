@@ -12,7 +12,7 @@ from meta_tui.celldoc import CellDoc, celldoc, frozen
 from meta_tui.dashboard.screens.base import STOP, RunScreenBase
 from meta_tui.dashboard.source import Source
 from meta_tui.dashboard.widgets.lines import Lines
-from meta_tui.dashboard.widgets.log import LogPane
+from meta_tui.dashboard.widgets.log import LogPane, Question
 from meta_tui.dashboard.widgets.logbox import LogBox
 from meta_tui.happened import Happened
 from meta_tui.logtail import LogTail
@@ -35,7 +35,10 @@ class StageScreen(RunScreenBase):
         Binding("escape", "dismiss", "Back to the run", show=False, id="detail.back"),
         Binding("right,l", "turn(1)", "Next cell of the stage", show=False, id="detail.next"),
         Binding("left,h", "turn(-1)", "Cell before", show=False, id="detail.before"),
-        Binding("slash", "search", "Search the log", show=False, id="detail.search"),
+        Binding("slash", "ask('search')", "Search the log", show=False, id="detail.search"),
+        Binding(
+            "ampersand", "ask('filter')", "Only log lines with", show=False, id="detail.filter"
+        ),
     ]
 
     class PipelineRead(Message):
@@ -128,7 +131,8 @@ class StageScreen(RunScreenBase):
         self._begun = True
         pane.follow(printed, log.unfinished)
         # A log without a word leaves its room to what there is to tell.
-        self.query_one(LogBox).display = bool(pane.lines or log.unfinished or not cell.state.over)
+        running = cell.state is State.RUNNING
+        self.query_one(LogBox).display = bool(pane.lines or log.unfinished or running)
 
     def _others(self) -> list[int]:
         """The cells of the stage."""
@@ -142,9 +146,9 @@ class StageScreen(RunScreenBase):
         place = others.index(self._cell) + by
         self._show(others[min(len(others) - 1, max(0, place))])
 
-    def action_search(self) -> None:
-        """Search the log."""
-        self.query_one(LogBox).ask("search")
+    def action_ask(self, question: Question) -> None:
+        """Search the log, or show only some of its lines."""
+        self.query_one(LogBox).ask(question)
 
     def _show(self, cell: int | None) -> None:
         if cell is not None and cell != self._cell:

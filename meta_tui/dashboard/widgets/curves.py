@@ -16,6 +16,9 @@ from meta_tui.render.frame import WHOLE, Scale, Series, x_label
 from meta_tui.render.look import Axis, Look
 from meta_tui.render.spans import Line, Span, line
 
+_LEAST = 6
+"""Lines that a chart is left before what is known of the cells and their names."""
+
 
 class CurvesPane(Lines):
     """Charts that fill the pane; of more than fit, those around the chosen one.
@@ -156,8 +159,10 @@ class CurvesPane(Lines):
             self._grid = Grid((), ())
             self.show([*self._head, (), line(Span(_nothing(self._shown), "dim"))])
             return
-        names = legend(self._charts, region.width, max(2, region.height // 4))
-        top: list[Line] = [*self._head, *names, ()]
+        head = list(self._head[: max(1, region.height - _LEAST)])
+        room = region.height - len(head) - 1
+        names = legend(self._charts, region.width, max(1, min(room // 4, room - _LEAST)))
+        top: list[Line] = [*head, *names, ()]
         self._top, rows = len(top), max(3, region.height - len(top))
         self._grid = chartgrid(
             self._charts, self._place(), self._drawn_look(), region.width, rows,
