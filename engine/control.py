@@ -39,7 +39,7 @@ class Wish(BaseModel):
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
-    version: Literal[1]
+    version: int = Field(ge=1, le=1)
     do: Deed
     cell: str = Field(min_length=1, max_length=1000)
     """Whole name of a cell."""

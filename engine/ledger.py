@@ -51,6 +51,10 @@ class Ledger:
             self._followers.setdefault(leader, []).append(cell)
         return False
 
+    def leader(self, cell: int) -> int | None:
+        """The cell on whose work this one waits; None of one that waits on no other's."""
+        return next((lead for lead, cells in self._followers.items() if cell in cells), None)
+
     def cached(self, cell: int, key: str, result: Result, same_as: int | None = None) -> None:
         """A cell's result was there."""
         now = time.time()

@@ -34,6 +34,7 @@ class Wishes:
         while asked := self.inbox.look(at_once=last):
             for one in asked:
                 self._answer(one, running, stopping=stopping)
+            self.ledger.journal.flush()
 
     def withdrawn(self, cell: int) -> bool:
         """Whether a cell that runs no more had been asked to stop alone; forgets it."""
@@ -80,6 +81,9 @@ class Wishes:
             return f"{name} is skipped because of {ledger.cells[culprit].name}"
         if cell in running:
             return f"{name} is running"
+        leader = ledger.leader(cell)
+        if leader is not None:
+            return f"{name} waits for the same work of {ledger.cells[leader].name}"
         for state, cells in (
             ("done", ledger.results), ("failed", ledger.failed), ("stopped", ledger.stopped),
         ):  # fmt: skip

@@ -14,7 +14,7 @@ import pytest
 from conftest import Workshop
 
 from engine import runs
-from engine.executors import Executor, Message, Task
+from engine.executors import FINAL, Executor, Message, Task
 from engine.executors.inline import Inline
 from engine.executors.local import Local
 from engine.resolve import resolver
@@ -126,6 +126,37 @@ def test_a_cell_asked_to_stop_saves_and_says_where(workshop, pool):
     assert message.kind == "interrupted"
     assert step <= message.body["step"] < 5000
     assert pool.free == 2
+
+
+def test_one_cell_is_stopped_or_killed_and_the_others_go_on(workshop):
+    local = Local(3)
+    endless = "{uses: walk, with: {steps: 5000, nap: 0.01}}"
+    first, second, third = tasks(workshop, endless, "{uses: walk, with: {steps: 80, nap: 0.02}}",
+                                 "{uses: give, with: {hold: 60}}")  # fmt: skip
+    for cell, task in enumerate((first, second, third)):
+        local.submit(cell, task)
+    until(local, "checkpointed")
+    local.cancel(kill=False, cell=0)
+    local.cancel(kill=True, cell=2)
+    ends = {}
+    while len(ends) < 3:
+        ends |= {m.cell: m.kind for m in local.poll(PATIENCE) if m.kind in FINAL}
+    local.close()
+    assert ends == {0: "interrupted", 1: "done", 2: "lost"}
+
+
+def test_a_request_to_stop_that_comes_too_late_stops_no_later_cell(workshop):
+    local = Local(1)
+    short, other = tasks(workshop, "{uses: give}", "{uses: walk, with: {steps: 20}}")
+    local.submit(0, short)
+    assert final(local).kind == "done"
+    local._workers[0].say({"stop": True})
+    local.submit(1, other)
+    assert final(local, 1).kind == "done"
+    local.submit(1, other)
+    local.cancel(kill=False, cell=0)
+    assert final(local, 1).kind == "done"
+    local.close()
 
 
 @pytest.mark.parametrize(
