@@ -6,12 +6,13 @@ A surface is drawn larger and shrunk, which makes edges smooth. Lengths are poin
 
 import io
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from types import MappingProxyType
 from typing import Literal, cast
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
 
 Point = tuple[float, float]
 Marker = Literal["", "dot", "triangle", "square", "diamond"]
@@ -182,10 +183,12 @@ def write_upwards(image: Image.Image, at: Point, text: str, size: float, colour:
     image.paste(colour, place, turned)
 
 
-def packed(image: Image.Image) -> bytes:
-    """The image as PNG; the same image gives the same bytes."""
-    file = io.BytesIO()
-    image.save(file, "PNG", optimize=True)
+def packed(image: Image.Image, told: Mapping[str, str] = MappingProxyType({})) -> bytes:
+    """The image as PNG, with words that the file carries; the same give the same bytes."""
+    file, words = io.BytesIO(), PngImagePlugin.PngInfo()
+    for name, text in told.items():
+        words.add_text(name, text)
+    image.save(file, "PNG", optimize=True, pnginfo=words)
     return file.getvalue()
 
 

@@ -1,5 +1,6 @@
 """Grids of small images as one PNG: samples, reconstructions, interpolations."""
 
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,9 +38,55 @@ class Grid:
     scale: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """Where everything stands. Lengths in points, as the text has them, but for `scale`.
+
+    Attributes:
+        columns: images of a row.
+        rows: of images.
+        scale: pixels of the picture for each of an image.
+        pace: from an image to the next one at its right, and to the one under it.
+        start: of the first image.
+        size: of the whole.
+        title: its lines.
+    """
+
+    columns: int
+    rows: int
+    scale: int
+    pace: tuple[float, float]
+    start: tuple[float, float]
+    size: tuple[float, float]
+    title: list[str]
+
+    def corner(self, place: int) -> tuple[int, int]:
+        """The upper left pixel of an image."""
+        row, column = divmod(place, self.columns)
+        across = self.start[0] + column * self.pace[0]
+        down = self.start[1] + row * self.pace[1]
+        return round(across * ink.SCALE), round(down * ink.SCALE)
+
+
 def png(grid: Grid) -> bytes:
-    """The grid as PNG; the same grid gives the same bytes."""
-    return ink.packed(draw(grid))
+    """The grid as PNG; the same grid gives the same bytes.
+
+    The file says in its text `tiles` where its images stand and what is written beside them, so
+    that a reader with little room can show the images themselves.
+    """
+    tiles = _tiles(grid.images)
+    layout = _layout(grid, len(tiles), tiles.shape[1], tiles.shape[2])
+    corners = [layout.corner(place) for place in range(len(tiles))]
+    told = {
+        "size": (tiles.shape[2], tiles.shape[1]),
+        "scale": layout.scale,
+        "columns": layout.columns,
+        "corners": corners,
+        "row_labels": list(grid.row_labels),
+        "column_labels": list(grid.column_labels),
+    }
+    packed = json.dumps(told, separators=(",", ":"))
+    return ink.packed(_drawn(grid, tiles, layout), {"tiles": packed})
 
 
 def draw(grid: Grid) -> Image.Image:
@@ -49,7 +96,10 @@ def draw(grid: Grid) -> Image.Image:
         ValueError: images have another shape, hold nan, or labels have another number.
     """
     tiles = _tiles(grid.images)
-    n, height, width, _ = tiles.shape
+    return _drawn(grid, tiles, _layout(grid, len(tiles), tiles.shape[1], tiles.shape[2]))
+
+
+def _layout(grid: Grid, n: int, height: int, width: int) -> _Layout:
     columns = grid.columns or math.ceil(math.sqrt(n))
     rows = math.ceil(n / columns)
     for what, labels, count in (
@@ -58,39 +108,38 @@ def draw(grid: Grid) -> Image.Image:
         if labels and len(labels) != count:
             raise ValueError(f"{len(labels)} {what} labels for {count} {what}s")
     scale = grid.scale or max(1, math.ceil(_LEAST * ink.SCALE / max(height, width)))
-    # Lengths in points, as the text has them.
     across, down = scale * width / ink.SCALE + _GAP, scale * height / ink.SCALE + _GAP
     left = max((ink.text_width(text, panels.LABEL) + 8 for text in grid.row_labels), default=0.0)
     span = max(left + columns * across - _GAP, 0.0)
     title = ink.wrapped(grid.title, panels.HEAD, span)
     top = 1.5 * panels.HEAD * len(title) + (1.4 * panels.SMALL if grid.column_labels else 0.0)
     size = span + 2 * _MARGIN, top + rows * down - _GAP + 2 * _MARGIN
-    page = Image.new("RGB", (round(size[0] * ink.SCALE), round(size[1] * ink.SCALE)), _PAPER)
+    start = _MARGIN + left, _MARGIN + top
+    return _Layout(columns, rows, scale, (across, down), start, size, title)
+
+
+def _drawn(grid: Grid, tiles: NDArray[np.uint8], layout: _Layout) -> Image.Image:
+    size = round(layout.size[0] * ink.SCALE), round(layout.size[1] * ink.SCALE)
+    page = Image.new("RGB", size, _PAPER)
+    larger = layout.scale * tiles.shape[2], layout.scale * tiles.shape[1]
     for place, tile in enumerate(tiles):
-        row, column = divmod(place, columns)
-        shown = Image.fromarray(tile).resize((scale * width, scale * height), Image.Resampling(0))
-        at = _MARGIN + left + column * across, _MARGIN + top + row * down
-        page.paste(shown, (round(at[0] * ink.SCALE), round(at[1] * ink.SCALE)))
-    _write(page, grid, title, (left, top), (across, down))
+        shown = Image.fromarray(tile).resize(larger, Image.Resampling(0))
+        page.paste(shown, layout.corner(place))
+    _write(page, grid, layout)
     return page
 
 
-def _write(
-    page: Image.Image,
-    grid: Grid,
-    title: list[str],
-    start: tuple[float, float],
-    pace: tuple[float, float],
-) -> None:
-    """Write title and labels around images that begin at `start` and follow at `pace`."""
-    for place, line in enumerate(title):
+def _write(page: Image.Image, grid: Grid, layout: _Layout) -> None:
+    """Write title and labels around the images."""
+    (left, top), (across, down) = layout.start, layout.pace
+    for place, line in enumerate(layout.title):
         at = _MARGIN, _MARGIN + panels.HEAD * (1 + 1.5 * place)
         ink.write(page, at, line, panels.HEAD, panels.TEXT)
     for place, text in enumerate(grid.row_labels):
-        at = _MARGIN + start[0] - 8, _MARGIN + start[1] + place * pace[1] + (pace[1] - _GAP) / 2
+        at = left - 8, top + place * down + (down - _GAP) / 2
         ink.write(page, at, text, panels.LABEL, panels.TEXT, anchor="rm")
     for place, text in enumerate(grid.column_labels):
-        at = _MARGIN + start[0] + place * pace[0] + (pace[0] - _GAP) / 2, _MARGIN + start[1] - 4
+        at = left + place * across + (across - _GAP) / 2, top - 4
         ink.write(page, at, text, panels.SMALL, panels.SOFT, anchor="ms")
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from meta_tui.cli.output import colours, columns, lines_of_screen, say, say_lines, signs, terminal
-from meta_tui.render import pixels
+from meta_tui.render import drawing, pixels
 from meta_tui.render.spans import plain, wrap
 from meta_tui.results import Shown
 from meta_tui.view import CellView
@@ -40,9 +40,9 @@ def _drawing(picture: Shown) -> Iterator[str]:
     depth = colours()
     try:
         if depth and signs().braille:
-            yield from pixels.ansi(pixels.halves(picture.png, *size), depth)
+            yield from pixels.ansi(drawing.halves(picture.png, *size).rows, depth)
         else:
-            yield plain(pixels.dots(picture.png, *size, braille=signs().braille))
+            yield plain(drawing.dots(picture.png, *size, braille=signs().braille).rows)
     except ValueError as error:
         yield f"    not drawn: {safe_text(str(error))}"
 

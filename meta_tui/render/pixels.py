@@ -31,30 +31,21 @@ _CUBE = (0, 95, 135, 175, 215, 255)
 
 
 class Tile(NamedTuple):
-    """Some equal half blocks in a row."""
+    """Some equal half blocks in a row; or text, where there is some, so many columns wide."""
 
     width: int
-    upper: Colour
-    lower: Colour
+    upper: Colour = (0, 0, 0)
+    lower: Colour = (0, 0, 0)
+    text: str = ""
 
 
 Row = tuple[Tile, ...]
 
 
-def halves(png: bytes, columns: int, rows: int) -> list[Row]:
-    """The picture in at most so many columns and rows, as large as fits.
-
-    Args:
-        png: the file.
-        columns: characters across.
-        rows: characters down; each shows two pixels.
-
-    Raises:
-        ValueError: it cannot be decoded, or is too large.
-    """
-    image = _fitted(_opened(png), columns, 2 * rows)
+def halves(image: Image.Image) -> list[Row]:
+    """The image pixel by pixel, two rows of it in each row of characters."""
     if image.height % 2:
-        image = ImageOps.expand(image, (0, 0, 0, 1), _ground(image))
+        image = ImageOps.expand(image, (0, 0, 0, 1), ground(image))
     pixels = [_levelled(pixel) for pixel in _colours(image)]
     lines = [pixels[at : at + image.width] for at in range(0, len(pixels), image.width)]
     pairs = zip(lines[::2], lines[1::2], strict=True)
@@ -66,22 +57,26 @@ def ansi(rows: Iterable[Row], depth: Depth) -> list[str]:
     return ["".join(_escaped(tile, depth) for tile in row) + "\x1b[0m" for row in rows]
 
 
-def dots(png: bytes, columns: int, rows: int, *, braille: bool) -> list[Line]:
-    """The picture without colours; see `halves`."""
-    canvas = Canvas(columns, rows, braille)
-    opened = _opened(png)
-    shrunk = _fitted(opened, canvas.across, canvas.down)
-    ground = Image.new("RGB", shrunk.size, _ground(opened))
-    ink = ImageOps.autocontrast(ImageChops.difference(shrunk, ground).convert("L"))
+def dots(shrunk: Image.Image, paper: Colour, *, braille: bool) -> list[Line]:
+    """The image pixel by pixel, each a dot where it differs from its paper."""
+    across, down = (2, 4) if braille else (1, 2)
+    canvas = Canvas(-(-shrunk.width // across), -(-shrunk.height // down), braille)
+    sheet = Image.new("RGB", shrunk.size, paper)
+    ink = ImageOps.autocontrast(ImageChops.difference(shrunk, sheet).convert("L"))
     # What hardly differs from the ground would be scattered over it as single dots.
     marked = ink.point([value if value > _FAINT else 0 for value in range(256)]).convert("1")
     for place, value in enumerate(marked.convert("L").tobytes()):
         if value:
             canvas.dot(place % marked.width, place // marked.width, "")
-    return canvas.lines()[: -(-marked.height * rows // canvas.down)]
+    return canvas.lines()
 
 
-def _opened(png: bytes) -> Image.Image:
+def opened(png: bytes) -> Image.Image:
+    """The picture, on white paper; the words of the file stay in its `info`.
+
+    Raises:
+        ValueError: it cannot be decoded, or is too large.
+    """
     try:
         with Image.open(io.BytesIO(png), formats=["PNG"]) as image:
             if image.width * image.height > LARGEST:
@@ -100,8 +95,14 @@ def _on_paper(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def _fitted(image: Image.Image, across: int, down: int) -> Image.Image:
-    """As large as fits: shrunk by area, or enlarged a whole number of times."""
+def fitted(image: Image.Image, across: int, down: int) -> Image.Image:
+    """As large as fits: shrunk by area, or enlarged a whole number of times.
+
+    Args:
+        image: as `opened` gives it.
+        across: pixels that there is room for.
+        down: the same from top to bottom.
+    """
     share = min(across / image.width, down / image.height)
     if share >= 1:
         times = int(share)
@@ -123,7 +124,7 @@ def _is_paper(image: Image.Image) -> bool:
     return sum(light) > _MOSTLY * image.width * image.height
 
 
-def _ground(image: Image.Image) -> Colour:
+def ground(image: Image.Image) -> Colour:
     """Colour of the upper left corner."""
     return _colours(image.crop((0, 0, 1, 1)))[0]
 
@@ -147,6 +148,8 @@ def _tiles(pairs: Iterable[tuple[Colour, Colour]]) -> Iterator[Tile]:
 
 
 def _escaped(tile: Tile, depth: Depth) -> str:
+    if tile.text:
+        return f"\x1b[0m{tile.text}"
     colours = f"\x1b[38;{_coded(tile.upper, depth)};48;{_coded(tile.lower, depth)}m"
     return f"{colours}{'▀' * tile.width}"
 

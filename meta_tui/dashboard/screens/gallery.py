@@ -1,5 +1,7 @@
 """Screen 3: the pictures of the run's cells: samples, reconstructions, fits."""
 
+import re
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -7,28 +9,34 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 
-from meta_tui.dashboard.screens.base import STOP, RunScreenBase
+from meta_tui.dashboard.screens.base import SCREENS, STOP, RunScreenBase
 from meta_tui.dashboard.source import Source
 from meta_tui.dashboard.widgets.bar import Bar
 from meta_tui.dashboard.widgets.choices import Choices
 from meta_tui.dashboard.widgets.picture import PicturePane
+from meta_tui.nothing import no_pictures
+from meta_tui.opening import Opener
 from meta_tui.render.spans import Line, Span, line, wrap
 from meta_tui.results import Missing, Shown
 from meta_tui.snapshot import CellView
 
 _CAPTION_LINES = 5
+_PORT = re.compile(r"\.[a-z]\w*$")
 
 
 class GalleryScreen(RunScreenBase):
     """Cells that have pictures at the left, one picture at the right."""
 
     KEYS: ClassVar[tuple[str, ...]] = (
-        "q leave", "? help", STOP, "1 run", "2 results", "↑↓ choose", "←→ picture", "z zoom",
+        "q leave", "? help", STOP, "↑↓ choose", "←→ picture", "z zoom", "enter open", "1 run",
+        "2 results", "4 runs",
     )  # fmt: skip
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("right,l", "turn(1)", "Next picture", show=False, id="gallery.next"),
         Binding("left,h", "turn(-1)", "Picture before", show=False, id="gallery.before"),
+        Binding("space", "more", "More of its images", show=False, id="gallery.more"),
         Binding("z", "zoom", "Zoom", show=False, id="gallery.zoom"),
+        Binding("enter", "open", "Open the file", show=False, id="gallery.open"),
         # Where the list is hidden nobody else hears them.
         Binding("down,j", "choose(1)", "Next gallery", show=False, id="gallery.down"),
         Binding("up,k", "choose(-1)", "Gallery before", show=False, id="gallery.up"),
@@ -37,6 +45,9 @@ class GalleryScreen(RunScreenBase):
     def __init__(self, source: Source) -> None:
         super().__init__(source)
         self._place = 0
+        self._opener = Opener()
+        self._opened = ""
+        """What became of the picture that was last opened, while it is shown."""
 
     def body(self) -> ComposeResult:
         """A list, and a picture with its caption."""
@@ -53,12 +64,13 @@ class GalleryScreen(RunScreenBase):
         pane.border_title = "galleries"
         columns = max(10, pane.scrollable_content_region.width)
         cells = self.source.galleries()
-        pane.offer([line(label(cell, columns)) for cell in cells])
+        ports = shared_ports(cells)
+        pane.offer([line(label(cell, columns, ports)) for cell in cells])
         self._show()
 
     def on_choices_moved(self) -> None:
         """Another cell: its first picture."""
-        self._place = 0
+        self._place, self._opened = 0, ""
         self._show()
 
     def action_turn(self, by: int) -> None:
@@ -66,7 +78,12 @@ class GalleryScreen(RunScreenBase):
         pictures = self._pictures()
         if pictures and not isinstance(pictures, Missing):
             self._place = min(len(pictures) - 1, max(0, self._place + by))
+            self._opened = ""
             self._show()
+
+    def action_more(self) -> None:
+        """Show the next part of a picture whose images have no room beside each other."""
+        self.query_one(PicturePane).more()
 
     def action_zoom(self) -> None:
         """Give the picture the whole width, and take it back."""
@@ -76,6 +93,14 @@ class GalleryScreen(RunScreenBase):
             self.query_one(Choices).focus()
         # The caption is as wide as its pane then is.
         self.call_after_refresh(self._show)
+
+    def action_open(self) -> None:
+        """Open the picture with the desktop's own program."""
+        pictures = self._pictures()
+        if pictures and not isinstance(pictures, Missing):
+            shown = pictures[self._place]
+            self._opened = self._opener.show(shown.file, shown.png)
+            self._show()
 
     def action_choose(self, by: int) -> None:
         """Show the pictures of the next cell, or of the one before."""
@@ -96,35 +121,50 @@ class GalleryScreen(RunScreenBase):
         caption = self.query_one("#caption", Bar)
         columns = max(20, caption.size.width - 4)
         if isinstance(pictures, Missing) or not pictures or cell is None:
-            told = pictures.reason if isinstance(pictures, Missing) else self._nothing()
-            pane.show(b"")
-            pane.border_title, pane.border_subtitle = "picture", ""
-            caption.show(_wrapped(told, columns))
+            lost = pictures.reason if isinstance(pictures, Missing) else ""
+            pane.show(b"", lost or no_pictures(self.source.view))
+            pane.border_subtitle = ""
+            caption.show([])
             return
         self._place = min(self._place, len(pictures) - 1)
         shown = pictures[self._place]
         across, down = shown.size
-        pane.border_title = Content(
-            f"{self._place + 1}/{len(pictures)}  {shown.file}  {across}x{down}"
-        )
         pane.border_subtitle = Content(cell.name)
-        pane.show(shown.png)
-        caption.show(_wrapped(shown.caption, columns))
+        told = f"{self._place + 1}/{len(pictures)}  {shown.file}  {across}x{down}"
+        pane.show(shown.png, told)
+        opened = [line(Span(part, "accent")) for part in wrap(self._opened, columns, "")]
+        caption.show([*_wrapped(shown.caption, columns), *opened][-_CAPTION_LINES - 1 :])
 
-    def _nothing(self) -> str:
-        if self.source.view.over:
-            return "no cell of this run made pictures"
-        return "no pictures yet: they come when a stage that makes some is done"
+    def keys(self) -> Sequence[str]:
+        """Those of pictures, where there are any."""
+        away = [key for key in SCREENS if not key.startswith("3")]
+        return self.KEYS if self.source.galleries() else (*self.KEYS[:3], *away)
 
 
-def label(cell: CellView, columns: int) -> str:
+def shared_ports(cells: Sequence[CellView]) -> Mapping[str, str]:
+    """By axis: the port, as `.generator`, that all its values name, so that it tells nothing."""
+    values: dict[str, set[str]] = {}
+    for cell in cells:
+        for axis, value in cell.axes.items():
+            port = _PORT.search(value)
+            values.setdefault(axis, set()).add(port[0] if port else "")
+    return {axis: next(iter(found)) for axis, found in values.items() if len(found) == 1}
+
+
+def label(cell: CellView, columns: int, ports: Mapping[str, str]) -> str:
     """A cell in so many columns: its name, or else its stage and the values of its axes.
 
     The longest of these are cut first, at their ends, so that a little of each is left.
+
+    Args:
+        cell: which.
+        columns: those that there are.
+        ports: see `shared_ports`.
     """
     if len(cell.name) <= columns:
         return cell.name
-    parts = [cell.stage, *cell.axes.values()]
+    parts = [cell.stage]
+    parts += [value.removesuffix(ports.get(axis, "")) for axis, value in cell.axes.items()]
     while len(" ".join(parts)) > columns and max(map(len, parts)) > 1:
         longest = max(range(len(parts)), key=lambda place: len(parts[place]))
         parts[longest] = f"{parts[longest].removesuffix('…')[:-1]}…"

@@ -2,6 +2,7 @@
 
 import io
 
+import numpy as np
 import pytest
 from PIL import Image
 from rich.style import Style
@@ -10,9 +11,10 @@ from test_dashboard_keys import append
 
 from engine.artifacts import Gallery, Picture
 from engine.events import RunEnded
+from engine.learning import pictures
 from engine.store import Output, Result
 from meta_tui.dashboard.app import Dashboard
-from meta_tui.dashboard.screens.gallery import GalleryScreen, label
+from meta_tui.dashboard.screens.gallery import GalleryScreen, label, shared_ports
 from meta_tui.dashboard.source import Source
 from meta_tui.dashboard.widgets.choices import Choices
 from meta_tui.dashboard.widgets.picture import PicturePane, tiles
@@ -178,7 +180,52 @@ def lines(widget):
 def test_a_name_without_room_keeps_a_little_of_each_of_its_parts(name, shown):
     stage, *axes = name.split("@")
     cell = CellView(0, name, stage, "vae", dict(axis.split("=") for axis in axes), ())
-    assert label(cell, 20) == shown
+    assert label(cell, 20, {}) == shown
+
+
+def test_a_port_that_all_values_of_an_axis_name_is_left_out():
+    def cells(*values):
+        return [
+            CellView(
+                0,
+                f"drawn@generator={v}@lr=0.1",
+                "drawn",
+                "sample",
+                {"generator": v, "lr": "0.1"},
+                (),
+            )
+            for v in values
+        ]
+
+    same = cells("ae.generator", "vae.generator")
+    assert [label(cell, 20, shared_ports(same)) for cell in same] == [
+        "drawn ae 0.1",
+        "drawn vae 0.1",
+    ]
+    other = cells("ae.generator", "vae.encoder")
+    assert label(other[0], 30, shared_ports(other)) == "drawn ae.generator 0.1"
+
+
+async def test_space_shows_more_of_a_picture_of_many_images_and_begins_again(store, finished):
+    images = np.arange(64, dtype=np.uint8).repeat(28 * 28).reshape(64, 1, 28, 28) * 4
+    content = pictures.png(pictures.Grid(images))
+    publish(store, 5, Picture("many", "of many images", content))
+    app = Dashboard(Source(finished, store, now=lambda: 1103.0), timers=False)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("3")
+        await pilot.pause()
+        pane = app.screen.query_one(PicturePane)
+        seen, shown = [], []
+        for _ in range(12):
+            seen.append(str(pane.border_title))
+            shown.append(colours_of(app))
+            await pilot.press("space")
+            await pilot.pause()
+        assert "images 1-6 of 64, space: more" in seen[0]
+        assert "images 7-12 of 64" in seen[1]
+        assert shown[0] != shown[1]
+        assert "images 61-64 of 64" in seen[10]
+        assert seen[11] == seen[0]
 
 
 async def test_a_picture_that_is_damaged_is_told(store, finished):

@@ -5,7 +5,7 @@ from itertools import groupby
 import pytest
 from PIL import Image, ImageDraw
 
-from meta_tui.render import pixels
+from meta_tui.render import drawing, pixels
 from meta_tui.render.spans import plain
 
 RED, BLUE, WHITE, BLACK = (255, 0, 0), (0, 0, 255), (255, 255, 255), (0, 0, 0)
@@ -15,6 +15,14 @@ def png(image):
     packed = io.BytesIO()
     image.save(packed, "PNG")
     return packed.getvalue()
+
+
+def halves(content, columns, rows):
+    return drawing.halves(content, columns, rows).rows
+
+
+def dots(content, columns, rows, *, braille):
+    return drawing.dots(content, columns, rows, braille=braille).rows
 
 
 def filled(size, colour, mode="RGB"):
@@ -30,14 +38,14 @@ def test_each_character_shows_two_pixels_one_over_the_other():
     image = Image.new("RGB", (3, 4), RED)
     image.putpixel((1, 1), BLUE)
     image.putpixel((2, 2), BLUE)
-    assert spread(pixels.halves(png(image), 3, 2)) == [
+    assert spread(halves(png(image), 3, 2)) == [
         [(RED, RED), (RED, BLUE), (RED, RED)],
         [(RED, RED), (RED, RED), (BLUE, RED)],
     ]
 
 
 def test_equal_characters_are_one_tile():
-    (row,) = pixels.halves(filled((50, 2), RED), 50, 1)
+    (row,) = halves(filled((50, 2), RED), 50, 1)
     assert row == (pixels.Tile(50, RED, RED),)
 
 
@@ -45,7 +53,7 @@ def test_equal_characters_are_one_tile():
     "size", [(8, 8), (2000, 100), (100, 2000), (1, 1), (1, 9000), (300, 301), (79, 3)]
 )
 def test_a_picture_stays_within_its_bounds_and_keeps_its_shape(size):
-    rows = pixels.halves(filled(size, RED), 80, 20)
+    rows = halves(filled(size, RED), 80, 20)
     across, down = len(spread(rows)[0]), 2 * len(rows)
     assert across <= 80
     assert down <= 40
@@ -58,7 +66,7 @@ def test_a_picture_stays_within_its_bounds_and_keeps_its_shape(size):
 def test_a_small_picture_is_enlarged_with_sharp_edges():
     image = Image.new("RGB", (2, 2), WHITE)
     image.putpixel((0, 0), RED)
-    rows = spread(pixels.halves(png(image), 13, 20))
+    rows = spread(halves(png(image), 13, 20))
     assert len(rows) == 6
     assert {colour for row in rows for pair in row for colour in pair} == {RED, WHITE}
     assert rows[0] == [(RED, RED)] * 6 + [(WHITE, WHITE)] * 6
@@ -67,7 +75,7 @@ def test_a_small_picture_is_enlarged_with_sharp_edges():
 def test_a_thin_line_on_paper_stays_visible_where_it_is_shrunk():
     image = Image.new("RGB", (2000, 800), WHITE)
     ImageDraw.Draw(image).line([(0, 405), (2000, 405)], fill=BLUE, width=4)
-    rows = spread(pixels.halves(png(image), 100, 30))
+    rows = spread(halves(png(image), 100, 30))
     darkest = min(pair[half][0] for row in rows for pair in row for half in (0, 1))
     # By area alone it would be 4 / 20 of blue: 204.
     assert darkest < 165
@@ -76,7 +84,7 @@ def test_a_thin_line_on_paper_stays_visible_where_it_is_shrunk():
 def test_a_dark_picture_is_shrunk_by_area():
     image = Image.new("RGB", (400, 400), BLACK)
     ImageDraw.Draw(image).rectangle((0, 0, 199, 399), fill=(120, 120, 120))
-    rows = spread(pixels.halves(png(image), 40, 20))
+    rows = spread(halves(png(image), 40, 20))
     assert [width for _, width in runs(rows[10])] == [20, 20]
 
 
@@ -89,16 +97,16 @@ def test_greys_have_few_levels_and_colours_all_of_them():
     for x in range(256):
         for y in (0, 1):
             ramp.putpixel((x, y), (x, x, x))
-    (row,) = pixels.halves(png(ramp), 256, 1)
+    (row,) = halves(png(ramp), 256, 1)
     assert len(row) == 16
     assert (row[0].upper, row[-1].upper) == (BLACK, WHITE)
-    (row,) = pixels.halves(filled((4, 2), (200, 31, 47)), 4, 1)
+    (row,) = halves(filled((4, 2), (200, 31, 47)), 4, 1)
     assert row[0].upper == (200, 31, 47)
 
 
 @pytest.mark.parametrize("mode", ["L", "1", "P", "RGBA", "LA", "I;16"])
 def test_every_kind_of_png_is_read(mode):
-    (row,) = pixels.halves(png(Image.new(mode, (4, 2))), 4, 1)
+    (row,) = halves(png(Image.new(mode, (4, 2))), 4, 1)
     transparent = mode in {"RGBA", "LA"}
     assert row == (pixels.Tile(4, *[WHITE if transparent else BLACK] * 2),)
 
@@ -106,7 +114,7 @@ def test_every_kind_of_png_is_read(mode):
 def test_text_for_a_terminal_is_half_blocks_and_ends_in_its_usual_colours():
     image = Image.new("RGB", (3, 2), RED)
     image.putpixel((2, 1), BLUE)
-    rows = pixels.halves(png(image), 3, 1)
+    rows = halves(png(image), 3, 1)
     red, blue = "38;2;255;0;0;48;2;255;0;0", "38;2;255;0;0;48;2;0;0;255"
     assert pixels.ansi(rows, "full") == [f"\x1b[{red}m▀▀\x1b[{blue}m▀\x1b[0m"]
     assert pixels.ansi(rows, "256") == ["\x1b[38;5;196;48;5;196m▀▀\x1b[38;5;196;48;5;21m▀\x1b[0m"]
@@ -138,7 +146,7 @@ def rgb(code):
 def test_without_colours_what_differs_from_the_ground_is_ink(braille):
     image = Image.new("RGB", (400, 400), (248, 248, 246))
     ImageDraw.Draw(image).rectangle((200, 0, 399, 399), fill=BLUE)
-    lines = plain(pixels.dots(png(image), 40, 20, braille=braille)).splitlines()
+    lines = plain(dots(png(image), 40, 20, braille=braille)).splitlines()
     assert len(lines) == 20
     full = "⣿" if braille else ":"
     assert all(re.fullmatch(f" {{19,20}}.?{full}{{19,20}}", line) for line in lines)
@@ -150,12 +158,12 @@ def test_what_hardly_differs_from_the_ground_leaves_no_dots():
     draw = ImageDraw.Draw(image)
     draw.rectangle((0, 100, 399, 399), fill=(248, 248, 246))
     draw.rectangle((0, 50, 399, 99), fill=BLACK)
-    lines = plain(pixels.dots(png(image), 40, 20, braille=True)).splitlines()
+    lines = plain(dots(png(image), 40, 20, braille=True)).splitlines()
     assert set("".join(lines[6:])) == set()
 
 
 def test_dots_stay_within_their_bounds():
-    lines = plain(pixels.dots(filled((3000, 200), RED), 40, 20, braille=True)).splitlines()
+    lines = plain(dots(filled((3000, 200), RED), 40, 20, braille=True)).splitlines()
     assert len(lines) <= 2
 
 
@@ -167,9 +175,9 @@ def test_what_cannot_be_decoded_says_so():
     Image.new("L", (4, 4)).save(packed, "GIF")
     for content in (b"", packed.getvalue(), whole[:50], broken, whole[:20], no_chunk):
         with pytest.raises(ValueError, match="cannot be decoded"):
-            pixels.halves(content, 40, 20)
+            halves(content, 40, 20)
 
 
 def test_a_picture_of_too_many_pixels_is_not_decoded():
     with pytest.raises(ValueError, match="too many to draw"):
-        pixels.halves(filled((9000, 9000), 0, "1"), 40, 20)
+        halves(filled((9000, 9000), 0, "1"), 40, 20)
