@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Workshop
 
+from conftest import Workshop
 from engine import runs
 from engine.executors import FINAL, Executor, Message, Task
 from engine.executors.inline import Inline
