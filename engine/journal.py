@@ -117,6 +117,14 @@ class Tail:
     _offset: int = field(default=0, init=False)
     _torn: bytes = field(default=b"", init=False)
 
+    @property
+    def behind(self) -> bool:
+        """There is more to read."""
+        try:
+            return self.path.stat().st_size > self._offset
+        except FileNotFoundError:
+            return False
+
     def read(self, limit_bytes: int = READ_BYTES) -> list[bytes]:
         """Complete lines since the last call: none where there is nothing new but a torn one.
 

@@ -4,7 +4,9 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from math import isfinite
+from operator import lt
 from typing import Any
 
 from engine.events import MetricBatch
@@ -85,6 +87,14 @@ class Curve:
         self.steps.append(step)
         self.values.append(value)
 
+    def grow(self, steps: Sequence[float], values: Sequence[float], times: Sequence[float]) -> None:
+        """Points beyond the last, as `add` takes them one by one: finite, their steps rising."""
+        if len(self.times) == len(self.steps):
+            since = self.times[-1] if self.times else times[0]
+            self.times.extend(max(since, seconds) for seconds in accumulate(times, max))
+        self.steps.extend(steps)
+        self.values.extend(values)
+
     def lose(self, step: float) -> None:
         """The value of a step was not finite: it is told, and not drawn."""
         if not self.lost or step > self.lost[-1]:
@@ -120,18 +130,41 @@ def extend(curves: Curves, batch: MetricBatch, before: int) -> None:
             curve.cut(batch.step + 1)
     times, ahead = _times(curves, loop, batch)
     for curve in own:
-        if batch.steps and max(*curve.steps[-1:], *curve.lost[-1:], -1) > batch.steps[0]:
+        if batch.steps and max([*curve.steps[-1:], *curve.lost[-1:], -1]) > batch.steps[0]:
             curve.cut(batch.steps[0])
+    rising = all(map(isfinite, batch.steps)) and all(map(lt, batch.steps, batch.steps[1:]))
     for name, column in batch.values.items():
         key = (loop, safe_text(name, limit=100))
-        curve = curves.setdefault(key, Curve(*key))
+        if key not in curves:
+            curves[key] = Curve(*key)
+        curve = curves[key]
         curve.ahead = ahead
-        for step, seconds, value in zip(batch.steps, times, column, strict=False):
-            if value is not None and isfinite(value) and isfinite(step):
-                curve.add(step, value, seconds)
-            elif value is not None or len(batch.values) == 1:
-                # Of several series, None may as well say that this one has no point there.
-                curve.lose(step)
+        if rising and _goes_on(curve, batch.steps, values := _finite(column)):
+            curve.grow(batch.steps, values, times)
+        else:
+            _one_by_one(curve, batch, times, column)
+
+
+def _finite(column: Sequence[float | None]) -> list[float]:
+    """The values of a column that can be drawn."""
+    return [value for value in column if value is not None and isfinite(value)]
+
+
+def _goes_on(curve: Curve, steps: Sequence[float], values: Sequence[float]) -> bool:
+    """Every step has a value, and lies beyond the curve: the usual case, which is taken whole."""
+    beyond = not curve.steps or curve.steps[-1] < steps[0] if steps else False
+    return beyond and len(values) == len(steps)
+
+
+def _one_by_one(
+    curve: Curve, batch: MetricBatch, times: Sequence[float], column: Sequence[float | None]
+) -> None:
+    for step, seconds, value in zip(batch.steps, times, column, strict=False):
+        if value is not None and isfinite(value) and isfinite(step):
+            curve.add(step, value, seconds)
+        elif value is not None or len(batch.values) == 1:
+            # Of several series, None may as well say that this one has no point there.
+            curve.lose(step)
 
 
 def published(data: Mapping[str, Mapping[str, Sequence[Sequence[Any]]]]) -> Curves:

@@ -6,18 +6,16 @@ event is dropped. The folder may vanish at any time.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from engine.events import Event, RunStarted, decode, decode_batch
+from engine.events import Event, MetricBatch, RunStarted, decode, decode_batch
 from engine.journal import Tail
 from engine.runs import RunFolder
 from meta_tui.logtail import LogTail
-from meta_tui.view import RunView, fold, fold_batch
+from meta_tui.view import SENSELESS, RunView, fold, fold_batches
 
 _CHUNK_BYTES = 1 << 14
-_NOT_AN_EVENT = (ValueError, TypeError, KeyError, AttributeError, OverflowError)
-"""What decoding and folding raise on a line whose bytes were damaged."""
 
 
 @dataclass(slots=True)
@@ -56,16 +54,29 @@ class Feed:
 
     def poll_metrics(self, ordinal: int, budget_seconds: float = 0.05) -> bool:
         """Read new points of one cell; whether there were any."""
-        tail = self._metrics.setdefault(ordinal, Tail(self.folder.metrics(ordinal)))
+        tail = self._tail(ordinal)
         until = self.clock() + budget_seconds
         changed = False
         while lines := tail.read(_CHUNK_BYTES):
             changed = True
-            for line in lines:
-                self._batch(ordinal, line)
+            told = self._batches(lines)
+            self.view, senseless = fold_batches(self.view, ordinal, told)
+            self.dropped += senseless
             if self.clock() >= until:
                 break
         return changed
+
+    @property
+    def behind(self) -> bool:
+        """There are events that were not read yet."""
+        return self._events.behind
+
+    def metrics_behind(self, ordinal: int) -> bool:
+        """A cell has points that were not read yet."""
+        return self._tail(ordinal).behind
+
+    def _tail(self, ordinal: int) -> Tail:
+        return self._metrics.setdefault(ordinal, Tail(self.folder.metrics(ordinal)))
 
     def poll_log(self, ordinal: int, budget_seconds: float = 0.05) -> list[str]:
         """New lines of a cell's log, safe to show, as far as the time allows."""
@@ -92,14 +103,15 @@ class Feed:
             if event is None or repeated:
                 return
             self.view = fold(self.view, event)
-        except _NOT_AN_EVENT:
+        except SENSELESS:
             self.dropped += 1
             return
         if self.listen is not None:
             self.listen(self.view, event)
 
-    def _batch(self, ordinal: int, line: bytes) -> None:
-        try:
-            self.view = fold_batch(self.view, ordinal, decode_batch(line))
-        except _NOT_AN_EVENT:
-            self.dropped += 1
+    def _batches(self, lines: Sequence[bytes]) -> Iterator[MetricBatch]:
+        for line in lines:
+            try:
+                yield decode_batch(line)
+            except SENSELESS:
+                self.dropped += 1

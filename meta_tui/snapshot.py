@@ -96,6 +96,8 @@ class RunView:
     notes: tuple[NoteView, ...] = ()
     ended: int = 0
     """Cells that are over."""
+    running: int = 0
+    """Cells that run now."""
     busiest: int = 1
     """The most cells that ran at once so far."""
     code: int | None = None

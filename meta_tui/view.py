@@ -5,6 +5,7 @@ place and a view shares them with the view that it was folded from. Every string
 safe to show.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from engine.answers import CellCancelled, CellRetried, RequestRefused
@@ -27,7 +28,21 @@ from meta_tui.curves import extend
 from meta_tui.snapshot import CellView, NoteView, RunView, State
 from pipelines.text import safe_text
 
-__all__ = ["CellView", "NoteView", "RunView", "State", "fold", "fold_batch", "stopped"]
+__all__ = [
+    "CellView",
+    "NoteView",
+    "RunView",
+    "State",
+    "fold",
+    "fold_batch",
+    "fold_batches",
+    "stopped",
+]
+
+SENSELESS = (ValueError, TypeError, KeyError, AttributeError, OverflowError)
+"""What decoding and folding raise on a line whose bytes were damaged."""
+_Progress = tuple[str, int, int]
+"""Loop of a cell, its step there, and their number."""
 
 
 def fold(view: RunView, event: Event) -> RunView:
@@ -48,10 +63,9 @@ def fold(view: RunView, event: Event) -> RunView:
     ordinal = getattr(event, "cell", None)
     if not isinstance(ordinal, int) or not 0 <= ordinal < len(view.cells):
         return view
-    view = _with(view, _cell(view, view.cells[ordinal], event))
-    if isinstance(event, CellRetried):
-        view = _revived(view, event.revived)
-    return replace(view, latest=max(view.latest, event.time))
+    latest = max(view.latest, event.time)
+    view = _with(view, _cell(view, view.cells[ordinal], event), latest)
+    return _revived(view, event.revived) if isinstance(event, CellRetried) else view
 
 
 def stopped(view: RunView, why: str) -> RunView:
@@ -60,7 +74,7 @@ def stopped(view: RunView, why: str) -> RunView:
         replace(cell, state=State.STOPPED, why=why) if cell.state is State.RUNNING else cell
         for cell in view.cells
     )
-    return replace(view, cells=cells, ended=sum(cell.state.over for cell in cells))
+    return replace(view, cells=cells, running=0, ended=sum(cell.state.over for cell in cells))
 
 
 def fold_batch(view: RunView, ordinal: int, batch: MetricBatch) -> RunView:
@@ -68,11 +82,40 @@ def fold_batch(view: RunView, ordinal: int, batch: MetricBatch) -> RunView:
     if not 0 <= ordinal < len(view.cells):
         return view
     cell = view.cells[ordinal]
+    return _moved(view, cell, _extended(cell, batch, (cell.loop, cell.step, cell.total)))
+
+
+def fold_batches(
+    view: RunView, ordinal: int, batches: Iterable[MetricBatch]
+) -> tuple[RunView, int]:
+    """As `fold_batch` of one after the other, and how many of them made no sense.
+
+    A view is made for the last of them alone: there may be thousands, and a thousand cells.
+    """
+    if not 0 <= ordinal < len(view.cells):
+        return view, 0
+    cell, senseless = view.cells[ordinal], 0
+    at = cell.loop, cell.step, cell.total
+    for batch in batches:
+        try:
+            at = _extended(cell, batch, at)
+        except SENSELESS:
+            senseless += 1
+    return _moved(view, cell, at), senseless
+
+
+def _extended(cell: CellView, batch: MetricBatch, at: _Progress) -> _Progress:
+    """Where a cell is after a batch; its curves have grown."""
     loop = safe_text(batch.loop, limit=100)
-    extend(cell.curves, batch, cell.step if cell.loop == loop else 0)
-    if (cell.loop, cell.step, cell.total) == (loop, batch.step, batch.total):
+    extend(cell.curves, batch, at[1] if at[0] == loop else 0)
+    return loop, batch.step, batch.total
+
+
+def _moved(view: RunView, cell: CellView, at: _Progress) -> RunView:
+    if at == (cell.loop, cell.step, cell.total):
         return view
-    return _with(view, replace(cell, loop=loop, step=batch.step, total=batch.total))
+    loop, step, total = at
+    return _with(view, replace(cell, loop=loop, step=step, total=total), view.latest)
 
 
 def _started(event: RunStarted) -> RunView:
@@ -104,21 +147,27 @@ def _started(event: RunStarted) -> RunView:
     )
 
 
-def _with(view: RunView, cell: CellView) -> RunView:
+def _with(view: RunView, cell: CellView, latest: float) -> RunView:
+    """The view with another state of a cell; what it counts is counted on, not anew."""
     before = view.cells[cell.ordinal]
     cells = (*view.cells[: cell.ordinal], cell, *view.cells[cell.ordinal + 1 :])
+    if cell.state is before.state:
+        return replace(view, cells=cells, latest=latest)
     ended = view.ended + cell.state.over - before.state.over
-    if cell.state is not State.RUNNING or before.state is State.RUNNING:
-        return replace(view, cells=cells, ended=ended)
-    running = sum(other.state is State.RUNNING for other in cells)
-    return replace(view, cells=cells, ended=ended, busiest=max(view.busiest, running))
+    running = view.running + (cell.state is State.RUNNING) - (before.state is State.RUNNING)
+    return replace(
+        view, cells=cells, latest=latest, ended=ended, running=running,
+        busiest=max(view.busiest, running),
+    )  # fmt: skip
 
 
 def _revived(view: RunView, cells: tuple[int, ...]) -> RunView:
     """The view in which cells that were skipped wait again."""
     for ordinal in cells:
         if 0 <= ordinal < len(view.cells) and view.cells[ordinal].state is State.SKIPPED:
-            view = _with(view, replace(view.cells[ordinal], state=State.WAITING, why=""))
+            view = _with(
+                view, replace(view.cells[ordinal], state=State.WAITING, why=""), view.latest
+            )
     return view
 
 

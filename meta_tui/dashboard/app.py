@@ -22,12 +22,12 @@ from meta_tui.dashboard.questions import Question, over, retry, still_running, s
 from meta_tui.dashboard.screens.ask import AskScreen
 from meta_tui.dashboard.screens.base import RunChosen, RunScreenBase
 from meta_tui.dashboard.screens.help import HelpScreen
-from meta_tui.dashboard.source import Source
+from meta_tui.dashboard.source import FIRST_SECONDS, Source
 from meta_tui.dashboard.themes import THEMES, filters
 from pipelines.errors import MetaError
 from pipelines.text import safe_text
 
-_POLL_SECONDS = 0.25
+_POLL_SECONDS, _SOON_SECONDS = 0.25, 0.02
 _WIDTHS = ((0, "-tiny"), (60, "-narrow"), (100, "-normal"), (160, "-wide"))
 _HEIGHTS = ((0, "-flat"), (18, "-tall"))
 _UNSEEN = 4
@@ -67,6 +67,8 @@ class Dashboard(App[None]):
         self._begin = first
         """Screen to begin with; empty chooses by the run."""
         self._skipped = 0
+        self._catching = False
+        """There is so much to read that the next piece is read soon."""
         self._drawn = 0.0
         self._leaving = False
         """Leave when the run has ended: the person has stopped it to go."""
@@ -94,7 +96,7 @@ class Dashboard(App[None]):
 
     def on_mount(self) -> None:
         """Show the run, and begin to read."""
-        self.source.poll()
+        self.source.poll(FIRST_SECONDS)
         self.switch_mode(self._begin or self._first())
         if self._polling:
             self.set_interval(_POLL_SECONDS, self.tick)
@@ -107,7 +109,18 @@ class Dashboard(App[None]):
         """Look for news unless nobody looks at us."""
         self._skipped = 0 if self.app_focus else (self._skipped + 1) % _UNSEEN
         if self._skipped == 0:
-            self.poll()
+            self._catch_up()
+
+    def _catch_up(self) -> None:
+        """Read and show a piece, and after what was done meanwhile the next, to the end."""
+        self.poll()
+        if self.source.behind and not self._catching:
+            self._catching = True
+            self.set_timer(_SOON_SECONDS, self._go_on)
+
+    def _go_on(self) -> None:
+        self._catching = False
+        self._catch_up()
 
     def poll(self) -> None:
         """Read what is new and show it; a running clock is shown again every second."""

@@ -25,7 +25,11 @@ from meta_tui.view import CellView, RunView, State, stopped
 MOST_CURVES = 6
 """Cells whose curves lie over each other: as many as there are colours."""
 _ALIVE_SECONDS = 1.0
-_METRICS_SECONDS = 0.01
+_EVENTS_SECONDS = 0.05
+FIRST_SECONDS = 0.15
+"""For what is known before the first paint: some thousand events."""
+_METRICS_SECONDS = 0.03
+"""For the points of all cells together."""
 _LOOK_SECONDS = 0.05
 
 
@@ -50,8 +54,12 @@ class Source:
     history: list[str] = field(default_factory=list, init=False)
     """What happened so far, in lines."""
     watched: tuple[int, ...] = field(default=(), init=False)
-    """Cells whose curves are on the screen."""
+    """Cells whose live curves are on the screen."""
+    behind: bool = field(default=False, init=False)
+    """There is more to read than there was time for."""
     _asked: float = field(default=float("-inf"), init=False)
+    _held: bool = field(default=True, init=False)
+    """A runner held the run when that was asked last."""
     _published: dict[int, Curves] = field(default_factory=dict, init=False)
     _tables: dict[int, Table | Missing] = field(default_factory=dict, init=False)
     _pictured: dict[int, bool] = field(default_factory=dict, init=False)
@@ -95,25 +103,35 @@ class Source:
         """The view by stages."""
         return stages(self.view)
 
-    def poll(self) -> bool:
-        """Read what is new, for at most 50 ms; whether there was anything."""
+    def poll(self, seconds: float = _EVENTS_SECONDS) -> bool:
+        """Read what is new, of events for about so long; whether there was anything."""
         before = (self.alive, self.gone)
         if not self.view.over and self.now() - self._asked >= _ALIVE_SECONDS:
             self._asked = self.now()
             self.gone = self.feed.gone()
-            self.alive = not self.gone and self.folder.alive()
-        news = [self.feed.poll(), before != (self.alive, self.gone)]
-        news += [self.feed.poll_metrics(cell, _METRICS_SECONDS) for cell in self.watched]
-        # The others run too: where they are stands in the list of stages, and in what is left.
-        others = [
-            cell.ordinal
-            for cell in self.feed.view.cells
-            if cell.state is State.RUNNING and cell.ordinal not in self.watched
-        ]
-        news += [self.feed.poll_metrics(cell, _METRICS_SECONDS / len(others)) for cell in others]
+            self._held = not self.gone and self.folder.alive()
+        news = [self.feed.poll(seconds)]
+        # Its end may stand in what was not read yet: nobody is to be told that its runner is lost.
+        self.alive = self._held or (self.feed.behind and not self.gone)
+        news += [before != (self.alive, self.gone), self._poll_metrics()]
         news.append(self.usage.poll(self.feed.view, alive=self.alive))
         news.append(not self.feed.view.over and self.past.read(self.feed.view.name))
         return any(news) or self.feed.logs_behind
+
+    def _poll_metrics(self) -> bool:
+        """Read points of the cells that are shown, then of all that run: they tell progress."""
+        running = (c.ordinal for c in self.feed.view.cells if c.state is State.RUNNING)
+        cells = [*dict.fromkeys((*self.watched, *running))]
+        changed = self._read_points(cells)
+        self.behind = self.feed.behind or any(map(self.feed.metrics_behind, cells))
+        return changed
+
+    def _read_points(self, cells: Sequence[int]) -> bool:
+        """Read new points of some cells, the first ones first; of each at least a piece."""
+        until = time.monotonic() + _METRICS_SECONDS
+        behind = [cell for cell in cells if self.feed.metrics_behind(cell)]
+        found = [self.feed.poll_metrics(cell, until - time.monotonic()) for cell in behind]
+        return any(found)
 
     def stop(self) -> None:
         """Ask the runner to stop after checkpoints; asked again, to kill what runs."""
@@ -131,12 +149,12 @@ class Source:
         if any(cell.state is State.RUNNING for cell in ran):
             ran.sort(key=lambda cell: (cell.state is not State.RUNNING, -cell.ordinal))
         shown = sorted(ran[:MOST_CURVES], key=lambda cell: cell.ordinal)
-        self.watched = tuple(cell.ordinal for cell in shown if cell.state is State.RUNNING)
+        self.watched = tuple(c.ordinal for c in shown if c.state is not State.CACHED)
+        self._read_points(self.watched)
         return [(cell, self._curves(cell)) for cell in shown]
 
     def _curves(self, cell: CellView) -> Curves:
         if cell.state is not State.CACHED:
-            self.feed.poll_metrics(cell.ordinal, _METRICS_SECONDS)
             return self.view.cells[cell.ordinal].curves
         if cell.ordinal not in self._published:
             self._published[cell.ordinal] = results.curves(cell, self.store)

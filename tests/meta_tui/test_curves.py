@@ -1,4 +1,5 @@
 import math
+import random
 
 import pytest
 
@@ -108,3 +109,38 @@ def test_a_smoothed_curve_is_the_debiased_mean_also_when_it_grows_and_is_cut(wei
     assert list(smooth.values) == pytest.approx(reference(curve.values, weight))
     assert smooth.extremes.span(0, 60) == (min(smooth.values), max(smooth.values))
     assert curve.extremes.span(0, 60) == (min(curve.values), max(curve.values))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_batch_taken_whole_makes_the_points_that_one_by_one_would_make(seed):
+    """Of batches that are cut off, told again, or have holes, whatever their size."""
+    draw = random.Random(seed)
+    whole: Curves = {}
+    single: Curves = {}
+    at, seconds = 0, 0.0
+    for _ in range(40):
+        at = max(0, at - draw.choice([0, 0, 0, 0, 3, 40]))
+        steps = [at + 1 + place for place in range(draw.choice([1, 2, 7, 30]))]
+        if draw.random() < 0.1:
+            steps.append(steps[-1])
+        odd = draw.choice([0.0, 0.0, 0.2])
+        columns = {
+            name: tuple(
+                draw.choice([None, math.nan, math.inf]) if draw.random() < odd else draw.random()
+                for _ in steps
+            )
+            for name in ("loss", "accuracy")
+        }
+        seconds = draw.choice([seconds, draw.random() * 10])
+        extend(whole, MetricBatch("t", steps[-1], 0, seconds, tuple(steps), columns), at)
+        for place, step in enumerate(steps):
+            points = {name: (column[place],) for name, column in columns.items()}
+            extend(single, MetricBatch("t", step, 0, seconds, (step,), points), at)
+        at = steps[-1]
+    assert whole.keys() == single.keys()
+    for key, curve in whole.items():
+        assert curve.steps == single[key].steps
+        assert curve.values == single[key].values
+        assert curve.lost == single[key].lost
+        assert len(curve.times) == len(curve.steps)
+        assert list(curve.times) == sorted(curve.times)

@@ -6,7 +6,7 @@ import pytest
 
 from engine import events
 from engine.events import CellInfo, Event, MetricBatch
-from meta_tui.view import RunView, State, fold, fold_batch
+from meta_tui.view import RunView, State, fold, fold_batch, fold_batches, stopped
 
 
 def folded(told: list[Event], view: RunView | None = None) -> RunView:
@@ -161,3 +161,31 @@ def test_ten_thousand_events_of_a_thousand_cells_fold_in_well_under_a_second():
     view = folded(told, view)
     assert time.process_time() - began < 0.7
     assert view.cells[999].checkpoint == 9999
+
+
+def test_cells_that_run_one_after_the_other_were_never_busy_at_once(middle_events):
+    view = folded(middle_events[:1])
+    for cell in range(5):
+        began = events.CellStarted(time=cell, cell=cell, key="k", worker=0, why="")
+        view = folded([began], view)
+        assert (view.running, view.busiest) == (1, 1)
+        view = folded([events.CellFinished(time=cell, cell=cell, key="k", seconds=1.0)], view)
+    assert (view.running, view.busiest) == (0, 1)
+
+
+def test_what_runs_is_counted_as_a_look_at_every_cell_counts_it(middle_events):
+    view = RunView()
+    for event in middle_events:
+        view = fold(view, event)
+        assert view.running == view.count(State.RUNNING)
+    assert view.running == view.busiest == 2
+    assert stopped(view, "its runner is gone").running == 0
+
+
+def test_of_many_batches_those_without_sense_are_counted_and_the_others_move_on(middle_events):
+    odd = MetricBatch("train", 7, 9, math.inf, (7,), {"loss": (1.0,)})
+    told = [batch((1,), at=1), odd, batch((2,), at=2), odd]
+    view, senseless = fold_batches(folded(middle_events), 5, told)
+    assert senseless == 2
+    assert (view.cells[5].loop, view.cells[5].step) == (told[0].loop, 2)
+    assert fold_batches(view, 99, told) == (view, 0)
