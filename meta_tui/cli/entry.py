@@ -33,6 +33,8 @@ VERBS = {
     "ui": Verb("ui", "Open the dashboard on all runs, or on the faults of a file."),
     "show": Verb("show", "Show results: tables, scores, curves."),
     "logs": Verb("runs", "Print what a cell printed."),
+    "stop": Verb("control", "Stop a live run, or one cell of it."),
+    "retry": Verb("control", "Try a failed cell of a live run again."),
     "stages": Verb("stages", "List the stage types, or describe one."),
     "schema": Verb("schema", "Print the JSON Schema of pipeline files, for editors."),
 }

@@ -15,6 +15,7 @@ from meta_tui.dashboard.widgets.bar import Bar
 from meta_tui.render.dagsheet import Item
 from meta_tui.render.progress import heading
 from meta_tui.render.spans import Line, Span, crop, line
+from meta_tui.view import CellView
 
 SCREENS = ("1 run", "2 results", "3 gallery", "4 runs")
 """Told where a screen has nothing of its own to do."""
@@ -96,6 +97,11 @@ class RunScreenBase(Screen[None]):
     def look(self) -> bool:
         """Read what only this screen shows; whether there may be anything new."""
         return False
+
+    @property
+    def chosen(self) -> Sequence[CellView]:
+        """The cells that the cursor is on: those that a key may be meant for."""
+        return ()
 
     def goto(self, item: Item) -> None:
         """Put the cursor on a stage or a cell, where the screen has one."""

@@ -138,7 +138,7 @@ class RunScreen(RunScreenBase):
             return
         pane = self.query_one(CurvesPane)
         columns = max(20, pane.scrollable_content_region.width)
-        cells = self._selected()
+        cells = self.chosen
         # Drawn before the details, which tell the progress that reading the metrics brings.
         curves = self.source.curves(cells)
         first = min((cell.ordinal for cell in cells), default=0)
@@ -147,7 +147,9 @@ class RunScreen(RunScreenBase):
         pane.update_curves(self._head(columns, shown), curves, first=first)
         self._update_log(cells)
 
-    def _selected(self) -> tuple[CellView, ...]:
+    @property
+    def chosen(self) -> tuple[CellView, ...]:
+        """The cell under the cursor, or those of the stage."""
         item = self._item
         if item is None:
             return ()
@@ -157,7 +159,7 @@ class RunScreen(RunScreenBase):
         return stage.cells if stage else ()
 
     def _head(self, columns: int, shown: int) -> list[Line]:
-        cells, source = self._selected(), self.source
+        cells, source = self.chosen, self.source
         if len(cells) == 1:
             return cell_details(source.view, cells[0], source.time, columns, source.signs)
         stage = next((s for s in source.stages if self._item and s.name == self._item.stage), None)

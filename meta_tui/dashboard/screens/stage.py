@@ -81,6 +81,11 @@ class StageScreen(RunScreenBase):
         self._pipeline = message.pipeline
         self.redraw()
 
+    @property
+    def chosen(self) -> tuple[CellView, ...]:
+        """The cell that is told of."""
+        return self.source.view.cells[self._cell : self._cell + 1]
+
     def goto(self, item: Item) -> None:
         """Tell of another cell."""
         cell = next((c for c in self.source.view.cells if c.stage == item.stage), None)
@@ -124,6 +129,7 @@ class StageScreen(RunScreenBase):
         pane, log = self.query_one(LogPane), self._log
         if not self._begun:
             pane.begin(cell.name, of_run=False)
+        self._failed &= cell.state is State.FAILED  # Another attempt may fail too.
         printed = log.read(_LOG_SECONDS)
         if cell.state is State.FAILED and not log.behind and not self._failed:
             self._failed = True
