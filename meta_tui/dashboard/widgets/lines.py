@@ -14,14 +14,20 @@ from meta_tui.render.spans import Line
 from pipelines.text import width
 
 
-class Lines(ScrollView, can_focus=True):
-    """Shows lines of spans; draws only those on the screen."""
+class Lines(ScrollView, can_focus=True, inherit_bindings=False):
+    """Shows lines of spans; draws only those on the screen.
+
+    Its keys are its own, so that help tells all of them, and that its screen hears `left` and
+    `right`: lines are made for the width of the pane.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("j", "scroll_down", "Down", show=False, id="lines.down"),
-        Binding("k", "scroll_up", "Up", show=False, id="lines.up"),
-        Binding("g", "scroll_home", "Top", show=False, id="lines.home"),
-        Binding("G", "scroll_end", "Bottom", show=False, id="lines.end"),
+        Binding("down,j", "scroll_down", "Down", show=False, id="lines.down"),
+        Binding("up,k", "scroll_up", "Up", show=False, id="lines.up"),
+        Binding("home,g", "scroll_home", "Top", show=False, id="lines.home"),
+        Binding("end,G", "scroll_end", "Bottom", show=False, id="lines.end"),
+        Binding("pagedown", "page_down", "Page down", show=False, id="lines.page_down"),
+        Binding("pageup", "page_up", "Page up", show=False, id="lines.page_up"),
     ]
 
     def __init__(self, *, id: str) -> None:  # noqa: A002 (Textual's name for it)

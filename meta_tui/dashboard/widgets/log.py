@@ -21,16 +21,18 @@ from pipelines.text import width
 Question = Literal["search", "filter"]
 
 
-class LogPane(ScrollView, can_focus=True):
+class LogPane(ScrollView, can_focus=True, inherit_bindings=False):
     """One log; draws only the rows on the screen, and follows its end until it is scrolled up."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("j", "scroll_down", "Down", show=False, id="log.down"),
-        Binding("k", "scroll_up", "Up", show=False, id="log.up"),
-        Binding("g", "scroll_home", "Top", show=False, id="log.home"),
-        Binding("G", "scroll_end", "Bottom", show=False, id="log.end"),
-        Binding("l", "scroll_right", "Right", show=False, id="log.right"),
-        Binding("h", "scroll_left", "Left", show=False, id="log.left"),
+        Binding("down,j", "scroll_down", "Down", show=False, id="log.down"),
+        Binding("up,k", "scroll_up", "Up", show=False, id="log.up"),
+        Binding("home,g", "scroll_home", "Top", show=False, id="log.home"),
+        Binding("end,G", "scroll_end", "Bottom", show=False, id="log.end"),
+        Binding("pagedown", "page_down", "Page down", show=False, id="log.page_down"),
+        Binding("pageup", "page_up", "Page up", show=False, id="log.page_up"),
+        Binding("right,l", "scroll_right", "Right", show=False, id="log.right"),
+        Binding("left,h", "scroll_left", "Left", show=False, id="log.left"),
         Binding("f", "follow", "Follow the end, or stay", show=False, id="log.follow"),
         Binding("slash", "ask('search')", "Search", show=False, id="log.search"),
         Binding("ampersand", "ask('filter')", "Only lines with", show=False, id="log.filter"),
