@@ -61,6 +61,8 @@ class Boxes:
         signs, state, count = self.signs, stage.state, _count(stage)
         told = f"{stage.fraction:.0%}" if state is State.RUNNING and not self.tall else ""
         tail = " ".join(filter(None, [told, count]))
+        if width(stage.name) + len(tail) + 3 > columns:
+            tail = count  # A name says more than a share of what the count tells too.
         room = columns - 2 - (len(tail) + 1 if tail else 0)
         first = line(
             state_span(state, signs, word=False),

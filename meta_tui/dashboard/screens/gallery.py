@@ -141,17 +141,17 @@ class GalleryScreen(RunScreenBase):
         return self.KEYS if self.source.galleries() else (*self.KEYS[:3], *away)
 
 
-def shared_ports(cells: Sequence[CellView]) -> Mapping[str, str]:
-    """By axis: the port, as `.generator`, that all its values name, so that it tells nothing."""
-    values: dict[str, set[str]] = {}
+def shared_ports(cells: Sequence[CellView]) -> Mapping[tuple[str, str], str]:
+    """By stage and axis: the port, as `.generator`, that all values name: it tells nothing."""
+    values: dict[tuple[str, str], set[str]] = {}
     for cell in cells:
         for axis, value in cell.axes.items():
             port = _PORT.search(value)
-            values.setdefault(axis, set()).add(port[0] if port else "")
-    return {axis: next(iter(found)) for axis, found in values.items() if len(found) == 1}
+            values.setdefault((cell.stage, axis), set()).add(port[0] if port else "")
+    return {place: next(iter(found)) for place, found in values.items() if len(found) == 1}
 
 
-def label(cell: CellView, columns: int, ports: Mapping[str, str]) -> str:
+def label(cell: CellView, columns: int, ports: Mapping[tuple[str, str], str]) -> str:
     """A cell in so many columns: its name, or else its stage and the values of its axes.
 
     The longest of these are cut first, at their ends, so that a little of each is left.
@@ -164,7 +164,9 @@ def label(cell: CellView, columns: int, ports: Mapping[str, str]) -> str:
     if len(cell.name) <= columns:
         return cell.name
     parts = [cell.stage]
-    parts += [value.removesuffix(ports.get(axis, "")) for axis, value in cell.axes.items()]
+    parts += [
+        value.removesuffix(ports.get((cell.stage, axis), "")) for axis, value in cell.axes.items()
+    ]
     while len(" ".join(parts)) > columns and max(map(len, parts)) > 1:
         longest = max(range(len(parts)), key=lambda place: len(parts[place]))
         parts[longest] = f"{parts[longest].removesuffix('…')[:-1]}…"

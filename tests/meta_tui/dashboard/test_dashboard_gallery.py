@@ -197,10 +197,12 @@ def test_a_port_that_all_values_of_an_axis_name_is_left_out():
             for v in values
         ]
 
-    same = cells("ae.generator", "vae.generator")
+    plane = CellView(0, "plane", "plane", "sample", {"generator": "ae"}, ())
+    same = [*cells("ae.generator", "vae.generator"), plane]
     assert [label(cell, 20, shared_ports(same)) for cell in same] == [
         "drawn ae 0.1",
         "drawn vae 0.1",
+        "plane",
     ]
     other = cells("ae.generator", "vae.encoder")
     assert label(other[0], 30, shared_ports(other)) == "drawn ae.generator 0.1"

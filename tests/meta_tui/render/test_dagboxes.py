@@ -1,0 +1,44 @@
+"""What stands in the box of a stage."""
+
+import pytest
+
+from engine import events
+from meta_tui.render.dagboxes import Boxes
+from meta_tui.render.signs import UNICODE
+from meta_tui.render.spans import plain
+from meta_tui.summary import stages
+from meta_tui.view import RunView, fold, fold_batch
+
+
+def half_done(name, cells):
+    """A stage of so many cells: the first done, the second at a quarter."""
+    infos = tuple(
+        events.CellInfo(f"{name}@seed={n}", name, "t", {"seed": str(n)}, ()) for n in range(cells)
+    )
+    view = fold(
+        RunView(),
+        events.RunStarted(time=0, run="r", name="n", cells=infos, pid=1, host="h", device="cpu"),
+    )
+    for event in (
+        events.CellFinished(time=5, cell=0, key="k", seconds=5.0),
+        events.CellStarted(time=5, cell=1, key="j", worker=1, why="new"),
+    ):
+        view = fold(view, event)
+    view = fold_batch(view, 1, events.MetricBatch("train", 25, 100, 1.0))
+    (stage,) = stages(view)
+    return stage
+
+
+@pytest.mark.parametrize(
+    ("columns", "shown"),
+    [
+        (20, "▶ tuned    42% 1/3"),
+        (17, "▶ tuned 42% 1/3"),
+        (15, "▶ tuned     1/3"),
+        (9, "▶ tu… 1/3"),
+    ],
+)
+def test_a_share_gives_way_to_the_name(columns, shown):
+    boxes = Boxes(opened=(), tall=False, now=10.0, signs=UNICODE)
+    (head,) = boxes.head(half_done("tuned", 3), columns)
+    assert plain([head]) == shown
