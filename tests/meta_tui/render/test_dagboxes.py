@@ -32,9 +32,9 @@ def half_done(name, cells):
 @pytest.mark.parametrize(
     ("columns", "shown"),
     [
-        (20, "▶ tuned    42% 1/3"),
-        (17, "▶ tuned 42% 1/3"),
-        (15, "▶ tuned     1/3"),
+        (18, "▶ tuned    42% 1/3"),
+        (15, "▶ tuned 42% 1/3"),
+        (14, "▶ tuned    1/3"),
         (9, "▶ tu… 1/3"),
     ],
 )
