@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from engine.learning.generative import gradients
+
 LEAST_SIGMA = 1e-3
 """Least spread of a Gaussian that is fitted: without it a perfect fit has an infinite density."""
 
@@ -40,8 +42,7 @@ class Bernoulli(Likelihood):
 
     def log_prob(self, said: Tensor, images: Tensor) -> Tensor:
         """See `Likelihood`; `said` are logits."""
-        nats = functional.binary_cross_entropy_with_logits(said, images, reduction="none")
-        return -nats.flatten(1).sum(1)
+        return gradients.bernoulli(said, images)
 
     def mean(self, said: Tensor) -> Tensor:
         """See `Likelihood`."""

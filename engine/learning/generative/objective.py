@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from engine.learning.generative import gradients
 from engine.learning.generative.nets import Codes
 from engine.learning.generative.pairs import Pair
 
@@ -79,14 +80,13 @@ def cost(
     if codes.log_variance is None:
         reconstruction = -pair.likelihood.log_prob(pair.coder.decode(codes.mean, y), images).mean()
         return Cost(reconstruction, reconstruction)
-    kl = divergence(codes)
     if objective.draws is not None:
+        kl = divergence(codes)
         bound, log_prob = importance(pair, codes, images, y, objective.draws, draws)
         return Cost(-bound.mean(), -log_prob.mean(), kl.sum(1).mean())
     noise = torch.empty_like(codes.mean).normal_(generator=draws)
-    said = pair.coder.decode(codes.noisy(noise), y)
-    reconstruction = -pair.likelihood.log_prob(said, images).mean()
-    each = kl.mean(0)
+    z, each = gradients.drawn(*codes.gaussian, noise)
+    reconstruction = -pair.likelihood.log_prob(pair.coder.decode(z, y), images).mean()
     paid = each.clamp_min(objective.free_bits) if objective.free_bits else each
     return Cost(reconstruction + weight * paid.sum(), reconstruction, each.sum())
 

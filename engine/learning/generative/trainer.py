@@ -131,7 +131,8 @@ class GenerativeTrainer:
         """One step, counted from 1."""
         if step == 1:
             self._look(0)
-        self.pair.train()
+        if not self.pair.training:
+            self.pair.train()
         rate = self.plan.recipe.rate(step)
         for group, scale in zip(self._optimizer.param_groups, self._scales, strict=True):
             group["lr"] = rate * scale
