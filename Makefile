@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-all lint types bench docs clean
+.PHONY: demo test test-all lint types bench screens docs clean
 
 demo: $(VENV)/installed
 	$(BIN)/meta run examples/ladder.yaml
@@ -26,6 +26,9 @@ bench: $(VENV)/installed-dev
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/engine.py
 	$(BIN)/python benchmarks/allocator.py
+
+screens: $(VENV)/installed
+	$(BIN)/python docs/screens.py
 
 docs: $(VENV)/installed
 	$(BIN)/meta stages --markdown > docs/stages.md

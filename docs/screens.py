@@ -1,6 +1,6 @@
 """Makes the README's pictures of the dashboard, from real runs in a store of their own.
 
-make screens        # two minutes; nothing to download
+`make screens`: two minutes, nothing to download.
 """
 
 import json
