@@ -7,25 +7,23 @@ from functools import partial
 from importlib import import_module
 from typing import ClassVar
 
-from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.command import Provider
 from textual.filter import LineFilter
-from textual.screen import ModalScreen, Screen
+from textual.screen import Screen
 
 from engine.runs import RunFolder
 from meta_tui.config import Config
+from meta_tui.dashboard.asking import Asking
 from meta_tui.dashboard.commands import Commands
 from meta_tui.dashboard.keymap import checked, entries
 from meta_tui.dashboard.modes import SCREENS
-from meta_tui.dashboard.questions import Question, over, retry, still_running, stop
-from meta_tui.dashboard.screens.ask import AskScreen
+from meta_tui.dashboard.questions import retry, stop
 from meta_tui.dashboard.screens.base import RunChosen, RunScreenBase
 from meta_tui.dashboard.screens.help import HelpScreen
 from meta_tui.dashboard.source import FIRST_SECONDS, Source
 from meta_tui.dashboard.themes import THEMES, filters
 from pipelines.errors import MetaError
-from pipelines.text import safe_text
 
 _POLL_SECONDS, _SOON_SECONDS = 0.25, 0.02
 _WIDTHS = ((0, "-tiny"), (60, "-narrow"), (100, "-normal"), (160, "-wide"))
@@ -36,7 +34,7 @@ _BETWEEN = "between"
 """A mode with nothing in it, shown while the screens of one run make way for those of another."""
 
 
-class Dashboard(App[None]):
+class Dashboard(Asking):
     """Polls the source, shows the screen that is asked for."""
 
     CSS_PATH = "app.tcss"
@@ -51,8 +49,8 @@ class Dashboard(App[None]):
         Binding("3", "screen('gallery')", "Gallery", id="app.gallery"),
         Binding("4", "screen('runs')", "All runs", id="app.runs"),
         Binding("5", "screen('problems')", "Faults of the file", id="app.problems"),
-        Binding("r", "retry", "Start the run again (asks)", id="app.retry"),
-        Binding("X", "stop", "Stop the run (asks)", id="app.stop"),
+        Binding("r", "retry", "Retry run or cell (asks)", id="app.retry"),
+        Binding("X", "stop", "Stop the run or cell (asks)", id="app.stop"),
         Binding(
             "ctrl+c", "interrupt", "Stop and leave; again: kill", priority=True, id="app.interrupt"
         ),
@@ -133,6 +131,8 @@ class Dashboard(App[None]):
         if changed or (not over and now - self._drawn >= 1.0):
             self._drawn = now
             self._redraw()
+        if self.source.wishes.refused and not self.modal:
+            self.tell("The runner refused", self.source.wishes.refused.pop(0))
         if self._leaving and (over or not self.source.alive):
             self.exit()
         elif over and not was_over and self._follows and self.source.tables():
@@ -143,14 +143,9 @@ class Dashboard(App[None]):
             self.screen.redraw()
 
     @property
-    def _modal(self) -> bool:
-        """A question or a list lies over the screen."""
-        return isinstance(self.screen, ModalScreen)
-
-    @property
     def _follows(self) -> bool:
         """Whether the screen is one that makes way for the tables of a run that ends."""
-        return not self._modal and self.current_mode not in {"runs", "problems"}
+        return not self.modal and self.current_mode not in {"runs", "problems"}
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Whether a command can do something: in a store without a run there is little to show."""
@@ -188,14 +183,14 @@ class Dashboard(App[None]):
 
     def action_screen(self, name: str) -> None:
         """Show another screen."""
-        if not self._modal:
+        if not self.modal:
             if name == self.current_mode and len(self.screen_stack) > 1:
                 self.screen.dismiss()
             self.switch_mode(name)
 
     def action_help(self) -> None:
         """Show the keys that do something here."""
-        if not self._modal:
+        if not self.modal:
             self.push_screen(HelpScreen(entries(self, self.screen.active_bindings)))
 
     def action_interrupt(self) -> None:
@@ -211,30 +206,12 @@ class Dashboard(App[None]):
         self._redraw()
 
     def action_stop(self) -> None:
-        """Stop the run, if that is what was meant."""
-        source = self.source
-        if source.view.over or not source.alive:
-            self._ask(over(source), None)
-        else:
-            self._ask(stop(source), self._stop)
+        """Stop the cell that is chosen, or the run, if that is what was meant."""
+        self.ask(stop(self.source, self.chosen, self._stop))
 
     def action_retry(self) -> None:
-        """Start the run again, if that is what was meant."""
-        source = self.source
-        if source.alive and not source.view.over:
-            self._ask(still_running(source), None)
-        else:
-            self._ask(retry(source), lambda: self.run_worker(self._again()))
-
-    def _ask(self, question: Question, do: Callable[[], object] | None) -> None:
-        """Put a question over the screen; on a yes, do it."""
-
-        def answered(yes: bool | None) -> None:  # noqa: FBT001 (Textual calls it)
-            if yes and do is not None:
-                do()
-
-        if not self._modal:
-            self.push_screen(AskScreen(*question), answered)
+        """Try what failed once more, or start the run again, if that is what was meant."""
+        self.ask(retry(self.source, self.chosen, lambda: self.run_worker(self._again())))
 
     async def _again(self) -> None:
         """Start what the run was asked for once more, and show that."""
@@ -242,7 +219,6 @@ class Dashboard(App[None]):
         try:
             folder = await asyncio.to_thread(launch.again, self.source.folder)
         except (MetaError, OSError) as error:
-            told = safe_text(str(error), lines=True).splitlines()
-            self._ask(Question("The run did not start", tuple(told)), None)
+            self.tell("The run did not start", error)
             return
         await self.attach(folder)

@@ -1,41 +1,87 @@
-"""What is asked before a run is stopped or started again, and told where it cannot be."""
+"""What is asked before something is stopped or started again, and told where it cannot be."""
 
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from meta_tui.dashboard.source import Source
 from meta_tui.summary import counts_line
-from meta_tui.view import State
+from meta_tui.view import CellView, State
+
+
+class Answer(NamedTuple):
+    """A word for an answer, and what it does."""
+
+    word: str
+    do: Callable[[], object]
 
 
 class Question(NamedTuple):
-    """A title, what would happen, and the word for yes; without one it only tells."""
+    """A title, what would happen, and the answers but no; without one it only tells."""
 
     title: str
     told: tuple[str, ...]
-    yes: str = ""
+    answers: tuple[Answer, ...] = ()
 
 
-def stop(source: Source) -> Question:
+def stop(source: Source, chosen: Sequence[CellView], stop_all: Callable[[], object]) -> Question:
+    """Before the one running cell that is chosen, or the run, is stopped."""
+    if source.view.over or not source.alive:
+        told = "It is over." if source.view.over else "Its runner is gone."
+        return Question(f"Run {source.view.run} does not run", (told, "", "r starts it again."))
+    running = [cell for cell in chosen if cell.state is State.RUNNING]
+    if len(running) == 1 and not source.stops:
+        return _stop_cell(source, running[0], Answer("stop the run", stop_all))
+    return _stop_run(source, stop_all)
+
+
+def _stop_cell(source: Source, cell: CellView, whole: Answer) -> Question:
+    """Before a cell is stopped alone; asked again, before it is killed."""
+    if cell.stopping:
+        told = "It was asked to stop. Killed, it loses what was done since the last checkpoint."
+        kill = Answer("kill this cell", partial(source.wishes.ask, "kill", [cell]))
+        return Question(f"Kill {cell.name}?", (told,), (kill, whole))
+    told = "It will be saved and then end. What needs it is skipped; all others go on."
+    alone = Answer("stop this cell", partial(source.wishes.ask, "cancel", [cell]))
+    later = "r on it goes on from there while the run lasts; after that, the same `meta run`."
+    return Question(f"Stop {cell.name}?", (told, "", later), (alone, whole))
+
+
+def _stop_run(source: Source, stop_all: Callable[[], object]) -> Question:
     """Before a run is stopped; asked again, before what runs is killed."""
     running = source.view.count(State.RUNNING)
     cells = f"{running} running cell{'s' * (running != 1)}"
     if source.stops:
         told = f"{cells} will be killed, and lose what was done since the last checkpoint."
-        return Question(f"Kill run {source.view.run}?", (told,), "kill")
+        return Question(f"Kill run {source.view.run}?", (told,), (Answer("kill", stop_all),))
     told = f"{cells} will be saved and then end; no other begins."
-    return Question(f"Stop run {source.view.run}?", (told, "", _GOES_ON), "stop")
+    title = f"Stop run {source.view.run}?"
+    return Question(title, (told, "", _GOES_ON), (Answer("stop", stop_all),))
 
 
 _GOES_ON = "Nothing that is done is lost: r, or the same `meta run`, goes on from there."
 
 
-def over(source: Source) -> Question:
-    """Where there is nothing to stop."""
-    told = "It is over." if source.view.over else "Its runner is gone."
-    return Question(f"Run {source.view.run} does not run", (told, "", "r starts it again."))
+def retry(source: Source, chosen: Sequence[CellView], again: Callable[[], object]) -> Question:
+    """Before cells that are chosen are tried again, or a run that is over is started again."""
+    if not source.alive or source.view.over:
+        return _again(source, again)
+    ended = [cell for cell in chosen if cell.state in _TRIED]
+    return _retry_cells(source, ended) if ended and not source.stops else _still_running(source)
 
 
-def retry(source: Source) -> Question:
+def _retry_cells(source: Source, cells: Sequence[CellView]) -> Question:
+    first, more = cells[0], len(cells) - 1
+    what = f"{len(cells)} cells of {first.stage}" if more else first.name
+    told = [f"{first.name}: {first.error}" if more else first.error] if first.error else []
+    told += [f"and {more} more", ""] if more else [""] if told else []
+    told.append("The run goes on meanwhile; what was skipped because of this alone waits again.")
+    told.append("File and code are those of the run: what you changed since takes a new one.")
+    ask = Answer("retry", partial(source.wishes.ask, "retry", cells))
+    return Question(f"Retry {what}?", tuple(told), (ask,))
+
+
+def _again(source: Source, again: Callable[[], object]) -> Question:
     """Before a run is started again."""
     view = source.view
     counts = {state: view.count(state) for state in (*_KEPT, *_LEFT)}
@@ -48,16 +94,19 @@ def retry(source: Source) -> Question:
     left = counts_line({state: count for state, count in counts.items() if state in _LEFT})
     if left:
         told.append(f"To compute: {left}.")
-    return Question(f"Start {view.name or view.run} again?", tuple(told), "start")
+    title = f"Start {view.name or view.run} again?"
+    return Question(title, tuple(told), (Answer("start", again),))
 
 
+_TRIED = (State.FAILED, State.STOPPED)
 _KEPT = (State.DONE, State.CACHED)
 _LEFT = (State.WAITING, State.FAILED, State.SKIPPED, State.STOPPED)
 
 
-def still_running(source: Source) -> Question:
-    """Where a run cannot be started again yet."""
+def _still_running(source: Source) -> Question:
+    """Where nothing that is chosen can be tried again, and the run not be started again yet."""
     failed = source.view.count(State.FAILED)
     cells = f"{failed} failed cell{'s' * (failed != 1)}" if failed else "what failed"
     told = f"When it has ended, r starts it again: then {cells} will be tried once more."
-    return Question(f"Run {source.view.run} goes on", (told, "", "X stops it now."))
+    now = "On a cell that failed or was stopped, r tries that one again now."
+    return Question(f"Run {source.view.run} goes on", (told, "", now, "X stops it now."))

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from engine.answers import CellRetried
 from engine.artifacts import Table
 from engine.events import Event
 from engine.request import Request
@@ -12,6 +13,7 @@ from engine.store import Store
 from meta_tui import results
 from meta_tui.config import Config
 from meta_tui.curves import Curves
+from meta_tui.dashboard.wishes import Wishes
 from meta_tui.feed import Feed
 from meta_tui.past import Past
 from meta_tui.plain import lines
@@ -35,7 +37,7 @@ _LOOK_SECONDS = 0.05
 
 @dataclass(slots=True)
 class Source:
-    """A reader of one run; it changes nothing but by `stop`."""
+    """A reader of one run; it changes nothing but by `stop` and `wishes`."""
 
     folder: RunFolder
     store: Store
@@ -46,6 +48,7 @@ class Source:
     """Names the file whose faults are to be shown, where there is one."""
     feed: Feed = field(init=False)
     past: Past = field(init=False)
+    wishes: Wishes = field(init=False)
     usage: Usage = field(default_factory=Usage, init=False)
     alive: bool = field(default=True, init=False)
     gone: bool = field(default=False, init=False)
@@ -68,6 +71,7 @@ class Source:
     def __post_init__(self) -> None:
         self.feed = Feed(self.folder, listen=self._listen)
         self.past = Past(self.folder)
+        self.wishes = Wishes(self.folder)
 
     @property
     def empty(self) -> bool:
@@ -81,6 +85,12 @@ class Source:
 
     def _listen(self, view: RunView, event: Event) -> None:
         self.history += lines(view, event, self.signs)
+        self.wishes.hear(event)
+        if isinstance(event, CellRetried):
+            # What was told of it, and of what waits again with it, may become something else.
+            for known in (self._tables, self._pictured):
+                for cell in (event.cell, *event.revived):
+                    known.pop(cell, None)
 
     @property
     def view(self) -> RunView:

@@ -15,19 +15,24 @@ from meta_tui.render.spans import Line, Span, line, wrap
 from pipelines.text import width
 
 _WIDEST, _FRAME = 72, 8
+_KEYS, _NO = ("question.yes", "question.other"), "question.no"
 
 
-class AskScreen(ModalScreen[bool]):
-    """Says what will happen, and waits for a yes; without a word for yes it only tells."""
+class AskScreen(ModalScreen[int]):
+    """Says what will happen, and waits for an answer: its number, or -1 for none of them.
+
+    There are two answers at most, each a word; without one it only tells.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter,y", "answer(True)", "Yes", id="question.yes"),
-        Binding("escape,n,q", "answer(False)", "No", id="question.no"),
+        Binding("enter,y", "answer(0)", "Yes", id="question.yes"),
+        Binding("a", "answer(1)", "The other answer", id="question.other"),
+        Binding("escape,n,q", "answer(-1)", "No", id="question.no"),
     ]
 
-    def __init__(self, title: str, told: Sequence[str], yes: str = "") -> None:
+    def __init__(self, title: str, told: Sequence[str], answers: Sequence[str] = ()) -> None:
         super().__init__()
-        self._title, self._told, self._yes = title, told, yes
+        self._title, self._told, self._answers = title, told, answers
 
     def compose(self) -> ComposeResult:
         """Text, and below it the two keys."""
@@ -56,11 +61,21 @@ class AskScreen(ModalScreen[bool]):
         pane.styles.height = min(len(rows), max(1, self.app.size.height - _FRAME))
         self.query_one("#ask").styles.width = columns + 6
         pane.show(rows)
-        keys = [Span("enter ", "accent"), Span(f"{self._yes}   ")] if self._yes else []
+        keys: list[Span] = []
+        for name, word in zip(_KEYS, self._answers, strict=False):
+            keys += [Span(f"{self._key(name)} ", "accent"), Span(f"{word}   ")]
+        no = "back" if keys else "close"
         self.query_one("#answers", Bar).show(
-            [(), line(*keys, Span("esc ", "accent"), "back" if self._yes else "close")]
+            [(), line(*keys, Span(f"{self._key(_NO)} ", "accent"), no)]
         )
 
-    def action_answer(self, yes: bool) -> None:  # noqa: FBT001 (an action's argument)
-        """Leave with the answer."""
-        self.dismiss(yes and bool(self._yes))
+    def _key(self, name: str) -> str:
+        """The key of a command: a person may have chosen another."""
+        found = (it.binding for it in self.active_bindings.values() if it.binding.id == name)
+        return next(map(self.app.get_key_display, found), "")
+
+    def action_answer(self, number: int) -> None:
+        """Leave with the answer; where there are not so many it is none."""
+        known = number < len(self._answers)
+        if known or number == 0:
+            self.dismiss(number if known else -1)
