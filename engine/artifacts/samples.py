@@ -22,9 +22,10 @@ class Samples(Artifact):
     shape: tuple[int, int, int]
     """(channels, height, width) of one."""
     how: str
-    """In words: `prior`, `matched`, `classifier backwards`."""
+    """In words: `prior`, `matched`, `classifier backwards`; or why there are none."""
     pixels: "Tensor" = field(repr=False)
-    """(n, *shape) uint8, 0 to 255 for 0 to 1: what a screen shows and the metrics see."""
+    """(n, *shape) uint8, 0 to 255 for 0 to 1: what a screen shows and the metrics see. None of a
+    generator that diverged."""
     labels: tuple[int, ...] = ()
     """Label that each was asked to show; () where none was."""
 

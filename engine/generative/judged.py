@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from engine import learning
 from engine.artifacts import Dataset, Judge, Samples
+from engine.methods.targets import sized
 from pipelines.errors import StageError
 
 if TYPE_CHECKING:
@@ -40,8 +41,8 @@ def check(judge: Judge, samples: Samples, data: Dataset) -> None:
     ):  # fmt: skip
         if (collection, shape) != (data.name, data.shape):
             raise StageError(
-                f"{what} of {collection}, {_said(shape)} pixels, and the data of {data.name}, "
-                f"{_said(data.shape)}: connect samples, judge and data of one collection"
+                f"{what} of {collection}, {sized(shape)} pixels, and the data of {data.name}, "
+                f"{sized(data.shape)}: connect samples, judge and data of one collection"
             )
     strangers = sorted(set(samples.labels) - set(judge.classes))
     if strangers:
@@ -135,7 +136,3 @@ def _notes(n: int, features: int, floor: Mapping[str, float]) -> tuple[str, ...]
             "distance is mostly noise"
         )
     return tuple(notes)
-
-
-def _said(shape: tuple[int, ...]) -> str:
-    return "x".join(map(str, shape))

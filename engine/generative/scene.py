@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from engine import learning
 from engine.artifacts import Dataset, Generator
+from engine.methods.targets import sized
 from engine.run import Run
 from pipelines.errors import StageError
 
@@ -17,6 +18,10 @@ JUDGED = ("test", "val", "train")
 _NAMES = {"autoencoder": "an autoencoder", "vae": "a VAE"}
 _LETTERS = 14
 """Of a class beside a row."""
+
+
+class Diverged(StageError):  # noqa: N818  (named for what it is)
+    """A generator makes no numbers: its training diverged, which is a result and no fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,14 +112,14 @@ class Scene:
         """Codes of training images, (n, z) float64 on the CPU.
 
         Raises:
-            StageError: they are not numbers.
+            Diverged: they are not numbers.
         """
         latents = learning.generative.latents
         images = self._images("train", self.generator.classes, latents.MOST)
         # Another stream than that of the draws.
         found = latents.codes(self.pair, images.x, self.told_classes(images.y), self.seed + 1)
         if not found.isfinite().all():
-            raise StageError("its codes are not numbers: it diverged when it was trained")
+            raise Diverged("its codes are not numbers: it diverged when it was trained")
         return found
 
     def images(self, most: int | None = None) -> Images:
@@ -188,8 +193,3 @@ def scene(
 def judged(parts: Container[str]) -> str:
     """The part whose images a walk starts from, of those that are there: the one judged on."""
     return next((part for part in JUDGED if part in parts), JUDGED[0])
-
-
-def sized(shape: tuple[int, ...]) -> str:
-    """Channels, height and width in words."""
-    return "x".join(map(str, shape))

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from engine import learning
 from engine.artifacts import Picture
-from engine.generative.scene import Scene
-from pipelines.errors import StageError
+from engine.generative.scene import Diverged, Scene
 from pipelines.stage import Params
 
 if TYPE_CHECKING:
@@ -66,6 +65,7 @@ class Way(Params):
 
         Raises:
             StageError: the scene lacks what it needs.
+            Diverged: the generator makes no numbers.
         """
 
 
@@ -73,10 +73,10 @@ def decoded(scene: Scene, z: "Tensor", y: "Tensor") -> "Tensor":
     """Images (n, *shape) uint8 of codes (n, z), told classes (n,) where that is wanted.
 
     Raises:
-        StageError: they are not numbers.
+        Diverged: they are not numbers.
     """
     device = y.device
     images = scene.pair.images(z.to(device), scene.told_classes(y))
     if not images.isfinite().all():
-        raise StageError("it makes no numbers: it diverged when it was trained")
+        raise Diverged("it makes no numbers: it diverged when it was trained")
     return learning.generative.snapshots.shown(images)

@@ -190,7 +190,11 @@ def classifier_samples(
         report=run.report,
     )
     if not isfinite(ascent.curve[0][1]):
-        raise StageError("the model's outputs are not numbers: it diverged when it was trained")
+        told = "the model's outputs are not numbers: it diverged when it was trained"
+        run.note(told)
+        none = learning.generative.snapshots.none(data.shape)
+        lost = Scores({}, status="diverged", notes=(told,))
+        return Climbed(Samples(data.name, data.shape, told, none), Gallery(()), lost)
     for step in run.steps("ascent", params.steps, ascent):
         ascent.step(step)
     name, curve = f"{data.task}/{METRIC}", tuple(ascent.curve)

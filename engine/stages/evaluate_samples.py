@@ -93,6 +93,9 @@ def evaluate_samples(
 
     A judge is an artifact of its own, so that what is judged is never what was attacked.
     """
+    if not len(samples):
+        run.note(samples.how)
+        return Judged(Scores({}, status="diverged", notes=(samples.how,)))
     task = learning.data.load(data, run.files, run.device)
     judged.check(judge, samples, data)
     n = _count(params.n, {

@@ -6,11 +6,12 @@ from typing import Annotated, Literal, Self, cast, get_args
 
 from pydantic import AfterValidator, Field, PositiveInt, model_validator
 
+from engine import learning
 from engine.artifacts import Dataset, Gallery, Generator, Samples
 from engine.generative.draws import Covariance, Draw, Matched, Mixture, Prior
-from engine.generative.scene import judged, scene, sized
+from engine.generative.scene import Diverged, judged, scene
 from engine.generative.walks import PLANE, Interpolation, Manifold, Reconstruction, Traversal
-from engine.methods.targets import said
+from engine.methods.targets import said, sized
 from engine.run import Run
 from pipelines.errors import StageError
 from pipelines.facts import Facts, Look
@@ -170,14 +171,20 @@ def sample(run: Run, params: Sample, *, generator: Generator, data: Dataset | No
     At random: codes from the prior, or from what is fitted to the codes of training images (of a
     VAE: draws of q(z|x), the aggregate posterior). Or on walks: images again by their codes, from
     one to another, one dimension at a time, or a plane of codes. `data` is what the generator was
-    trained on; a prior needs none, nor do traversals and planes of a VAE.
+    trained on; a prior needs none, nor do traversals and planes of a VAE. A generator that diverged
+    gives no images, and whatever judges them says so.
     """
     known = Facts(task=data.task, classes=data.classes, names=_names(data)) if data else Facts()
     labels, faults = _asked(params, generator.classes, known)
     for _, message, hint in faults:
         raise StageError(f"{message}; {hint}")
     found = scene(run, generator, data, labels, params.count)
-    made = way(params.how).make(found)
+    try:
+        made = way(params.how).make(found)
+    except Diverged as diverged:
+        run.note(str(diverged))
+        none = learning.generative.snapshots.none(generator.shape)
+        return Drawn(Samples(generator.data, generator.shape, str(diverged), none), Gallery(()))
     for note in made.notes:
         run.note(note)
     samples = Samples(

@@ -136,10 +136,18 @@ def test_what_cannot_be_attacked_is_told(bench, lesson):
     untrained = bench.stage(init, {"net": {"kind": "mlp"}}).model
     with pytest.raises(StageError, match="no head:"):
         _backwards(bench, lesson, model=untrained)
+
+
+def test_of_a_model_that_diverged_nothing_is_made_and_that_is_a_result(bench, lesson):
     model = lesson.model
     broken = {name: item * torch.nan for name, item in model.weights.items()}
-    with pytest.raises(StageError, match="diverged"):
-        _backwards(bench, lesson, model=type(model)(model.net, model.shape, model.heads, broken))
+    found = _backwards(
+        bench, lesson, model=type(model)(model.net, model.shape, model.heads, broken)
+    )
+    assert (found.scores.status, found.scores.metrics) == ("diverged", {})
+    assert "it diverged when it was trained" in found.scores.notes[0]
+    assert (len(found.samples), found.samples.how) == (0, found.scores.notes[0])
+    assert found.gallery.pictures == ()
 
 
 MODEL = Facts(heads={"low": (0, 1, 2, 3, 4), "high": (5, 6, 7, 8, 9)})

@@ -95,6 +95,17 @@ def test_training_images_are_at_the_floor_and_copies(scored, parts):
     assert found["agreement"] > 0.97
 
 
+def test_samples_that_a_diverged_generator_could_not_make_are_a_result_that_diverged(
+    bench, digits, found_judge, tmp_path
+):
+    none = replace(_samples(_noise(1)), pixels=_noise(1)[:0], how="it diverged when it was trained")
+    none.write(tmp_path)
+    read = Samples.read({path.name: path for path in tmp_path.iterdir()})
+    for given in (none, read):
+        found = bench.stage(evaluate_samples, samples=given, judge=found_judge, data=digits).scores
+        assert (found.status, found.metrics, found.notes) == ("diverged", {}, (none.how,))
+
+
 def test_one_image_repeated_is_precise_and_covers_nothing(scored, parts):
     found = scored(parts["val"][0][:1].expand(360, 1, 8, 8).contiguous())
     assert found["coverage"] < 0.1

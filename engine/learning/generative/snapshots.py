@@ -17,6 +17,11 @@ ROWS, LAST_ROWS = 3, 10
 """Of decoded codes: on the way, and at the end."""
 
 
+def none(shape: tuple[int, ...]) -> Tensor:
+    """No images of a shape, as bytes."""
+    return torch.zeros((0, *shape), dtype=torch.uint8)
+
+
 @dataclass(frozen=True, slots=True)
 class Shot:
     """Images as bytes on the CPU.
