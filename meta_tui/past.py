@@ -22,6 +22,11 @@ class Past:
     _left: Iterator[RunFolder] | None = field(default=None, init=False)
     _over: bool = field(default=False, init=False)
 
+    def read_all(self, pipeline: str) -> None:
+        """Read all that is worth reading, where nobody waits for a screen."""
+        while not self._over and pipeline:
+            self.read(pipeline)
+
     def read(self, pipeline: str) -> bool:
         """Read one more run; whether it told anything new. `pipeline` is the name of ours."""
         if self._over or not pipeline:
@@ -44,9 +49,9 @@ class Past:
 
 def _took(run: RunFolder, pipeline: str) -> dict[str, float]:
     """Seconds of the cells that a run finished; nothing of a run of another pipeline."""
-    first, *lines = Tail(run.events).read(-1) or [b""]
     found: dict[str, float] = {}
     try:
+        first, *lines = Tail(run.events).read(-1) or [b""]
         began = decode(first)
         if not isinstance(began, RunStarted) or began.name != pipeline:
             return found
@@ -54,7 +59,7 @@ def _took(run: RunFolder, pipeline: str) -> dict[str, float]:
             event = decode(line) if _FINISHED in line else None
             if isinstance(event, CellFinished) and 0 <= event.cell < len(began.cells):
                 found[began.cells[event.cell].name] = float(event.seconds)
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, OSError):
         # A damaged journal tells what stands before the damage; `meta runs` names it.
         return found
     return found

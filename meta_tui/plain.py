@@ -121,13 +121,19 @@ def scores_text(scores: Mapping[str, float]) -> str:
     return f"  {', '.join(shown)}" if shown else ""
 
 
-def heartbeat(view: RunView, now: float) -> str:
-    """One line that says that it lives, and how far it is."""
+def heartbeat(view: RunView, now: float, past: Mapping[str, float] | None = None) -> str:
+    """One line that says that it lives, and how far it is.
+
+    Args:
+        view: the run.
+        now: seconds since the epoch.
+        past: what cells took in earlier runs; see `remaining`.
+    """
     running = [cell for cell in view.cells if cell.state is State.RUNNING]
     doing = ", ".join(_progress(cell) for cell in running[:3])
     if len(running) > 3:  # noqa: PLR2004
         doing += f" and {len(running) - 3} more"
-    told = f"  {duration(view.elapsed(now))}: {counts(view)}, {eta(remaining(view, now))}"
+    told = f"  {duration(view.elapsed(now))}: {counts(view)}, {eta(remaining(view, now, past))}"
     return f"{told}; {doing}" if doing else told
 
 

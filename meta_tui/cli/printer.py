@@ -1,22 +1,52 @@
 """Prints a run that goes on in the foreground: what `launch.run` calls with each event."""
 
 import time
+from pathlib import Path
 
+from engine import runs
 from engine.events import Event, MetricBatch, encode
 from meta_tui.cli.output import say, say_lines, signs
+from meta_tui.past import Past
 from meta_tui.plain import heartbeat, lines
 from meta_tui.view import RunView, fold, fold_batch
 
 _HEARTBEAT_SECONDS = 30.0
 
 
+class Pulse:
+    """Says that a run lives when nothing was said for long.
+
+    Args:
+        store: where the run is, and those before it: what they took tells how long it takes.
+    """
+
+    def __init__(self, store: Path) -> None:
+        self._store = store
+        self._said = time.monotonic()
+        self._past: Past | None = None
+
+    def tell(self, told: list[str]) -> None:
+        """Say some lines, if there are any."""
+        if told:
+            say_lines(told)
+            self._said = time.monotonic()
+
+    def beat(self, view: RunView) -> None:
+        """Say where the run stands, if it is time."""
+        if view.run and not view.over and time.monotonic() - self._said > _HEARTBEAT_SECONDS:
+            if self._past is None:
+                self._past = Past(runs.find(self._store, view.run))
+                self._past.read_all(view.name)
+            self.tell([heartbeat(view, time.time(), self._past.seconds)])
+
+
 class Printer:
     """Folds a run's events and prints them as lines, or as JSON."""
 
-    def __init__(self, *, as_json: bool) -> None:
+    def __init__(self, store: Path, *, as_json: bool) -> None:
         self.view = RunView()
         self._as_json = as_json
-        self._said = time.monotonic()
+        self._pulse = Pulse(store)
         self._signs = signs()
 
     def __call__(self, news: Event | tuple[int, MetricBatch]) -> None:
@@ -26,18 +56,8 @@ class Printer:
             if self._as_json:
                 say(encode(news))
             else:
-                self._say(lines(self.view, news, self._signs))
+                self._pulse.tell(lines(self.view, news, self._signs))
         else:
             self.view = fold_batch(self.view, *news)
-        self.beat()
-
-    def beat(self) -> None:
-        """Say that the run lives, when nothing was said for long."""
-        silent = time.monotonic() - self._said > _HEARTBEAT_SECONDS
-        if silent and not self._as_json and not self.view.over:
-            self._say([heartbeat(self.view, time.time())])
-
-    def _say(self, told: list[str]) -> None:
-        if told:
-            say_lines(told)
-            self._said = time.monotonic()
+        if not self._as_json:
+            self._pulse.beat(self.view)

@@ -67,7 +67,7 @@ def _shown(asked: Request) -> int:
 
 def _told(asked: Request, *, as_json: bool) -> int:
     """The run in this process, as lines."""
-    printer = Printer(as_json=as_json)
+    printer = Printer(asked.store, as_json=as_json)
     code = launch.run(asked, printer)
     if not as_json:
         say_tables(printer.view, Store(asked.store, readonly=True))

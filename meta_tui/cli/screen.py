@@ -3,13 +3,13 @@
 import signal
 import time
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
 from engine.request import Request
 from engine.runs import RunFolder
 from engine.store import Store
 from meta_tui import config, dashboard
-from meta_tui.cli.final import say_tables
 from meta_tui.cli.output import say, say_lines, signs
 from meta_tui.config import Config
 from meta_tui.plain import ending, failures, heartbeat
@@ -55,7 +55,8 @@ def leave(folder: RunFolder, view: RunView, store: Path) -> int:
     """Say how a run ended or stands and how to come back to it; returns the exit code."""
     if view.code is not None:
         say_lines([ending(view), *failures(view, signs())])
-        say_tables(view, Store(store, readonly=True))
+        # What draws a table in lines is loaded when there is one, not before the first paint.
+        import_module("meta_tui.cli.final").say_tables(view, Store(store, readonly=True))
         say(f"see it again: meta watch {folder.id}")
         return view.code
     if folder.alive():

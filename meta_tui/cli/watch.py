@@ -1,6 +1,7 @@
 """`meta watch`."""
 
 import time
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
@@ -12,8 +13,8 @@ from engine.runs import RunFolder
 from engine.store import Store
 from meta_tui import dashboard
 from meta_tui.cli import options
-from meta_tui.cli.final import say_tables
-from meta_tui.cli.output import ascii_only, interactive, say, say_lines, signs
+from meta_tui.cli.output import ascii_only, interactive, say, signs
+from meta_tui.cli.printer import Pulse
 from meta_tui.cli.screen import LOST, follow, lost, settings
 from meta_tui.cli.web import PORT, serve
 from meta_tui.config import Config
@@ -71,16 +72,18 @@ def _picture(folder: RunFolder, target: Path, size: str, press: str) -> None:
 def _lines(folder: RunFolder) -> int:
     """Print a run's events until it is over or its runner is gone."""
     drawn = signs()
-    feed = Feed(folder, listen=lambda view, event: say_lines(lines(view, event, drawn)))
+    pulse = Pulse(home())
+    feed = Feed(folder, listen=lambda view, event: pulse.tell(lines(view, event, drawn)))
     while True:
         # Asked before reading: what a runner wrote before it went is read after.
         alive = folder.alive()
         while feed.poll():
             pass
         if feed.view.code is not None:
-            say_tables(feed.view, Store(home(), readonly=True))
+            import_module("meta_tui.cli.final").say_tables(feed.view, Store(home(), readonly=True))
             return feed.view.code
         if not alive:
             say(lost(folder))
             return LOST
+        pulse.beat(feed.view)
         time.sleep(_POLL_SECONDS)
