@@ -9,12 +9,15 @@ Whether a key or the name of a command exists is known to the dashboard (`dashbo
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import PipelineError, Problem, UsageError
-from pipelines.source import Document, parse
 from pipelines.text import safe_text, shown, suggestion
+
+if TYPE_CHECKING:
+    from pipelines.source import Document
 
 THEMES = ("dark", "light", "colorblind", "mono")
 _SETTINGS = ("keys", "theme", "ascii")
@@ -34,7 +37,7 @@ class Config:
     keys: Mapping[str, str] = field(default_factory=dict)
     theme: str = "dark"
     ascii: bool = False
-    document: Document | None = field(default=None, repr=False)
+    document: "Document | None" = field(default=None, repr=False)
 
     def problem(self, name: str, message: str, hint: str = "", *, key: bool = False) -> Problem:
         """A fault of one entry of `keys`, at its value or at its key."""
@@ -63,7 +66,8 @@ def read(path: Path) -> Config:
         return Config()
     except OSError as error:
         raise UsageError(f"cannot read {safe_text(str(path))}: {error.strerror}") from error
-    document = parse(text, str(path))
+    # Most people have no such file: nobody's first paint waits for the reader of pipelines.
+    document: Document = import_module("pipelines.source").parse(text, str(path))
     data = {} if document.data is None else document.data
     if not isinstance(data, dict):
         hint = f"the settings are {', '.join(_SETTINGS)}: `theme: light`"
@@ -90,7 +94,7 @@ def _near(name: object) -> str:
     return suggestion(name, _SETTINGS, "the settings")
 
 
-def _keys(found: Any, document: Document, problems: list[Problem]) -> dict[str, str]:
+def _keys(found: Any, document: "Document", problems: list[Problem]) -> dict[str, str]:
     """The entries of `keys` that may be right; what is wrong with the others is added."""
     if found is None:
         return {}

@@ -4,18 +4,15 @@ Reads the store and changes nothing. A result that is not there any more is told
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from engine.artifacts import Gallery, Scores, Table
-from engine.comparison import plots, rows
 from engine.store import Result, Store
 from meta_tui.curves import Curves, published
 from meta_tui.view import CellView, RunView
 from pipelines.errors import MetaError
-from pipelines.facts import Source
 from pipelines.text import safe_text
 
 
@@ -52,32 +49,6 @@ def tables(view: RunView, store: Store) -> Iterator[tuple[CellView, Table | Miss
             found = artifact(cell, store)
             if isinstance(found, Table | Missing):
                 yield cell, found
-
-
-def learning_curves(cell: CellView, view: RunView, store: Store) -> list[Mapping[str, Any]]:
-    """A plot for each curve of the scores that a `compare` cell was given, with bands over seeds.
-
-    Like `Table.plot`, of the rows that the table has; for a table that was asked for no curve.
-    """
-    learned: dict[str, list[tuple[Source, Scores]]] = {}
-    for need in (view.cells[ordinal] for ordinal in cell.needs):
-        found = artifact(need, store) if need.key else None
-        if isinstance(found, Scores) and found.curves:
-            source = Source(need.stage, need.axes)
-            learned.setdefault(_counted(need, view), []).append((source, found))
-    drawn: list[Mapping[str, Any]] = []
-    for x, lot in learned.items():
-        groups = rows.groups([source for source, _ in lot], [scores for _, scores in lot])
-        names = dict.fromkeys(name for _, scores in lot for name in scores.curves)
-        drawn += [plots.points(plots.Line(kind="line", x=x, y=name), groups) for name in names]
-    return [plot for plot in drawn if any(len(item["points"]) > 1 for item in plot["series"])]
-
-
-def _counted(cell: CellView, view: RunView) -> str:
-    """What the steps of a cell's curves count; a choice passes on the curves that it was given."""
-    while cell.type == "select" and cell.needs:
-        cell = view.cells[cell.needs[0]]
-    return {"meta_train": "tasks", "meta_evaluate": "adaptation_step"}.get(cell.type, plots.STEP)
 
 
 def result(cell: CellView, store: Store) -> Result | Missing:

@@ -12,6 +12,10 @@ _UNSAFE = re.compile(
     "\ud800-\udfff\U000e0000-\U000e007f]"
 )
 _UNSAFE_LINES = re.compile(_UNSAFE.pattern.replace("\x00-\x1f", "\x00-\x08\x0b-\x1f"))
+_NARROW = re.compile(
+    "[\x00-\u02ff\u2010-\u205e\u20a0-\u20bf\u2100-\u218b\u2190-\u2319\u2500-\u25fc\u2800-\u28ff]*"
+)
+"""Letters of one column each: those of Europe, and the lines, blocks and dots that we draw with."""
 _NAMED = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}
 _LISTED = 12
 _BYTE, _PLANE = 0xFF, 0xFFFF
@@ -41,7 +45,7 @@ def safe_text(text: str, *, lines: bool = False, limit: int = 20_000) -> str:
 
 def width(text: str) -> int:
     """Columns of a terminal that safe text takes."""
-    if text.isascii():
+    if text.isascii() or _NARROW.fullmatch(text):
         return len(text)
     return sum(
         0 if unicodedata.combining(letter) else 2 if unicodedata.east_asian_width(letter) in "WF"

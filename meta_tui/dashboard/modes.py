@@ -1,14 +1,12 @@
 """The screens that have a key of their own, each loaded when it is first shown.
 
-Decoding pictures, or comparing runs, would else cost every start.
+A start pays for the screen that it begins with: graphs and curves, or tables, or pictures.
 """
 
 from collections.abc import Callable, Mapping
 from importlib import import_module
 
 from meta_tui.dashboard.screens.base import RunScreenBase
-from meta_tui.dashboard.screens.results import ResultsScreen
-from meta_tui.dashboard.screens.run import RunScreen
 from meta_tui.dashboard.source import Source
 
 Maker = Callable[[Source], RunScreenBase]
@@ -33,8 +31,8 @@ def _problems(source: Source) -> RunScreenBase:
 
 
 SCREENS: Mapping[str, Maker] = {
-    "run": RunScreen,
-    "results": ResultsScreen,
+    "run": _later("run", "RunScreen"),
+    "results": _later("results", "ResultsScreen"),
     "gallery": _later("gallery", "GalleryScreen"),
     "runs": _later("runs", "RunsScreen"),
     "problems": _problems,

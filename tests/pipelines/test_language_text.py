@@ -1,5 +1,6 @@
 """Text from outside is made visible; names are suggested; orders and help texts are as said."""
 
+import unicodedata
 from itertools import pairwise
 
 from hypothesis import given
@@ -129,3 +130,16 @@ def _references(value: object) -> set[str]:
         mapping = value.get("discriminator", {}).get("mapping", {})
         return own.union(mapping.values(), *(_references(item) for item in value.values()))
     return set().union(*map(_references, value)) if isinstance(value, list) else set()
+
+
+def test_the_width_of_every_letter_is_what_unicode_says() -> None:
+    odd = [
+        hex(code)
+        for code in (*range(0xD800), *range(0xE000, 0x20000))
+        if width("a" + chr(code) + "b")
+        != 2 + (
+            0 if unicodedata.combining(chr(code))
+            else 2 if unicodedata.east_asian_width(chr(code)) in ("W", "F") else 1
+        )
+    ]  # fmt: skip
+    assert odd == []

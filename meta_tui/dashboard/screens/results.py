@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import ClassVar
 
@@ -22,7 +23,7 @@ from meta_tui.reading import Reading
 from meta_tui.render.rowdetail import rowdetail
 from meta_tui.render.spans import Span, line, wrap
 from meta_tui.render.tablepage import Page, tablepage
-from meta_tui.results import Missing, learning_curves
+from meta_tui.results import Missing
 from meta_tui.view import CellView
 
 _CHANGES: Mapping[str, Callable[[Reading], None]] = {
@@ -197,7 +198,8 @@ class ResultsScreen(RunScreenBase):
 
     def _read_curves(self, cell: CellView, reading: Reading) -> None:
         """Read what many cells learned, which takes a while, beside the screen."""
-        reading.curves = learning_curves(cell, self.source.view, self.source.store)
+        learned = import_module("meta_tui.learned")
+        reading.curves = learned.learning_curves(cell, self.source.view, self.source.store)
         self.post_message(self.CurvesRead())
 
     def on_results_screen_curves_read(self) -> None:

@@ -1,0 +1,1 @@
+def main(rounds: int) -> None: pass
