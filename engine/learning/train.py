@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from engine.learning.descent import Descent
 from engine.learning.losses import Losses
 from engine.learning.mixture import Mixture
 from engine.learning.nets import Network
@@ -94,13 +95,13 @@ class Trainer:
         self.net.train()
         if self.recipe.frozen_statistics:
             self.net.train_statistics(train=False)
-        for group in self._optimizer.param_groups:
+        for group in self._optimizer.groups:
             group["lr"] = self.recipe.rate(step)
         loss = self._mixture.loss(self.net, step)
         self._losses.add(loss)
         if self.recipe.anchor:
             loss = loss + self.recipe.anchor / 2 * self._drift()
-        self._optimizer.zero_grad()
+        self._optimizer.clear()
         loss.backward()
         if self.recipe.clip is not None:
             nn.utils.clip_grad_norm_(self._trained, self.recipe.clip)
@@ -161,9 +162,8 @@ def fit(
     trainer.finish()
 
 
-def optimizer(trained: Sequence[Tensor], recipe: Recipe) -> torch.optim.Optimizer:
+def optimizer(trained: Sequence[Tensor], recipe: Recipe) -> Descent:
     """The rule that a recipe names, for leaves that require gradients."""
     fields = {name: value for name, value in recipe.optimizer.items() if name != "kind"}
     make: Any = OPTIMIZERS[recipe.optimizer["kind"]]
-    made: torch.optim.Optimizer = make(trained, lr=recipe.lr, fused=True, **fields)
-    return made
+    return Descent(make(trained, lr=recipe.lr, fused=True, **fields))

@@ -117,7 +117,7 @@ class MetaTrainer:
         """One batch of tasks, counted from 1."""
         if step == 1:
             self.watch.look(0, self.theta)
-        for group in self._optimizer.param_groups:
+        for group in self._optimizer.groups:
             group["lr"] = self.plan.recipe.rate(step)
         batch = self._family.batch(self.plan.numbers(step))
         for name, found in self._gradient(batch).items():
