@@ -8,6 +8,7 @@ runs/<time>-<id>/
   logs/<n>.log      what cell n printed
   alive             locked while the runner lives
   stop              a request to stop: "stop" or "kill"
+  control/*.json    requests that are about one cell (`engine.control`)
 """
 
 import fcntl

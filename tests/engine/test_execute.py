@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import Told, Workshop
 
+from conftest import Told, Workshop
 from engine import launch
 from engine.events import (
     CellCached,
