@@ -34,21 +34,22 @@ def follow(folder: RunFolder, store: Path, found: Config) -> int:
     """Show a run until the person leaves; returns the exit code of the command."""
     # Textual asks for the keyboard itself; an interrupt from elsewhere lets it restore the screen.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    last: tuple[RunFolder, RunView] = dashboard.show.follow(folder, store, found)
-    return leave(*last, store)
+    left: tuple[RunFolder, RunView, int] = dashboard.show.follow(folder, store, found)
+    shown, view, code = left
+    return leave(shown, view, store) or code
 
 
 def look(store: Path, found: Config, asked: Request | None) -> int:
     """Show all runs, or the faults of the file that is asked for, until the person leaves.
 
     Returns:
-        0: what they looked at ended as it did.
+        0: what they looked at ended as it did; 1 after a fault of the dashboard.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    folder, view = dashboard.show.overview(store, found, asked)
+    folder, view, code = dashboard.show.overview(store, found, asked)
     if view.started is not None and not view.over and folder.alive():
         say(f"run {folder.id} goes on: meta watch {folder.id}")
-    return 0
+    return int(code)
 
 
 def leave(folder: RunFolder, view: RunView, store: Path) -> int:

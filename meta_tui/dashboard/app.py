@@ -2,11 +2,13 @@
 
 import asyncio
 import os
+import traceback
 from collections.abc import Callable, Sequence
 from functools import partial
 from importlib import import_module
 from typing import ClassVar
 
+from rich.text import Text
 from textual.binding import Binding, BindingType
 from textual.command import Provider
 from textual.filter import LineFilter
@@ -24,6 +26,7 @@ from meta_tui.dashboard.screens.help import HelpScreen
 from meta_tui.dashboard.source import FIRST_SECONDS, Source
 from meta_tui.dashboard.themes import THEMES, filters
 from pipelines.errors import MetaError
+from pipelines.text import safe_text
 
 _POLL_SECONDS, _SOON_SECONDS = 0.25, 0.02
 _WIDTHS = ((0, "-tiny"), (60, "-narrow"), (100, "-normal"), (160, "-wide"))
@@ -32,6 +35,7 @@ _UNSEEN = 4
 """Without the focus of the terminal, one poll in so many is made."""
 _BETWEEN = "between"
 """A mode with nothing in it, shown while the screens of one run make way for those of another."""
+FAULT = "\nA fault of the dashboard, which only looks: no run knows of it. Please report it.\n"
 
 
 class Dashboard(Asking):
@@ -124,8 +128,9 @@ class Dashboard(Asking):
         """Read what is new and show it; a running clock is shown again every second."""
         was_over = self.source.view.over
         changed = self.source.poll()
-        if isinstance(self.screen, RunScreenBase):
-            changed = self.screen.look() or changed
+        screen = self._made
+        if screen is not None:
+            changed = screen.look() or changed
         over = self.source.view.over
         now = self.source.now()
         if changed or (not over and now - self._drawn >= 1.0):
@@ -139,8 +144,22 @@ class Dashboard(Asking):
             self.switch_mode("results")
 
     def _redraw(self) -> None:
-        if isinstance(self.screen, RunScreenBase):
-            self.screen.redraw()
+        screen = self._made
+        if screen is not None:
+            screen.redraw()
+
+    @property
+    def _made(self) -> RunScreenBase | None:
+        """The screen that is shown; one that has not all its panes yet draws itself when it has."""
+        screen = self.screen
+        return screen if isinstance(screen, RunScreenBase) and screen.is_mounted else None
+
+    def _fatal_error(self) -> None:
+        """A fault of ours: where it happened, without the values of all variables."""
+        self.bell()
+        found = safe_text(traceback.format_exc(), lines=True)
+        self._exit_renderables.append(Text(f"{found}{FAULT}"))
+        self._close_messages_no_wait()
 
     @property
     def _follows(self) -> bool:

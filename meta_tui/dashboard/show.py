@@ -3,6 +3,7 @@
 import asyncio
 import os
 from pathlib import Path
+from typing import NamedTuple
 
 from engine import runs
 from engine.request import Request
@@ -14,6 +15,14 @@ from meta_tui.dashboard.keymap import checked
 from meta_tui.dashboard.source import Source
 from meta_tui.render.svg import portable
 from meta_tui.view import RunView
+
+
+class Left(NamedTuple):
+    """What was shown when the person left; `code` is not 0 after a fault of the dashboard."""
+
+    folder: RunFolder
+    view: RunView
+    code: int
 
 
 def check(config: Config) -> None:
@@ -45,17 +54,17 @@ def served(folder: RunFolder, store: Path, config: Config) -> None:
     _Served(Source(folder, Store(store, readonly=True), config=config)).run()
 
 
-def follow(folder: RunFolder, store: Path, config: Config) -> tuple[RunFolder, RunView]:
-    """Show a run until the person leaves; returns the run shown then, and what was known of it."""
+def follow(folder: RunFolder, store: Path, config: Config) -> Left:
+    """Show a run until the person leaves."""
     return _shown(Dashboard(Source(folder, Store(store, readonly=True), config=config)))
 
 
-def _shown(app: Dashboard) -> tuple[RunFolder, RunView]:
+def _shown(app: Dashboard) -> Left:
     app.run()
     source = app.source
     while source.feed.poll():
         pass
-    return source.folder, source.view
+    return Left(source.folder, source.view, app.return_code or 0)
 
 
 def latest(root: Path, store: Store, config: Config | None = None) -> Source:
@@ -65,12 +74,8 @@ def latest(root: Path, store: Store, config: Config | None = None) -> Source:
     return Source(folder, store, config=config or Config())
 
 
-def overview(root: Path, config: Config, asked: Request | None) -> tuple[RunFolder, RunView]:
-    """Show the runs of a store, or what is wrong with the file that is asked for.
-
-    Returns:
-        The run shown last, and what was known of it, as `follow`.
-    """
+def overview(root: Path, config: Config, asked: Request | None) -> Left:
+    """Show the runs of a store, or what is wrong with the file that is asked for."""
     source = latest(root, Store(root, readonly=True), config)
     source.asked = asked
     return _shown(Dashboard(source, first="runs" if asked is None else "problems"))

@@ -11,7 +11,7 @@ from engine import events
 from engine.runs import RunFolder
 from meta_tui.config import Config
 from meta_tui.dashboard import keymap
-from meta_tui.dashboard.app import Dashboard
+from meta_tui.dashboard.app import FAULT, Dashboard
 from meta_tui.dashboard.screens.ask import AskScreen
 from meta_tui.dashboard.screens.help import HelpScreen
 from meta_tui.dashboard.screens.results import ResultsScreen
@@ -339,3 +339,22 @@ def test_every_command_has_a_name_of_its_own():
             assert binding.id, (kind.__name__, binding.key)
             found.setdefault(binding.id, set()).add(f"{kind.__name__}.{binding.action}")
     assert {name: kinds for name, kinds in found.items() if len(kinds) > 1} == {}
+
+
+async def test_a_fault_of_the_dashboard_is_told_in_few_lines_that_steer_no_terminal(live, store):
+    app = Dashboard(Source(live, store, now=lambda: 1103.0), timers=False)
+
+    async def fail(secret):
+        async with app.run_test(size=(80, 24)):
+            raise ValueError(f"boom \x1b]52;c;Zm9v\x07 of {len(secret)}")
+
+    try:
+        await fail("a value of a variable")
+    except ValueError:
+        app._fatal_error()
+    told = str(app._exit_renderables[0])
+    assert told.endswith(FAULT)
+    assert "in fail" in told
+    assert "boom" in told
+    assert "a value of a variable" not in told.replace('fail("a value of a variable")', "")
+    assert "\x1b" not in told

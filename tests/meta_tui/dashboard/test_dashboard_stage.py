@@ -1,5 +1,6 @@
 """The detail of a cell: opened from screen 1, left again, drawn as committed at three sizes."""
 
+import asyncio
 import json
 
 import pytest
@@ -116,3 +117,19 @@ async def test_a_request_that_is_no_request_is_told(told, store):
     app = dashboard(told, store)
     async with app.run_test(size=(120, 40)) as pilot:
         assert "cannot be read" in await shown(app, pilot, "g", "enter")
+
+
+async def test_news_that_come_while_a_screen_is_made_wait_for_its_panes(told, store):
+    app = dashboard(told, store)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        made = app.push_screen(StageScreen(app.source, 5))
+        for _ in range(20):  # As a timer may tick at any point of its making.
+            app._redraw()
+            app.poll()
+            await asyncio.sleep(0)
+        await made
+        await pilot.pause()
+        app.poll()
+        assert isinstance(app.screen, StageScreen)
+        assert "finetune" in grid(app)
