@@ -34,7 +34,6 @@ class Wishes:
         while asked := self.inbox.look(at_once=last):
             for one in asked:
                 self._answer(one, running, stopping=stopping)
-            self.ledger.journal.flush()
 
     def withdrawn(self, cell: int) -> bool:
         """Whether a cell that runs no more had been asked to stop alone; forgets it."""

@@ -38,9 +38,6 @@ class Told:
     def event(self, event: Event) -> None:
         self.events.append(event)
 
-    def flush(self) -> None:
-        """Whoever looks sees it at once."""
-
     def cancel(self, *, kill: bool, cell: int | None = None) -> None:
         self.orders.append((cell, kill))
 

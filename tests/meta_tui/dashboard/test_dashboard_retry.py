@@ -8,7 +8,8 @@ import pytest
 from night import Night, over
 
 from engine import events
-from engine.answers import CellCancelled, RequestRefused
+from engine.answers import CellCancelled, CellRetried, RequestRefused
+from engine.artifacts import Table
 from engine.control import Inbox, Wish
 from engine.store import Store
 from meta_tui.config import Config
@@ -19,6 +20,7 @@ from meta_tui.dashboard.source import Source
 from meta_tui.dashboard.widgets.log import LogPane
 from meta_tui.dashboard.widgets.stages import StageList
 from meta_tui.render.dagsheet import Item
+from meta_tui.results import Missing
 from meta_tui.view import State
 
 
@@ -229,6 +231,45 @@ async def test_who_asks_a_runner_that_has_just_gone_is_told(middle_run, store):
         assert "It was not asked for" in text_of(app)
         assert "run 7f3a does not run" in text_of(app)
         assert not (middle_run.path / "control").exists()
+
+
+async def test_the_detail_of_a_cell_tells_how_each_attempt_failed(live, store):
+    app = app_of(live, store)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await choose(app, pilot, "backbone")
+        await pilot.press("space", "down", "down", "down", "enter")
+        await pilot.pause()
+        assert isinstance(app.screen, StageScreen)
+        log = app.screen.query_one(LogPane)
+        assert [line for line in log.lines if line] == ["File x", "boom"]
+        append(live, CellRetried(time=1101, cell=4, request="r", attempt=2, revived=(7, 10)))
+        app.poll()
+        await pilot.pause()
+        append(live, events.CellFailed(time=1102, cell=4, error="again", traceback="bang"))
+        app.poll()
+        await pilot.pause()
+        assert [line for line in log.lines if line] == ["File x", "boom", "bang"]
+
+
+def test_a_table_that_was_missing_is_looked_for_again_after_another_attempt(live, store):
+    key = "ab" * 32
+    append(
+        live,
+        events.CellStarted(time=1100, cell=11, key=key, worker=0, why=""),
+        events.CellFailed(time=1100, cell=11, error="no memory"),
+    )
+    source = Source(live, store, now=lambda: 1103.0)
+    source.poll()
+    assert [type(found) for _, found in source.tables()] == [Missing]
+    store.publish(key, store.result(f"{11:064x}"))
+    assert [type(found) for _, found in source.tables()] == [Missing]
+    append(
+        live,
+        CellRetried(time=1101, cell=11, request="r", attempt=2),
+        events.CellFinished(time=1102, cell=11, key=key, seconds=1.0),
+    )
+    source.poll()
+    assert [type(found) for _, found in source.tables()] == [Table]
 
 
 async def on_a_running_cell(app: Dashboard, pilot) -> None:
