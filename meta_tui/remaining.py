@@ -99,6 +99,8 @@ def _longest(cells: Sequence[CellView], left: Mapping[int, float | None]) -> flo
     """The longest chain: each cell after the last of those that it needs."""
     ends = [0.0] * len(cells)
     for cell in cells:
+        if cell.state.over:
+            continue
         before = (ends[need] for need in cell.needs if 0 <= need < cell.ordinal)
         ends[cell.ordinal] = max(before, default=0.0) + (left.get(cell.ordinal) or 0.0)
     return max(ends, default=0.0)

@@ -18,6 +18,9 @@ class State(Enum):
     SKIPPED = "skipped"
     STOPPED = "stopped"
 
+    # That of Enum is written in Python, and states are counted by the thousand.
+    __hash__ = object.__hash__
+
     @property
     def over(self) -> bool:
         """Nothing more will happen to such a cell in this run."""

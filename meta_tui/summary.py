@@ -97,5 +97,5 @@ def run_counts(view: RunView) -> dict[State, int]:
 
 def run_fraction(view: RunView) -> float:
     """How far the run is, 0 to 1, in cells and parts of them."""
-    done = sum(stage.fraction * len(stage.cells) for stage in stages(view))
-    return done / len(view.cells) if view.cells else 0.0
+    running = (c.fraction or 0.0 for c in view.cells if c.state is State.RUNNING)
+    return (view.ended + sum(running)) / len(view.cells) if view.cells else 0.0

@@ -63,6 +63,8 @@ class Source:
     _asked: float = field(default=float("-inf"), init=False)
     _held: bool = field(default=True, init=False)
     """A runner held the run when that was asked last."""
+    _lost: tuple[RunView, RunView] | None = field(default=None, init=False)
+    _staged: tuple[RunView, tuple[StageView, ...]] | None = field(default=None, init=False)
     _published: dict[int, Curves] = field(default_factory=dict, init=False)
     _tables: dict[int, Table | Missing] = field(default_factory=dict, init=False)
     _pictured: dict[int, bool] = field(default_factory=dict, init=False)
@@ -96,7 +98,11 @@ class Source:
     def view(self) -> RunView:
         """The run as far as it was read; without a runner nothing in it runs."""
         found = self.feed.view
-        return found if self.alive or found.over else stopped(found, "its runner is gone")
+        if self.alive or found.over:
+            return found
+        if self._lost is None or self._lost[0] is not found:
+            self._lost = found, stopped(found, "its runner is gone")
+        return self._lost[1]
 
     @property
     def time(self) -> float:
@@ -111,7 +117,10 @@ class Source:
     @property
     def stages(self) -> tuple[StageView, ...]:
         """The view by stages."""
-        return stages(self.view)
+        view = self.view
+        if self._staged is None or self._staged[0] is not view:
+            self._staged = view, stages(view)
+        return self._staged[1]
 
     def poll(self, seconds: float = _EVENTS_SECONDS) -> bool:
         """Read what is new, of events for about so long; whether there was anything."""

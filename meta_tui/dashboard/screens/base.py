@@ -46,6 +46,7 @@ class RunScreenBase(Screen[None]):
     def __init__(self, source: Source) -> None:
         super().__init__()
         self.source = source
+        self._due = False
 
     def compose(self) -> ComposeResult:
         """Heading, body, keys."""
@@ -66,11 +67,22 @@ class RunScreenBase(Screen[None]):
 
     def on_screen_resume(self) -> None:
         """Show what has changed while another screen was shown."""
-        self.redraw()
+        self._redraw_soon()
 
     def on_lines_resized(self) -> None:
         """A pane got its size, which it has not yet when its screen is made."""
-        self.redraw()
+        self._redraw_soon()
+
+    def _redraw_soon(self) -> None:
+        """Once for all that asks for it at the same time: several panes get their sizes at once."""
+        if not self._due:
+            self._due = True
+            self.call_later(self._redraw_now)
+
+    def _redraw_now(self) -> None:
+        self._due = False
+        if self.is_attached:
+            self.redraw()
 
     def redraw(self) -> None:
         """Show the source as it stands."""
