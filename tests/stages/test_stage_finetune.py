@@ -26,10 +26,18 @@ def _same(one, other):
 )
 @pytest.mark.parametrize("step", [1, 7])
 def test_stopped_and_resumed_equals_in_one_go(bench, lesson, tmp_path, fields, step):
-    whole = bench.tune(lesson, **fields)
-    pieces = bench.interrupted(tmp_path, step, lambda run: bench.tune(lesson, run=run, **fields))
+    runs = [bench.run()]
+    whole = bench.tune(lesson, run=runs[0], **fields)
+
+    def tune(run):
+        runs.append(run)
+        return bench.tune(lesson, run=run, **fields)
+
+    pieces = bench.interrupted(tmp_path, step, tune)
     assert _same(whole.model.weights, pieces.model.weights)
     assert whole.scores == pieces.scores
+    told, before, after = (dict(run.curves["train"].get("loss", ())) for run in runs)
+    assert before | after == told
 
 
 def test_a_zero_head_answers_nothing_at_step_0_and_a_probed_one_like_the_probe(bench, lesson):

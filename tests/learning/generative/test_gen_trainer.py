@@ -100,6 +100,23 @@ def test_stopped_and_resumed_gives_the_bits_of_one_go(kind):
     assert whole.watch.curves == after.watch.curves
 
 
+def test_losses_that_were_not_read_before_a_stop_are_reported_after_it():
+    heard, again = [], []
+
+    def into(found):
+        return lambda step, **values: (
+            found.append((step, values["loss"])) if "loss" in values else None
+        )
+
+    go(trainer(report=into(heard)), 1, 24)
+    first = go(trainer(report=into(again)), 1, 15)
+    second = trainer(report=into(again))
+    second.load_state_dict(first.state_dict())
+    go(second, 16, 24)
+    assert [step for step, _ in again] == list(range(1, 25))
+    assert again == heard
+
+
 def test_a_seed_gives_the_same_bits_and_other_noise_others_in_the_same_order():
     one, again = (go(trainer(binarise="dynamic"), 1, 3).state_dict() for _ in range(2))
     assert same(one, again)
