@@ -31,39 +31,14 @@ class Pythae:
 
     def __init__(self, problem: Problem, library: Any) -> None:
         del library
-        models, trainers, datasets, base = map(
-            importlib.import_module,
-            ("pythae.models", "pythae.trainers", "pythae.data.datasets", OUTPUTS),
+        models, trainers, datasets = map(
+            importlib.import_module, ("pythae.models", "pythae.trainers", "pythae.data.datasets")
         )
-        networks: Any = importlib.import_module("pythae.models.nn")
         logging.disable(logging.INFO)
-        plain = Plain(problem.pair())
-
-        class Encoder(networks.BaseEncoder):  # type: ignore[misc]
-            """The given encoder."""
-
-            def __init__(self) -> None:
-                super().__init__()
-                self.plain = nn.ModuleList([plain.encoder, plain.mean, plain.spread])
-
-            def forward(self, x: Tensor) -> Any:
-                mean, log_variance = plain.encode(x)
-                return base.ModelOutput(embedding=mean, log_covariance=log_variance)
-
-        class Decoder(networks.BaseDecoder):  # type: ignore[misc]
-            """The given decoder; pythae's cross-entropy takes probabilities."""
-
-            def __init__(self) -> None:
-                super().__init__()
-                self.plain = plain.decoder
-
-            def forward(self, z: Tensor) -> Any:
-                return base.ModelOutput(reconstruction=self.plain(z).sigmoid())
-
         config = models.VAEConfig(input_dim=SHAPE, latent_dim=Z, reconstruction_loss="bce")
         self._folder = tempfile.TemporaryDirectory()
         self._trainer = trainers.BaseTrainer(
-            model=models.VAE(config, Encoder(), Decoder()),
+            model=models.VAE(config, *_nets(Plain(problem.pair()))),
             train_dataset=datasets.BaseDataset(problem.greys, torch.zeros(len(problem.images))),
             training_config=trainers.BaseTrainerConfig(
                 output_dir=self._folder.name,
@@ -81,6 +56,34 @@ class Pythae:
         self._epoch += 1
         with contextlib.redirect_stderr(io.StringIO()):  # its progress bar
             return float(self._trainer.train_step(self._epoch))
+
+
+def _nets(plain: Plain) -> tuple[Any, Any]:
+    """The given nets as pythae's encoder and decoder."""
+    base, networks = map(importlib.import_module, (OUTPUTS, "pythae.models.nn"))
+
+    class Encoder(networks.BaseEncoder):  # type: ignore[misc]
+        """The given encoder."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.plain = nn.ModuleList([plain.encoder, plain.mean, plain.spread])
+
+        def forward(self, x: Tensor) -> Any:
+            mean, log_variance = plain.encode(x)
+            return base.ModelOutput(embedding=mean, log_covariance=log_variance)
+
+    class Decoder(networks.BaseDecoder):  # type: ignore[misc]
+        """The given decoder; pythae's cross-entropy takes probabilities."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.plain = plain.decoder
+
+        def forward(self, z: Tensor) -> Any:
+            return base.ModelOutput(reconstruction=self.plain(z).sigmoid())
+
+    return Encoder(), Decoder()
 
 
 class Jax:

@@ -30,9 +30,9 @@ def trunk(net: Mapping[str, Any], shape: Sequence[int]) -> tuple[list[nn.Module]
         )
     filters, maps = net["width"], (height // 2 // 2) * (width // 2 // 2)
     layers: list[nn.Module] = [
-        nn.Conv2d(channels, filters, 4, stride=2, padding=1), nn.ReLU(inplace=True),
-        nn.Conv2d(filters, 2 * filters, 4, stride=2, padding=1), nn.ReLU(inplace=True),
-        nn.Flatten(), nn.Linear(2 * filters * maps, net["hidden"]), nn.ReLU(inplace=True),
+        nn.Conv2d(channels, filters, 4, stride=2, padding=1), nn.ReLU(),
+        nn.Conv2d(filters, 2 * filters, 4, stride=2, padding=1), nn.ReLU(),
+        nn.Flatten(), nn.Linear(2 * filters * maps, net["hidden"]), nn.ReLU(),
     ]  # fmt: skip
     return layers, net["hidden"]
 
@@ -49,9 +49,9 @@ def mirror(net: Mapping[str, Any], shape: Sequence[int], inputs: int) -> list[nn
     filters, half, quarter = net["width"], (height // 2, width // 2), (height // 4, width // 4)
     maps = (2 * filters, *quarter)
     return [
-        nn.Linear(inputs, net["hidden"]), nn.ReLU(inplace=True),
-        nn.Linear(net["hidden"], math.prod(maps)), nn.ReLU(inplace=True), nn.Unflatten(1, maps),
-        _doubled(2 * filters, filters, quarter, half), nn.ReLU(inplace=True),
+        nn.Linear(inputs, net["hidden"]), nn.ReLU(),
+        nn.Linear(net["hidden"], math.prod(maps)), nn.ReLU(), nn.Unflatten(1, maps),
+        _doubled(2 * filters, filters, quarter, half), nn.ReLU(),
         _doubled(filters, channels, half, (height, width)),
     ]  # fmt: skip
 
@@ -78,7 +78,7 @@ def _mlp(net: Mapping[str, Any], shape: Sequence[int]) -> tuple[list[nn.Module],
 
 
 def _activation(net: Mapping[str, Any]) -> nn.Module:
-    return nn.Tanh() if net["activation"] == "tanh" else nn.ReLU(inplace=True)
+    return nn.Tanh() if net["activation"] == "tanh" else nn.ReLU()
 
 
 def _doubled(

@@ -56,19 +56,14 @@ class Bound:
         """
         if min(draws) < 1:
             raise ValueError("a bound needs at least one draw")
-        codes = pair.codes(images, y)
-        if codes.log_variance is None:
-            raise ValueError("an autoencoder has no posterior, and so no bound")
+        self._mean, self._log_deviation = _posterior(pair, images, y)
         self._draws = tuple(sorted(set(draws)))
         self._pair = pair
         self._images = images
         self._y = y
         self._places = torch.arange(len(images)) if places is None else places.cpu()
-        self._mean = codes.mean
-        self._log_deviation = codes.log_variance / 2
         self._signs = _signs(pair, images)
-        pixels = PIXELS[images.device.type] // math.prod(images.shape[1:])
-        self._rows = rows or max(1, pixels)
+        self._rows = rows or max(1, PIXELS[images.device.type] // math.prod(images.shape[1:]))
         self._size = max(1, CODES // self._draws[-1])
         self.steps = -(-len(images) // self._size)
         """Of a few images each."""
@@ -134,6 +129,14 @@ class Bound:
         """Go back there."""
         self._bounds.copy_(state["bounds"])
         self._judged = state["judged"]
+
+
+def _posterior(pair: Pair, images: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Means and log deviations of the codes, both (n, z)."""
+    codes = pair.codes(images, y)
+    if codes.log_variance is None:
+        raise ValueError("an autoencoder has no posterior, and so no bound")
+    return codes.mean, codes.log_variance / 2
 
 
 def _signs(pair: Pair, images: Tensor) -> Tensor | None:

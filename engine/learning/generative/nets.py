@@ -169,7 +169,7 @@ def encoder(design: Design) -> dict[str, Any]:
 
 
 def _through(layers: Iterable[nn.Module], x: Tensor) -> Tensor:
-    """What layers make of x; on a CPU, convolutions by `convolutions`."""
+    """What layers of `trunks` make of x; on a CPU, convolutions by `convolutions`."""
     for layer in layers:
         if x.is_cuda:
             x = layer(x)
@@ -179,6 +179,8 @@ def _through(layers: Iterable[nn.Module], x: Tensor) -> Tensor:
             few = layer.out_channels <= FEW
             double = convolutions.doubled_few if few else convolutions.doubled
             x = double(convolutions.beside(x), layer.weight, _bias(layer), layer.output_padding)
+        elif isinstance(layer, nn.ReLU):
+            x = x.relu_()  # always of a layer with weights, whose gradient does not need its result
         elif isinstance(layer, nn.Flatten):
             x = layer(convolutions.stacked(x))
         else:
