@@ -15,10 +15,11 @@ _STOPS = frozenset({"pipelines", "meta_tui"})
 _INSTALLED = {"site-packages", "dist-packages"}
 _ENGINE_STOPS = frozenset(
     {
-        "catalogue", "channel", "events", "execute", "executors", "fingerprint", "history",
-        "inputs", "installed", "interrupts", "journal", "key", "launch", "ledger", "memo",
-        "modules", "perform", "plan", "preview", "reach", "relay", "request", "resolve",
-        "revision", "runner", "runs", "schedule", "selection", "session", "store", "task",
+        "answers", "catalogue", "channel", "control", "dispatch", "event", "events", "execute",
+        "executors", "fingerprint", "history", "inputs", "installed", "interrupts", "journal",
+        "key", "launch", "ledger", "memo", "modules", "perform", "plan", "preview", "publish",
+        "reach", "relay", "request", "resolve", "revision", "runner", "runs", "schedule",
+        "selection", "session", "store", "task", "wishes",
     }
 )  # fmt: skip
 """Modules of the engine that run stages and are not part of them; any other is followed."""
