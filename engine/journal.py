@@ -125,6 +125,14 @@ class Tail:
         except FileNotFoundError:
             return False
 
+    @property
+    def cut(self) -> bool:
+        """The file is shorter than what was read of it: it is another one by now."""
+        try:
+            return self.path.stat().st_size < self._offset
+        except FileNotFoundError:
+            return False
+
     def read(self, limit_bytes: int = READ_BYTES) -> list[bytes]:
         """Complete lines since the last call: none where there is nothing new but a torn one.
 

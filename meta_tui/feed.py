@@ -29,6 +29,8 @@ class Feed:
     view: RunView = field(default_factory=RunView, init=False)
     dropped: int = field(default=0, init=False)
     """Lines that were no events: a damaged journal is told, not hidden."""
+    fault: str = field(default="", init=False)
+    """Why the journal cannot be read on; empty where it can."""
     _events: Tail = field(init=False)
     _metrics: dict[int, Tail] = field(default_factory=dict, init=False)
     _logs: dict[int, LogTail] = field(default_factory=dict, init=False)
@@ -38,10 +40,29 @@ class Feed:
 
     def gone(self) -> bool:
         """The run's folder was deleted."""
-        return not self.folder.path.is_dir()
+        try:
+            return not self.folder.path.is_dir()
+        except PermissionError:
+            return False  # It is there, and the journal's fault tells why nothing is read.
+
+    def held(self) -> bool:
+        """The runner lives; who may not look at its lock cannot say that it does not."""
+        try:
+            return self.folder.alive()
+        except OSError:
+            return True
 
     def poll(self, budget_seconds: float = 0.05) -> bool:
-        """Read new events; whether there were any."""
+        """Read new events; whether there were any, or another fault."""
+        before = self.fault
+        try:
+            changed = self._read(budget_seconds)
+            self.fault = "it was cut, or is another one by now" if self._events.cut else ""
+        except OSError as error:
+            changed, self.fault = False, error.strerror or "it is no file"
+        return changed or self.fault != before
+
+    def _read(self, budget_seconds: float) -> bool:
         until = self.clock() + budget_seconds
         changed = False
         while lines := self._events.read(_CHUNK_BYTES):
@@ -57,7 +78,7 @@ class Feed:
         tail = self._tail(ordinal)
         until = self.clock() + budget_seconds
         changed = False
-        while lines := tail.read(_CHUNK_BYTES):
+        while lines := _lines(tail):
             changed = True
             told = self._batches(lines)
             self.view, senseless = fold_batches(self.view, ordinal, told)
@@ -69,11 +90,11 @@ class Feed:
     @property
     def behind(self) -> bool:
         """There are events that were not read yet."""
-        return self._events.behind
+        return not self.fault and self._events.behind
 
     def metrics_behind(self, ordinal: int) -> bool:
         """A cell has points that were not read yet."""
-        return self._tail(ordinal).behind
+        return not self.fault and self._tail(ordinal).behind
 
     def _tail(self, ordinal: int) -> Tail:
         return self._metrics.setdefault(ordinal, Tail(self.folder.metrics(ordinal)))
@@ -115,3 +136,11 @@ class Feed:
                 yield decode_batch(line)
             except SENSELESS:
                 self.dropped += 1
+
+
+def _lines(tail: Tail) -> list[bytes]:
+    """New lines of a cell's metrics: an ornament, without which the run is shown all the same."""
+    try:
+        return tail.read(_CHUNK_BYTES)
+    except OSError:
+        return []

@@ -39,10 +39,13 @@ class Happened:
         """Read what is new; whether it tells anything of the cell."""
         before = (len(self.told), self._saves)
         mark = f'"cell": {self.cell},'.encode()
-        while lines := self._tail.read(_CHUNK_BYTES):
-            for line in lines:
-                if mark in line:
-                    self._line(line)
+        try:
+            while lines := self._tail.read(_CHUNK_BYTES):
+                for line in lines:
+                    if mark in line:
+                        self._line(line)
+        except OSError:
+            return False  # The same journal is read for the heading, which tells why it cannot be.
         return before != (len(self.told), self._saves)
 
     def _line(self, line: bytes) -> None:

@@ -125,7 +125,7 @@ def _may_go_on(entry: Entry, now: float) -> bool:
 def _written(path: Path) -> float:
     try:
         return path.stat().st_mtime
-    except FileNotFoundError:
+    except OSError:
         return 0.0
 
 

@@ -28,11 +28,13 @@ class LogTail:
     """Bytes at the start that are not read."""
     _offset: int = field(default=0, init=False)
     _torn: bytes = field(default=b"", init=False)
+    _fault: bool = field(default=False, init=False)
+    """It could not be read, which was told."""
 
     @property
     def behind(self) -> bool:
         """There is more to read."""
-        return self._size() != self._offset
+        return not self._fault and self._size() != self._offset
 
     @property
     def unfinished(self) -> str:
@@ -48,10 +50,14 @@ class LogTail:
             self.skipped = self._offset = size - _MOST_BYTES
         until = self.clock() + budget_seconds
         lines: list[str] = []
-        while data := self._piece():
-            lines += self._lines(data)
-            if self.clock() >= until:
-                break
+        try:
+            while data := self._piece():
+                lines += self._lines(data)
+                if self.clock() >= until:
+                    break
+        except OSError as error:
+            lines += [] if self._fault else [f"this log cannot be read: {error.strerror}"]
+            self._fault = True
         return lines
 
     def _size(self) -> int:
@@ -59,6 +65,8 @@ class LogTail:
             return self.path.stat().st_size
         except FileNotFoundError:
             return 0
+        except OSError:
+            return self._offset  # It is not ours to read, as `read` then tells.
 
     def _piece(self) -> bytes:
         try:

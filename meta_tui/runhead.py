@@ -78,9 +78,12 @@ class Entry:
 def read(old: Entry) -> Entry:
     """What head and end of a journal tell of a run."""
     folder = old.folder
-    # Asked before reading: what a runner wrote before it went is read after.
-    alive = old.code is None and folder.alive()
-    head, tail = _ends(folder.events)
+    try:
+        # Asked before reading: what a runner wrote before it went is read after.
+        alive = old.code is None and folder.alive()
+        head, tail = _ends(folder.events)
+    except OSError as error:
+        return replace(old, alive=False, reason=f"it cannot be read: {error.strerror}")
     ended, latest = _end(tail)
     found = replace(old, alive=alive and ended is None, latest=max(latest, old.latest))
     if old.request is None:
@@ -140,8 +143,8 @@ def counted(entry: Entry) -> Entry:
         if entry.folder.events.stat().st_size > _COUNTED_BYTES:
             return replace(entry, counts={})
         data = entry.folder.events.read_bytes()
-    except FileNotFoundError:
-        return replace(entry, counts={})
+    except OSError:
+        return replace(entry, counts={})  # Not there, or not ours: `read` told why.
     first = data.partition(b"\n")[0]
     if _RETRIED in data:
         counts = _last(data)

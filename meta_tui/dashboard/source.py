@@ -128,7 +128,7 @@ class Source:
         if not self.view.over and self.now() - self._asked >= _ALIVE_SECONDS:
             self._asked = self.now()
             self.gone = self.feed.gone()
-            self._held = not self.gone and self.folder.alive()
+            self._held = not self.gone and self.feed.held()
         news = [self.feed.poll(seconds)]
         # Its end may stand in what was not read yet: nobody is to be told that its runner is lost.
         self.alive = self._held or (self.feed.behind and not self.gone)

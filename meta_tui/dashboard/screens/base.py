@@ -87,11 +87,14 @@ class RunScreenBase(Screen[None]):
     def redraw(self) -> None:
         """Show the source as it stands."""
         source, columns = self.source, max(20, self.size.width - 2)
+        lost = source.feed.dropped
+        told = f" · {lost} damaged line{'s' * (lost != 1)}" if lost else ""
         row = heading(
-            source.view, source.time, columns,
+            source.view, source.time, columns - len(told),
             left=source.left, usage=source.usage.text, alive=source.alive,
         )  # fmt: skip
-        self.query_one("#heading", Bar).show([self._told(columns) or crop(row, columns)])
+        row = (*crop(row, columns - len(told)), Span(told, "warn"))
+        self.query_one("#heading", Bar).show([self._told(columns) or row])
         self.tell_keys(columns)
 
     def tell_keys(self, columns: int) -> None:
@@ -129,6 +132,8 @@ class RunScreenBase(Screen[None]):
         source = self.source
         if source.gone:
             text = f"run {source.folder.id}: its folder was deleted; q leaves"
+        elif source.feed.fault:
+            text = f"run {source.folder.id}: its journal cannot be read on: {source.feed.fault}"
         elif source.stops and not source.view.over:
             again = "ctrl+c again kills" if source.stops == 1 else "killing"
             text = f"run {source.folder.id}: stopping after a checkpoint; {again}"

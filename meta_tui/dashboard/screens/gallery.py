@@ -119,7 +119,8 @@ class GalleryScreen(RunScreenBase):
         cell, pane = self._chosen(), self.query_one(PicturePane)
         pictures = self.source.pictures(cell) if cell else ()
         caption = self.query_one("#caption", Bar)
-        columns = max(20, caption.size.width - 4)
+        columns = max(20, self.query_one("#shown").size.width - 4)
+        caption.display = bool(pictures) and not isinstance(pictures, Missing)
         if isinstance(pictures, Missing) or not pictures or cell is None:
             lost = pictures.reason if isinstance(pictures, Missing) else ""
             pane.show(b"", lost or no_pictures(self.source.view))

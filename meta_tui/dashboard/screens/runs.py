@@ -126,16 +126,21 @@ class RunsScreen(RunScreenBase):
         if entry is not None:
             self.post_message(RunChosen(entry.folder))
 
+    def _marks(self) -> list[str]:
+        """The marked runs that are still there."""
+        return [name for name in self._marked if name in self._history.entries]
+
     def action_mark(self) -> None:
         """Mark the run under the cursor, or take its mark; two marked ones are compared."""
         entry = self._chosen()
         if entry is None:
             return
         name = entry.folder.path.name
-        if name in self._marked:
-            self._marked.remove(name)
+        kept = self._marks()
+        if name in kept:
+            self._marked = [each for each in kept if each != name]
         else:
-            self._marked = [*self._marked[1 - _PAIR :], name]
+            self._marked = [*kept[1 - _PAIR :], name]
             if len(self._marked) == _PAIR:
                 old, new = (self._history.entries[each] for each in sorted(self._marked))
                 self.app.push_screen(CompareScreen(self.source, old, new))

@@ -230,6 +230,10 @@ class LogPane(ScrollView, can_focus=True, inherit_bindings=False):
         self._tell()
         self.refresh()
 
+    def watch_show_vertical_scrollbar(self) -> None:
+        """A bar that only now comes into sight does not know yet how far down this is."""
+        self.vertical_scrollbar.position = self.scroll_y
+
     def _tell(self) -> None:
         text, parts = self.text, []
         if text.kept:

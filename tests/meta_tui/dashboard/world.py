@@ -110,7 +110,7 @@ def world(place: Path, state: str) -> World:
     text = text_of(state)
     found = cells_of(text)
     told = {
-        "empty": lambda: [_began(found, "7f3a", START + 102)],
+        "empty": lambda: [began(found, "7f3a", START + 102)],
         "running": lambda: list(_running(found)),
         "failed": lambda: list(_failed(found)),
         "finished": lambda: _done(found, "7f3a", START),
@@ -133,9 +133,9 @@ def _write(
     folder.pipeline.write_text(text, encoding="utf-8")
     file, store = place / "ladder.yaml", place / "store"
     folder.request.write_bytes(Request(file=file, store=store).encode())
-    began = {event.cell for event in told if isinstance(event, events.CellStarted)}
+    started = {event.cell for event in told if isinstance(event, events.CellStarted)}
     over = {event.cell for event in told if isinstance(event, events.CellFinished)}
-    for cell in sorted(began):
+    for cell in sorted(started):
         total = {"pretrain": 200, "finetune": 150, "vae": 60, "linear_probe": 40}
         whole = total.get(cells[cell].type, 0)
         points = whole if cell in over else whole * (5 + cell % 3) // 10
@@ -162,7 +162,8 @@ def _said(cell: CellInfo, points: int) -> Iterator[str]:
         yield f"12:0{1 + step * 3 // 600}:{step * 3 // 10 % 60:02} step {step}, loss {loss:.4f}\n"
 
 
-def _began(cells: tuple[CellInfo, ...], run: str, time: float) -> Event:
+def began(cells: tuple[CellInfo, ...], run: str, time: float) -> Event:
+    """The first event of a run."""
     return events.RunStarted(
         time=time, run=run, name="ladder", cells=cells, pid=7, host="box", device="cpu"
     )
@@ -191,7 +192,7 @@ def _of(cells: tuple[CellInfo, ...], *stages: str) -> list[int]:
 
 
 def _running(cells: tuple[CellInfo, ...]) -> Iterator[Event]:
-    yield _began(cells, "7f3a", START)
+    yield began(cells, "7f3a", START)
     for cell in _of(cells, "low", "high"):
         yield events.CellCached(time=START, cell=cell, key=key(cell))
     for place, cell in enumerate(_of(cells, "vae", "samples", "backbone", "probe")):
@@ -224,14 +225,14 @@ def _failed(cells: tuple[CellInfo, ...]) -> Iterator[Event]:
 
 
 def _done(cells: tuple[CellInfo, ...], run: str, time: float) -> list[Event]:
-    told: list[Event] = [_began(cells, run, time)]
+    told: list[Event] = [began(cells, run, time)]
     for cell in range(len(cells)):
         told += [_start(cell, time + 4 * cell), _finish(cells, cell, time + 4 * cell + 3, 3.5)]
     return [*told, events.RunEnded(time=time + 80, code=0, seconds=80.0)]
 
 
 def _thousand(cells: tuple[CellInfo, ...]) -> Iterator[Event]:
-    yield _began(cells, "7f3a", START)
+    yield began(cells, "7f3a", START)
     for cell in _of(cells, "low", "high"):
         yield events.CellCached(time=START, cell=cell, key=key(cell))
     for cell in _of(cells, "vae", "samples", "backbone", "probe"):
