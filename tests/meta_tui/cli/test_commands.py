@@ -75,7 +75,8 @@ def test_help_names_every_verb_and_loads_none_of_them():
     )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert done.returncode == 0, done.stderr
-    verbs = ("run", "check", "plan", "status", "watch", "ui", "show", "logs", "stages", "schema")
+    verbs = ("run", "check", "plan", "status", "watch", "ui", "show", "logs", "stop", "retry",
+             "stages", "schema")  # fmt: skip
     for verb in verbs:
         assert f"\n  {verb} " in done.stdout
     # The promise is 0.15 s of CPU; twice that on a busy machine.
