@@ -149,7 +149,17 @@ class Stateless:
         return found
 
 
-Layer = Linear | Conv | BatchNorm | GroupNorm | Flatten | Stateless
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """The largest of each 2x2."""
+
+    def __call__(self, weights: Weights, x: Tensor, now: Pass) -> Tensor:
+        """(n, T·C, h // 2, w // 2) of x (n, T·C, h, w)."""
+        del weights, now
+        return twice.pool(x)
+
+
+Layer = Linear | Conv | BatchNorm | GroupNorm | Flatten | Pool | Stateless
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
@@ -197,7 +207,7 @@ def of(name: str, module: nn.Module) -> Layer:
     if isinstance(module, nn.Flatten) and (module.start_dim, module.end_dim) == (1, -1):
         return Flatten()
     if isinstance(module, _STATELESS):
-        return Stateless(module)
+        return Pool() if repr(module) == repr(nn.MaxPool2d(2)) else Stateless(module)
     raise ValueError(
         f"{name}: {module} has no form with a task dimension; use `plain.PlainNet` for this net"
     )

@@ -1,4 +1,4 @@
-"""Convolution and batch norm with second derivatives written out, for gradients of gradients.
+"""Convolution, batch norm and pooling with derivatives written out, for gradients of gradients.
 
 torch's own are exact but slow: that of a convolution takes images for kernels, group by group, and
 that of batch norm some forty passes over the activations. Here the first are torch's fused kernels
@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 Maybe = Tensor | None
 
@@ -50,6 +51,17 @@ def conv(x: Tensor, weight: Tensor, bias: Maybe, window: Window) -> Tensor:
 def batch_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
     """(n, c, h, w) of x (n, c, h, w) by its own moments, weight and bias (c,)."""
     found: Tensor = _Norm.apply(x, weight, bias, eps)
+    return found
+
+
+def pool(x: Tensor) -> Tensor:
+    """The largest of each 2x2 of x (n, c, h, w), (n, c, h // 2, w // 2); of equals the first.
+
+    On a CPU torch looks at one number after another, which takes three times as long.
+    """
+    if x.is_cuda:
+        return functional.max_pool2d(x, 2)
+    found: Tensor = _Pool.apply(x)
     return found
 
 
@@ -155,6 +167,43 @@ class _NormBack(torch.autograd.Function):
         by_x = by_x.addcmul_(_wide(s * of_a), a).addcmul_(_wide(s * of_g), g)
         by_g = by_g.add_(_wide(to_bias - to_weight * s * mean)).addcmul_(_wide(to_weight * s), x)
         return by_g, by_x, s * inner, None, None, None
+
+
+class _Pool(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        height, width = (side // 2 * 2 for side in x.shape[2:])
+        left, right = x[:, :, :height, 0:width:2], x[:, :, :height, 1:width:2]
+        wide = torch.maximum(left, right)
+        upper, lower = wide[:, :, 0::2], wide[:, :, 1::2]
+        # Where in its image each was, as torch counts.
+        over = (left < right).long()
+        over[:, :, 1::2] += x.shape[3]
+        place = torch.where(upper < lower, over[:, :, 1::2], over[:, :, 0::2])
+        rows = torch.arange(0, height * x.shape[3], 2 * x.shape[3], device=x.device)
+        place += rows[:, None] + torch.arange(0, width, 2, device=x.device)
+        ctx.save_for_backward(x, place)
+        return torch.maximum(upper, lower)
+
+    @staticmethod
+    def backward(ctx: Any, pull: Tensor) -> Tensor:
+        found: Tensor = _PoolBack.apply(pull, *ctx.saved_tensors)
+        return found
+
+
+class _PoolBack(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, pull: Tensor, x: Tensor, place: Tensor) -> Tensor:
+        ctx.save_for_backward(place)
+        found: Tensor = torch.ops.aten.max_pool2d_with_indices_backward(
+            pull, x, (2, 2), (2, 2), (0, 0), (1, 1), False, place
+        )
+        return found
+
+    @staticmethod
+    def backward(ctx: Any, to_x: Tensor) -> tuple[Maybe, ...]:
+        (place,) = ctx.saved_tensors
+        return to_x.flatten(2).gather(2, place.flatten(2)).view_as(place), None, None
 
 
 def no_third() -> None:

@@ -45,6 +45,35 @@ def test_a_batch_norm_s_derivatives_are_those_of_finite_differences(eps):
     assert torch.autograd.gradgradcheck(work, given)
 
 
+@pytest.mark.parametrize("shape", [(2, 3, 4, 6), (1, 2, 5, 7), (2, 1, 2, 3)])
+def test_a_pool_and_its_derivatives_are_those_of_torch_and_of_finite_differences(shape):
+    x = draw(*shape)
+    wanted = functional.max_pool2d(x, 2)
+    assert torch.equal(twice.pool(x), wanted)
+    pull = torch.arange(1.0, wanted.numel() + 1, dtype=torch.float64).view_as(wanted)
+    found, other = (torch.autograd.grad(y, x, pull)[0] for y in (twice.pool(x), wanted))
+    assert torch.equal(found, other)
+    assert torch.autograd.gradcheck(twice.pool, (x,))
+    assert torch.autograd.gradgradcheck(lambda x: twice.pool(x).sin(), (x,))
+
+
+def test_of_equal_pixels_the_first_is_pooled_as_torch_does():
+    x = torch.randint(3, (4, 5, 6, 6), generator=torch.Generator().manual_seed(0)).float()
+    x.requires_grad_()
+    found, other = (
+        torch.autograd.grad(y.sum(), x)[0] for y in (twice.pool(x), functional.max_pool2d(x, 2))
+    )
+    assert torch.equal(found, other)
+
+
+@pytest.mark.parametrize(
+    "module", [nn.MaxPool2d(3), nn.MaxPool2d(2, stride=1), nn.MaxPool2d(2, ceil_mode=True)]
+)
+def test_only_pools_of_two_are_taken_for_such(module):
+    assert isinstance(layers.of("pool", nn.MaxPool2d(2)), layers.Pool)
+    assert isinstance(layers.of("pool", module), layers.Stateless)
+
+
 def second(conv, norm, given):
     """A gradient of a gradient through both, with every path between them."""
     x, weight, bias, gain, shift = given
