@@ -7,6 +7,7 @@ import sys
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Thread
 
 from pipelines.text import safe_text
 
@@ -26,11 +27,9 @@ class Opener:
     """Writes pictures into a folder of its own and opens them: those of the store have no names."""
 
     _folder: Path | None = field(default=None, init=False)
-    _running: list["subprocess.Popen[bytes]"] = field(default_factory=list, init=False)
 
     def show(self, name: str, content: bytes) -> str:
         """Open a picture; returns what was done, or why not, in words."""
-        self._running = [each for each in self._running if each.poll() is None]
         try:
             if self._folder is None:
                 self._folder = Path(tempfile.mkdtemp(prefix="meta-"))
@@ -48,5 +47,6 @@ class Opener:
             )  # fmt: skip
         except OSError as error:
             return f"{Path(command).name} did not start ({error.strerror}); see {where}"
-        self._running.append(started)
+        # Somebody has to hear of its end, which may come long after this.
+        Thread(target=started.wait, daemon=True).start()
         return f"opened {where}"

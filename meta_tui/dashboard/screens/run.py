@@ -1,6 +1,6 @@
 """Screen 1: stages, curves of the selected one, its log."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from importlib import import_module
 from typing import ClassVar
@@ -39,6 +39,7 @@ class RunScreen(RunScreenBase):
         Binding("slash", "ask('search')", "Search the log", show=False, id="run.search"),
         Binding("ampersand", "ask('filter')", "Only log lines with", show=False, id="run.filter"),
         Binding("d", "dag", "The graph alone", show=False, id="run.dag"),
+        Binding("F", "failed", "Next failed cell", show=False, id="run.failed"),
         Binding("escape", "back", "All panes", show=False, id="run.back"),
     ]
 
@@ -114,6 +115,21 @@ class RunScreen(RunScreenBase):
         whole = not stages.whole
         self._alone(stages if whole else None, whole=whole)
         stages.focus()
+
+    def action_failed(self) -> None:
+        """Go to the next cell that failed; after the last to the first."""
+        failed = [cell for cell in self.source.view.cells if cell.state is State.FAILED]
+        here = self.chosen[0].ordinal if len(self.chosen) == 1 else -1
+        found = next((cell for cell in failed if cell.ordinal > here), next(iter(failed), None))
+        if found is not None:
+            several = sum(cell.stage == found.stage for cell in self.source.view.cells) > 1
+            self.goto(Item(found.stage, found.ordinal if several else None))
+            self.query_one(StageList).focus()
+
+    def keys(self) -> Sequence[str]:
+        """Where a cell failed, how to go to it."""
+        failed = self.source.view.count(State.FAILED) > 0
+        return (*self.KEYS[:3], "F failed", *self.KEYS[3:]) if failed else self.KEYS
 
     def action_back(self) -> None:
         """Show all panes."""
