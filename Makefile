@@ -26,6 +26,7 @@ bench: $(VENV)/installed-dev
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/engine.py
 	$(BIN)/python benchmarks/allocator.py
+	$(BIN)/python -m benchmarks.dashboard
 
 screens: $(VENV)/installed
 	$(BIN)/python docs/screens.py

@@ -63,7 +63,7 @@ KEYS: Mapping[str, Key] = {
     "5": Key(b"5", _sought),
     "enter": Key(b"\r", _asking),
 }
-_ROUND = "j j k k y y z z d d 2 1 tab tab / 9 5 enter tab".split()
+_ROUND = [*"jjkkyyzzdd21", "tab", "tab", *"/95", "enter", "tab"]
 """Comes back to where it began: the focus on the stages, all panes shown."""
 
 

@@ -186,13 +186,14 @@ def with_table(store: Path, rows: int) -> None:
     metrics = ("digits/accuracy", "digits/loss", "digits/forgetting")
     found = Store(store)
     with found.scratch() as scratch:
-        _table(metrics, rows).write(scratch)
+        table(metrics, rows).write(scratch)
         files = {path.name: found.put(path) for path in scratch.iterdir()}
     output = Output("Table", Table.format, files)
     found.publish(_key(CELLS - 1), Result(outputs={"table": output}))
 
 
-def _table(metrics: tuple[str, ...], rows: int) -> Table:
+def table(metrics: tuple[str, ...], rows: int) -> Table:
+    """A comparison of so many rows, each with seven seeds."""
     made = tuple(
         Row(
             f"method{n // EACH:02}@lr={n % EACH}", f"method{n // EACH:02}", {"lr": str(n % EACH)},

@@ -57,7 +57,9 @@ def main(rounds: int) -> None:
         )  # fmt: skip
         try:
             run = _begun(folder / "store")
-            with Terminal([*META, "watch", run.id], {"META_HOME": environment["META_HOME"]}, folder) as seen:
+            with Terminal(
+                [*META, "watch", run.id], {"META_HOME": environment["META_HOME"]}, folder
+            ) as seen:
                 seen.drain(10.0)
                 stretches = _alternated(seen, rounds * _PAIRS_A_ROUND)
             _tell(run, stretches)

@@ -49,9 +49,20 @@ class Reading:
     def _compared(self) -> Table:
         if not self.baseline:
             return self.table
-        if self.baseline not in self._against:
-            self._against[self.baseline] = against(self.table, self.baseline)
+        self.prepare(self.baseline)
         return self._against[self.baseline]
+
+    @property
+    def prepared(self) -> bool:
+        """Whether the differences to the marked row are known, or none are asked for."""
+        labels = {row.label for row in self.table.rows}
+        known = {self.baseline, self.table.baseline, *self._against}
+        return self.row in known or self.row not in labels
+
+    def prepare(self, label: str) -> None:
+        """Work out the differences to a row: with many rows, or at first, that takes a while."""
+        if label not in self._against:
+            self._against[label] = against(self.table, label)
 
     @property
     def marked(self) -> Column:

@@ -14,6 +14,7 @@ from meta_tui.render.stagelist import MOST_STAGES, items, stagelist
 from meta_tui.summary import StageView
 
 Form = Literal["graph", "list", "table"]
+_KEPT = 8
 _LEAST_COLUMNS, _HEIGHTS = 40, 2
 """A graph needs so many columns, and may be so many times as high as what is seen of it."""
 
@@ -30,6 +31,7 @@ class Drawing:
     _whole: bool = False
     _graph: Graph = field(default_factory=lambda: Graph.of(()))
     _arranged: Arranged | None = None
+    _laid: dict[tuple[frozenset[str], int, int], Arranged] = field(default_factory=dict)
 
     @property
     def is_graph(self) -> bool:
@@ -55,19 +57,27 @@ class Drawing:
             return
         if self._made_for[:1] != (shape,):
             self._graph = Graph.of(stages)
+            self._laid = {}
         self._made_for, self._arranged = wanted, None
         self._columns, self._rows, self._whole = max(20, area[0]), area[1], whole
         rows = self._rows
         if len(stages) > MOST_STAGES or (self._columns < _LEAST_COLUMNS and not whole):
             self.form = "table" if whole else "list"
             return
-        closed = arranged(self._graph, stages, (), self._columns, rows)
+        closed = self._layout(stages, ())
         size = closed.layout
         fits = size.columns <= self._columns and size.rows <= _HEIGHTS * rows
         self.form = "graph" if whole or fits else "list"
-        self._arranged = (
-            arranged(self._graph, stages, opened, self._columns, rows) if opened else closed
-        )
+        self._arranged = self._layout(stages, opened) if opened else closed
+
+    def _layout(self, stages: Sequence[StageView], opened: Collection[str]) -> Arranged:
+        """The graph in this area; the last few are kept: a key shows it whole and takes it back."""
+        wanted = frozenset(opened), self._columns, self._rows
+        if wanted not in self._laid:
+            if len(self._laid) >= _KEPT:
+                self._laid = {}
+            self._laid[wanted] = arranged(self._graph, stages, opened, self._columns, self._rows)
+        return self._laid[wanted]
 
     def sheet(
         self,

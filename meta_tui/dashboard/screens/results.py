@@ -1,5 +1,6 @@
 """Screen 2: the tables of the run's comparisons, to sort, group, filter, compare and plot."""
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib import import_module
@@ -25,6 +26,7 @@ from meta_tui.render.spans import Span, line, wrap
 from meta_tui.render.tablepage import Page, tablepage
 from meta_tui.results import Missing
 from meta_tui.view import CellView
+from pipelines.text import safe_text
 
 _CHANGES: Mapping[str, Callable[[Reading], None]] = {
     "baseline": Reading.choose_baseline,
@@ -206,10 +208,15 @@ class ResultsScreen(RunScreenBase):
         """Show the curves."""
         self.redraw()
 
-    def action_change(self, what: str) -> None:
+    async def action_change(self, what: str) -> None:
         """Another baseline, order, group or choice of columns."""
         reading = self._reading()
         if reading is not None:
+            if what == "baseline" and not reading.prepared:
+                # Painting goes on meanwhile; keys wait their turn: they are for what comes of it.
+                told = f"comparing with {safe_text(reading.row)} ..."
+                self.query_one(SheetPane).border_subtitle = Content(told)
+                await asyncio.to_thread(reading.prepare, reading.row)
             _CHANGES[what](reading)
             self.redraw()
 

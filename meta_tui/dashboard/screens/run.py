@@ -64,10 +64,13 @@ class RunScreen(RunScreenBase):
     def redraw(self) -> None:
         """Show the source as it stands."""
         super().redraw()
+        self._redraw_stages()
+        self._redraw_selected()
+
+    def _redraw_stages(self) -> None:
         stages = self.query_one(StageList)
         stages.signs = self.source.signs
         stages.update_stages(self.source.stages, self.source.time)
-        self._redraw_selected()
 
     def goto(self, item: Item) -> None:
         """Put the cursor on a stage or a cell."""
@@ -147,7 +150,8 @@ class RunScreen(RunScreenBase):
         stages = self.query_one(StageList)
         if stages.whole != whole:
             stages.whole = whole
-            stages.update_stages(self.source.stages, self.source.time)
+            # Laid out once, for the size that the pane will have then.
+            self.call_after_refresh(self._redraw_stages)
 
     def _redraw_selected(self) -> None:
         if self._item is None:

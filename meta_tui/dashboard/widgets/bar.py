@@ -19,4 +19,5 @@ class Bar(Static):
         """Show these lines."""
         if list(rows) != self._shown:
             self._shown = list(rows)
-            self.update(content(rows))
+            # Of a fixed size: nothing else moves because other words stand in it.
+            self.update(content(rows), layout=self.styles.auto_dimensions)

@@ -6,7 +6,6 @@ from typing import ClassVar
 
 from textual.actions import SkipAction
 from textual.binding import Binding, BindingType
-from textual.content import Content
 from textual.events import Click, MouseScrollDown, MouseScrollUp
 
 from meta_tui.dashboard.widgets.lines import Lines
@@ -153,8 +152,7 @@ class CurvesPane(Lines):
             self.look = replace(self.look, window=WHOLE, cursor=None)
         self._charts = charts(self._shown, self._first, self.look.axis, self.look.weight)
         told = telling(self._shown)
-        self.border_title = Content(f"curves by {', '.join(told)}" if told else "curves")
-        self.border_subtitle = Content(self._told())
+        self.entitle(f"curves by {', '.join(told)}" if told else "curves", self._told())
         if not self._charts:
             self._grid = Grid((), ())
             self.show([*self._head, (), line(Span(_nothing(self._shown), "dim"))])

@@ -1,20 +1,21 @@
 """A scrolling pane of lines: one widget however many lines there are."""
 
 from collections.abc import Sequence
+from itertools import zip_longest
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.geometry import Size
 from textual.message import Message
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from meta_tui.dashboard.palette import strip
+from meta_tui.dashboard.widgets.pane import Pane
 from meta_tui.render.spans import Line
 from pipelines.text import width
 
 
-class Lines(ScrollView, can_focus=True, inherit_bindings=False):
+class Lines(Pane, can_focus=True, inherit_bindings=False):
     """Shows lines of spans; draws only those on the screen.
 
     Its keys are its own, so that help tells all of them, and that its screen hears `left` and
@@ -45,19 +46,29 @@ class Lines(ScrollView, can_focus=True, inherit_bindings=False):
         self.post_message(self.Resized())
 
     def show(self, rows: Sequence[Line], marked: int | None = None) -> None:
-        """Show these lines; nothing is drawn when they are those shown already."""
-        if (marked, list(rows)) == (self.marked, self.rows):
-            return
+        """Show these lines; only those that are not shown already are drawn."""
+        before, was = self.rows, self.marked
         self.rows, self.marked = list(rows), marked
+        changed = {
+            at for at, (old, new) in enumerate(zip_longest(before, self.rows)) if old != new
+        }  # fmt: skip
+        if marked != was:
+            changed |= {row for row in (was, marked) if row is not None}
+        if not changed:
+            return
         widest = max((sum(width(span.text) for span in row) for row in self.rows), default=0)
-        self.virtual_size = Size(widest, len(self.rows))
-        self.refresh()
+        size = Size(widest, len(self.rows))
+        if size == self.virtual_size:
+            self.paint(changed)
+        else:
+            self.virtual_size = size
+            self.refresh()
 
     def render_line(self, y: int) -> Strip:
         """One row of the screen."""
         left, top = self.scroll_offset
         index = top + y
-        under = self.rich_style
+        under = self.under
         if index >= len(self.rows):
             return Strip.blank(self.size.width, under)
         if index == self.marked:

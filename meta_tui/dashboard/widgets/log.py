@@ -5,14 +5,13 @@ from typing import ClassVar, Literal
 
 from textual.actions import SkipAction
 from textual.binding import Binding, BindingType
-from textual.content import Content
 from textual.geometry import Size
 from textual.message import Message
-from textual.scroll_view import ScrollView
 from textual.selection import Selection
 from textual.strip import Strip
 
 from meta_tui.dashboard.palette import strip
+from meta_tui.dashboard.widgets.pane import Pane
 from meta_tui.logtext import LogText
 from meta_tui.render.logline import logline
 from meta_tui.render.spans import Span, crop
@@ -21,7 +20,7 @@ from pipelines.text import width
 Question = Literal["search", "filter"]
 
 
-class LogPane(ScrollView, can_focus=True, inherit_bindings=False):
+class LogPane(Pane, can_focus=True, inherit_bindings=False):
     """One log; draws only the rows on the screen, and follows its end until it is scrolled up."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -52,7 +51,7 @@ class LogPane(ScrollView, can_focus=True, inherit_bindings=False):
 
     def __init__(self) -> None:
         super().__init__(id="log")
-        self.border_title = "log"
+        self._title = "log"
         self.of_run = False
         """It shows the history of the run, not what a cell printed."""
         self.text = LogText()
@@ -78,7 +77,7 @@ class LogPane(ScrollView, can_focus=True, inherit_bindings=False):
         self.of_run, self._written, self._widest = of_run, 0, 0
         self.text.clear()
         self.following, self._hit, self._unfinished = True, None, ""
-        self.border_title = Content(f"log {title}" if title else "history of the run")
+        self._title = f"log {title}" if title else "history of the run"
         self._laid()
 
     def follow(self, lines: Sequence[str], unfinished: str = "") -> None:
@@ -178,7 +177,7 @@ class LogPane(ScrollView, can_focus=True, inherit_bindings=False):
         """One row of the screen."""
         left, top = self.scroll_offset
         place, size = top + y, self.size.width
-        under = self.rich_style
+        under = self.under
         if place == self._hit:
             under = self.get_component_rich_style("lines--cursor")
         if place < len(self.text):
@@ -245,4 +244,4 @@ class LogPane(ScrollView, can_focus=True, inherit_bindings=False):
         if text.dropped:
             parts.append(f"first {text.dropped:,} left out")
         parts.append("follow" if self.following else "f follows")
-        self.border_subtitle = Content(" · ".join(parts))
+        self.entitle(self._title, " · ".join(parts))

@@ -1,12 +1,15 @@
 """Screen 2 by its keys: baseline, order, groups, filter, views, tables, and files."""
 
+import asyncio
 import json
+import threading
 
 import pytest
 from test_dashboard_grids import SIZES, agrees, grid
 
 from engine import events
 from engine.artifacts import Interval, Row, Scores, Table
+from engine.comparison.rebase import against
 from engine.events import CellInfo, RunEnded, RunStarted
 from engine.store import Output, Result
 from meta_tui.dashboard.app import Dashboard
@@ -296,3 +299,32 @@ async def test_a_run_without_tables_takes_every_key(live, store):
     ]
     shown = await shown_after(Source(live, store, now=lambda: 1103.0), *keys)
     assert "no table yet" in shown
+
+
+async def test_the_screen_is_painted_while_differences_are_worked_out_and_keys_wait(
+    several, monkeypatch
+):
+    app = Dashboard(several, timers=False)
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow(table, label):
+        begun.set()
+        assert go_on.wait(20)
+        return against(table, label)
+
+    monkeypatch.setattr("meta_tui.reading.against", slow)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("2", "j")
+        typed = asyncio.create_task(pilot.press("b", "o"))
+        await asyncio.to_thread(begun.wait, 20)
+        seen = ""
+        while "comparing with tuned@head=zero@lr=0.1" not in seen:
+            await asyncio.sleep(0.02)
+            seen = grid(app)
+        assert "Δ baseline" not in seen
+        go_on.set()
+        await typed
+        await pilot.pause()
+        shown = grid(app)
+        assert "baseline tuned@head=zero@lr=0.1 (chosen here)" in shown
+        assert [line.split()[0] for line in rows_of(shown)] == ["tuned"] * 4 + ["probe"]
