@@ -17,7 +17,9 @@ pytestmark = pytest.mark.slow
 __all__ = ["open_terminal"]
 
 
-COMPARED = "  both: {uses: compare, from: {scores: [first, second]}, with: {show: [dream/length]}}\n"
+COMPARED = """\
+  both: {uses: compare, from: {scores: [first, second]}, with: {show: [dream/length]}}
+"""
 
 
 def resize(terminal: Terminal, columns: int, rows: int) -> None:

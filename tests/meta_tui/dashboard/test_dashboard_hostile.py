@@ -93,6 +93,8 @@ def scramble_the_rest(folder: RunFolder) -> None:
 
 APPENDED = (damage, grow)
 """What only goes on at the end of a journal, and is read once."""
+OFTEN_LIKE = (replace_by_another, put_a_folder_there, scramble_the_rest)
+"""What is told as other deeds are: tried in the long run of the tests only."""
 DEEDS: dict[Callable[[RunFolder], None], str] = {
     delete: "its folder was deleted; q leaves",
     halve: "its journal cannot be read on: it was cut, or is another one by now",
@@ -118,7 +120,13 @@ def clean(shown: str) -> bool:
     return all(letter.isprintable() or letter == "\n" for letter in shown)
 
 
-@pytest.mark.parametrize("deed", DEEDS, ids=lambda deed: deed.__name__)
+@pytest.mark.parametrize(
+    "deed",
+    [
+        pytest.param(deed, marks=pytest.mark.slow if deed in OFTEN_LIKE else (), id=deed.__name__)
+        for deed in DEEDS
+    ],
+)
 async def test_a_run_may_change_under_every_screen_and_each_says_what_became_of_it(running, deed):
     held = restored(running)
     app = Dashboard(running.source(), timers=False)
@@ -158,42 +166,31 @@ def later(app: Dashboard) -> None:
     app.source.now = lambda: now
 
 
-async def test_a_run_that_is_not_ours_to_read_says_so_on_every_screen(running):
+async def test_what_is_not_ours_to_read_is_told_on_every_screen_and_in_the_list(running):
     held = restored(running)
-    app = Dashboard(running.source(), timers=False)
+    source, clock = running.source(), [NOW]
+    source.now = lambda: clock[0]
+    app = Dashboard(source, timers=False)
     own = os.geteuid()
     try:
         async with app.run_test(size=(100, 24)) as pilot:
-            await settled(app, pilot)
-            app.source.now = lambda: NOW + 3
-            for path in (running.folder.events, running.folder.log(12), running.folder.path):
-                path.chmod(0)
+            # All that a screen imports is imported while that may still be read.
+            for keys in WALK.values():
+                await pilot.press(*keys.split())
+                await settled(app, pilot)
+            running.folder.path.chmod(0)
             if own == 0:
                 os.seteuid(65534)
+            clock[0] += 10
             for name, keys in WALK.items():
                 await pilot.press(*keys.split())
                 shown = await settled(app, pilot)
                 if name in ON_RUN:
                     assert "cannot be read on: Permission denied" in shown.split("\n")[0], name
+                if name == "runs":
+                    assert "it cannot be read: Permission denied" in shown
+                    assert "1a2b" in shown
             assert app.is_running
-    finally:
-        os.seteuid(own)
-        running.folder.path.chmod(0o755)
-        os.close(held)
-
-
-async def test_a_list_of_runs_names_one_that_is_not_ours_to_read(running):
-    held = restored(running)
-    own = os.geteuid()
-    running.folder.path.chmod(0)
-    try:
-        if own == 0:
-            os.seteuid(65534)
-        app = Dashboard(running.source(), timers=False, first="runs")
-        async with app.run_test(size=(100, 24)) as pilot:
-            shown = await settled(app, pilot)
-            assert "it cannot be read: Permission denied" in shown
-            assert "1a2b" in shown
     finally:
         os.seteuid(own)
         running.folder.path.chmod(0o755)
@@ -299,14 +296,15 @@ async def test_numbers_of_every_kind_are_drawn_or_told(tmp_path):
     folder = numbers_run(tmp_path)
     app = Dashboard(Source(folder, Store(tmp_path / "store"), now=lambda: NOW), timers=False)
     seen = {}
-    async with app.run_test(size=(120, 40)) as pilot:
+    async with app.run_test(size=(100, 24)) as pilot:
         await pilot.press("tab", "z")
-        for place, name in enumerate(NUMBERS):
-            await pilot.press("g", *"n" * place, "enter")
-            seen[name] = await settled(app, pilot)
+        await settled(app, pilot)
+        for name in NUMBERS:
+            await pilot.press("enter")
+            seen[name] = grid(app)
             await pilot.press("y", "s", "plus", "left")
-            assert_aligned(grid(app), 120)
-            await pilot.press("y", "s", "s", "s", "0", "escape", "escape")
+            assert_aligned(grid(app), 100)
+            await pilot.press("y", "s", "s", "s", "0", "escape", "escape", "n")
         assert app.is_running
     assert "40 not finite from step 1" in seen["nan"]
     assert "40 not finite from step 1" in seen["infinite"]

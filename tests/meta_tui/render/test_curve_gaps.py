@@ -1,0 +1,61 @@
+"""A curve breaks off where a value was not finite: no line is drawn through what was not there."""
+
+import math
+
+import pytest
+
+from engine.events import MetricBatch
+from meta_tui.curves import extend
+from meta_tui.render.curveset import charts
+from meta_tui.render.frame import Gaps
+from meta_tui.render.linechart import Plot, chart
+from meta_tui.snapshot import CellView
+
+LOST = range(30, 70)
+CELL = CellView(0, "a", "a", "finetune", {}, ())
+
+
+def learned(values):
+    curves = {}
+    for step, value in enumerate(values, 1):
+        extend(curves, MetricBatch("train", step, 100, step / 2, (step,), {"loss": (value,)}), 0)
+    return curves
+
+
+def empty_columns(lines) -> list[int]:
+    """Columns of the picture without a dot, from the left of its axis."""
+    rows = ["".join(span.text for span in line)[8:] for line in lines[1:-1]]
+    size = max(map(len, rows))
+    drawn = {at for row in rows for at, letter in enumerate(row) if 0x2800 < ord(letter) < 0x2900}
+    return [at for at in range(size) if at not in drawn]
+
+
+def drawn(axis="step", weight=0.0, *, log_y=False, window=(-math.inf, math.inf)):
+    values = [math.nan if step in LOST else 1 + step / 50 for step in range(1, 101)]
+    shown = charts([(CELL, learned(values))], 0, axis, weight)[0]
+    plot = Plot(log_y=log_y, under=shown.under, window=window)
+    return chart("loss", shown.series, 60, 12, plot)
+
+
+@pytest.mark.parametrize("axis", ["step", "time"])
+@pytest.mark.parametrize("weight", [0.0, 0.9])
+@pytest.mark.parametrize("log_y", [False, True])
+def test_a_stretch_without_values_is_left_empty(axis, weight, log_y):
+    gap = empty_columns(drawn(axis, weight, log_y=log_y))
+    assert len(gap) >= 18
+    assert gap == list(range(gap[0], gap[-1] + 1))
+
+
+def test_a_window_that_begins_in_the_gap_draws_nothing_before_the_next_value():
+    gap = empty_columns(drawn(window=(40, 100)))
+    assert gap[:25] == list(range(25))
+
+
+def test_a_curve_without_a_loss_has_no_gap():
+    shown = charts([(CELL, learned([1 + step / 50 for step in range(100)]))], 0)[0]
+    assert empty_columns(chart("loss", shown.series, 60, 12, Plot())) == []
+
+
+def test_a_gap_is_between_points_and_not_at_them():
+    gaps = Gaps([1, 2, 4, 8], [3, 4, 9])
+    assert [gaps.before(place) for place in range(5)] == [False, False, True, False, False]
