@@ -49,6 +49,8 @@ class Entry:
     """Cells that are over; None while they are not counted."""
     differs: tuple[str, ...] | None = None
     """From the run before of the same file; None while that is not known."""
+    fault: str = ""
+    """Why nothing more is known of it; empty where all is that was asked for."""
     before: str = ""
     """Id of that run."""
 
@@ -83,9 +85,10 @@ def read(old: Entry) -> Entry:
         alive = old.code is None and folder.alive()
         head, tail = _ends(folder.events)
     except OSError as error:
-        return replace(old, alive=False, reason=f"it cannot be read: {error.strerror}")
+        return replace(old, fault=f"cannot be read: {error.strerror}")
     ended, latest = _end(tail)
-    found = replace(old, alive=alive and ended is None, latest=max(latest, old.latest))
+    latest = max(latest, old.latest)
+    found = replace(old, alive=alive and ended is None, latest=latest, fault="")
     if old.request is None:
         found = replace(found, request=_request(folder))
     began = _BEGAN.match(head.decode("utf-8", "replace"))

@@ -62,7 +62,7 @@ def _row(entry: Entry, sizes: _Sizes, marked: bool, now: float, signs: Signs) ->
         Span(sized[:cut], STYLES[state]),
         sized[cut:],
         Span(f"  {failed} failed", "bad") if failed else "",
-        Span(f"  {told(entry)}", "dim"),
+        Span(f"  {entry.fault or told(entry)}", "warn" if entry.fault else "dim"),
     )
 
 
@@ -115,6 +115,8 @@ def runcard(entry: Entry, columns: int) -> list[Line]:
     if entry.lost:
         lost = "its runner is gone; the same command goes on from its checkpoints"
         rows += [Span(part, "warn") for part in wrap(lost, columns)]
+    if entry.fault:
+        rows += [Span(part, "warn") for part in wrap(entry.fault, columns)]
     if entry.reason:
         rows += [Span(part, "warn") for part in wrap(entry.reason, columns)]
     if entry.before:
