@@ -62,6 +62,8 @@ class Curve:
     """Steps, rising, whose value was not finite."""
     ahead: float = 0.0
     """Seconds before its cell's present clock began, when the newest point came."""
+    changes: int = field(default=0, init=False, compare=False)
+    """How often it has changed: what was drawn of it is kept while it does not."""
     extremes: Extremes = field(init=False, compare=False)
     _smooth: dict[float, Smooth] = field(default_factory=dict, init=False, compare=False)
 
@@ -70,6 +72,7 @@ class Curve:
 
     def cut(self, step: float) -> None:
         """Drop the points at `step` and beyond."""
+        self.changes += 1
         first = bisect_left(self.steps, step)
         for column in (self.steps, self.values, self.times):
             del column[first:]
@@ -80,6 +83,7 @@ class Curve:
 
     def add(self, step: float, value: float, seconds: float | None = None) -> None:
         """One more point; a second value of the last step takes its place."""
+        self.changes += 1
         if self.steps and self.steps[-1] >= step:
             self.cut(step)
         if seconds is not None and len(self.times) == len(self.steps):
@@ -89,6 +93,7 @@ class Curve:
 
     def grow(self, steps: Sequence[float], values: Sequence[float], times: Sequence[float]) -> None:
         """Points beyond the last, as `add` takes them one by one: finite, their steps rising."""
+        self.changes += 1
         if len(self.times) == len(self.steps):
             since = self.times[-1] if self.times else times[0]
             self.times.extend(max(since, seconds) for seconds in accumulate(times, max))
@@ -97,6 +102,7 @@ class Curve:
 
     def lose(self, step: float) -> None:
         """The value of a step was not finite: it is told, and not drawn."""
+        self.changes += 1
         if not self.lost or step > self.lost[-1]:
             self.lost.append(step)
 

@@ -144,3 +144,18 @@ def test_a_batch_taken_whole_makes_the_points_that_one_by_one_would_make(seed):
         assert curve.lost == single[key].lost
         assert len(curve.times) == len(curve.steps)
         assert list(curve.times) == sorted(curve.times)
+
+
+def test_every_change_of_a_curve_is_counted():
+    curve = Curve("t", "loss")
+    seen = {curve.changes}
+    for change in (
+        lambda: curve.add(1, 0.5),
+        lambda: curve.grow([2, 3], [0.4, 0.3], [1.0, 2.0]),
+        lambda: curve.lose(4),
+        lambda: curve.cut(3),
+        lambda: curve.add(2, 0.1),
+    ):
+        change()
+        assert curve.changes not in seen
+        seen.add(curve.changes)

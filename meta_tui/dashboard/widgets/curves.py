@@ -57,6 +57,8 @@ class CurvesPane(Lines):
         self._chosen = ""
         self._charts: list[Chart] = []
         self._grid = Grid((), ())
+        self._made: tuple[object, Grid] | None = None
+        """What was drawn last, and of what."""
         self._top = 0
 
     def update_curves(self, head: Sequence[Line], curves: Shown, *, first: int = 0) -> None:
@@ -162,11 +164,23 @@ class CurvesPane(Lines):
         names = legend(self._charts, region.width, max(1, min(room // 4, room - _LEAST)))
         top: list[Line] = [*head, *names, ()]
         self._top, rows = len(top), max(3, region.height - len(top))
-        self._grid = chartgrid(
-            self._charts, self._place(), self._drawn_look(), region.width, rows,
-            braille=self.braille,
-        )  # fmt: skip
+        self._grid = self._gridded(region.width, rows)
         self.show([*top, *self._grid.lines])
+
+    def _gridded(self, columns: int, rows: int) -> Grid:
+        """The charts; what was drawn last while it would be the same."""
+        curves = [
+            (cell.ordinal, curve, curve.changes)
+            for cell, found in self._shown
+            for curve in found.values()
+        ]
+        look, place = self._drawn_look(), self._place()
+        # The axis that was asked for counts too: a chart tells that it does not have it.
+        wanted = curves, self._first, place, look, self.look, columns, rows, self.braille
+        if self._made is None or self._made[0] != wanted:
+            found = chartgrid(self._charts, place, look, columns, rows, braille=self.braille)
+            self._made = wanted, found
+        return self._made[1]
 
     def _told(self) -> str:
         """What keys have changed, in a few words."""

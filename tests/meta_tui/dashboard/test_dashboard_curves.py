@@ -7,6 +7,7 @@ from engine.events import MetricBatch
 from meta_tui.dashboard.app import Dashboard
 from meta_tui.dashboard.source import Source
 from meta_tui.dashboard.widgets.curves import CurvesPane
+from meta_tui.render.chartgrid import chartgrid
 from meta_tui.render.numbers import ABSENT
 from meta_tui.render.spans import plain
 
@@ -201,3 +202,35 @@ async def test_z_gives_a_pane_the_whole_screen_and_takes_it_back(live, store, pa
         await pilot.pause()
         after = [app.screen.query_one(name).size for name in ("#stages", "#curves", "#log")]
         assert after == before
+
+
+async def test_charts_are_drawn_again_only_when_a_curve_or_the_look_changes(
+    live, store, monkeypatch
+):
+    drawn = []
+
+    def counted(*parts, **named):
+        drawn.append(parts)
+        return chartgrid(*parts, **named)
+
+    monkeypatch.setattr("meta_tui.dashboard.widgets.curves.chartgrid", counted)
+    app = app_of(live, store)
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.pause()
+        before, count = text_of(app), len(drawn)
+        assert count
+        app.screen.redraw()
+        app.poll()
+        await pilot.pause()
+        assert len(drawn) == count
+        batch = MetricBatch("train", 94, 150, 30.0, (94,), {"loss": (9.0,)})
+        with live.metrics(5).open("a") as file:
+            file.write(events.encode_batch(batch) + "\n")
+        app.poll()
+        await pilot.pause()
+        assert len(drawn) == count + 1
+        assert text_of(app) != before
+        for key in ("y", "n", "s", "left", "z"):
+            count = len(drawn)
+            await pressed(app, pilot, key)
+            assert len(drawn) > count
