@@ -209,6 +209,9 @@ async def test_every_screen_says_in_one_line_that_it_is_too_small_and_is_whole_a
             await pilot.resize_terminal(59, 17)
             await pilot.pause()
             assert grid(app).strip() == "too small: make the terminal 60x18", name
+            await pilot.resize_terminal(100, 17)
+            await pilot.pause()
+            assert grid(app).strip() == "too small: make the terminal 60x18", name
             await pilot.resize_terminal(60, 18)
             assert "too small" not in await settled(app, pilot), name
             await pilot.resize_terminal(100, 24)
@@ -350,4 +353,23 @@ async def test_a_log_that_cannot_be_read_says_so_in_its_place(running):
         shown = await settled(app, pilot)
         assert "this log cannot be read: Is a directory" in shown
         assert len(app.screen.query_one(LogPane).lines) == 1
+    os.close(held)
+
+
+async def test_a_marked_run_that_is_deleted_is_marked_no_more(running):
+    held = restored(running)
+    source, clock = running.source(), [NOW]
+    source.now = lambda: clock[0]
+    app = Dashboard(source, timers=False, first="runs")
+    async with app.run_test(size=(100, 24)) as pilot:
+        await settled(app, pilot)
+        await pilot.press("c")
+        assert "* ▶ running" in await settled(app, pilot)
+        delete(running.folder)
+        clock[0] += 10
+        assert "7f3a" not in await settled(app, pilot)
+        await pilot.press("c")
+        shown = await settled(app, pilot)
+        assert "* ✓ done" in shown
+        assert "against" not in shown
     os.close(held)

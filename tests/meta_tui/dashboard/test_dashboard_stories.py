@@ -220,3 +220,17 @@ async def test_among_a_thousand_cells_one_finds_the_way(here):
         shown = await person.writes("step 100")
         assert "/ step 100" in shown
     os.close(live)
+
+
+@pytest.mark.parametrize("here", ["failed"], indirect=True)
+async def test_the_log_is_filtered_from_the_palette_too(here):
+    app = Dashboard(here.source(), timers=False)
+    async with app.run_test(size=(120, 40)) as pilot:
+        person = Person(app, pilot)
+        await person.types("1 F colon")
+        await person.writes("only log lines")
+        await pilot.pause(0.5)
+        await pilot.press("enter")
+        await pilot.pause(0.3)
+        await person.writes("step 70")
+        assert "& step 70: 1 of 11" in await person.types("enter")

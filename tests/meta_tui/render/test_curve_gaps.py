@@ -25,13 +25,14 @@ def learned(values):
 def empty_columns(lines) -> list[int]:
     """Columns of the picture without a dot, from the left of its axis."""
     rows = ["".join(span.text for span in line)[8:] for line in lines[1:-1]]
-    size = max(map(len, rows))
+    size = 52
     drawn = {at for row in rows for at, letter in enumerate(row) if 0x2800 < ord(letter) < 0x2900}
     return [at for at in range(size) if at not in drawn]
 
 
 def drawn(axis="step", weight=0.0, *, log_y=False, window=(-math.inf, math.inf)):
-    values = [math.nan if step in LOST else 1 + step / 50 for step in range(1, 101)]
+    # As high at its end as before the gap: what joined the two would stay within the frame.
+    values = [math.nan if step in LOST else 1 + step % 10 / 50 for step in range(1, 101)]
     shown = charts([(CELL, learned(values))], 0, axis, weight)[0]
     plot = Plot(log_y=log_y, under=shown.under, window=window)
     return chart("loss", shown.series, 60, 12, plot)
@@ -49,6 +50,12 @@ def test_a_stretch_without_values_is_left_empty(axis, weight, log_y):
 def test_a_window_that_begins_in_the_gap_draws_nothing_before_the_next_value():
     gap = empty_columns(drawn(window=(40, 100)))
     assert gap[:25] == list(range(25))
+
+
+def test_a_window_that_ends_in_the_gap_draws_nothing_after_the_last_value():
+    gap = empty_columns(drawn(window=(1, 50)))
+    assert gap[-1] == 51
+    assert len(gap) >= 18
 
 
 def test_a_curve_without_a_loss_has_no_gap():

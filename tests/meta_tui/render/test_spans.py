@@ -28,3 +28,9 @@ def test_words_are_wrapped_and_none_is_lost():
 
 def test_a_word_that_is_longer_than_a_line_is_broken():
     assert wrap("abcdefghij kl", 6) == ["abcd", "  efgh", "  ij", "  kl"]
+
+
+def test_a_long_word_of_wide_letters_is_broken_by_columns_and_none_of_it_is_lost():
+    lines = wrap("深層学習の実験" * 4, 20)
+    assert max(map(width, lines)) <= 20
+    assert "".join(text.strip() for text in lines) == "深層学習の実験" * 4
