@@ -1,6 +1,6 @@
 """A run by stages: counts, and one state per stage. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from meta_tui.view import CellView, RunView, State
@@ -21,6 +21,10 @@ class StageView:
     counts: Mapping[State, int]
     needs: tuple[str, ...] = ()
     """Stages whose results its cells read."""
+    running: tuple[CellView, ...] = ()
+    """Those of its cells that run."""
+    seconds: float = 0.0
+    """What its finished cells took together."""
 
     @property
     def state(self) -> State:
@@ -39,21 +43,15 @@ class StageView:
         """Cells to which nothing more will happen."""
         return sum(count for state, count in self.counts.items() if state.over)
 
-    @property
-    def seconds(self) -> float:
-        """What its finished cells took together."""
-        return sum(cell.seconds for cell in self.cells)
-
     def spent(self, now: float) -> float:
         """What its cells took together so far, those that run included."""
-        running = (cell.spent(now) for cell in self.cells if cell.state is State.RUNNING)
-        return self.seconds + sum(running)
+        return self.seconds + sum(cell.spent(now) for cell in self.running)
 
     @property
     def fraction(self) -> float:
         """How far it is, 0 to 1: cells that are over and the parts of those that run."""
-        running = (c.fraction or 0.0 for c in self.cells if c.state is State.RUNNING)
-        return (self.over + sum(running)) / len(self.cells) if self.cells else 0.0
+        running = sum(cell.fraction or 0.0 for cell in self.running)
+        return (self.over + running) / len(self.cells) if self.cells else 0.0
 
 
 def stages(view: RunView) -> tuple[StageView, ...]:
@@ -61,10 +59,16 @@ def stages(view: RunView) -> tuple[StageView, ...]:
     groups: dict[str, list[CellView]] = {}
     for cell in view.cells:
         groups.setdefault(cell.stage, []).append(cell)
-    return tuple(
-        StageView(name, cells[0].type, tuple(cells), _counts(cells), _needs(view, cells))
-        for name, cells in groups.items()
-    )
+    return tuple(_stage(view, name, cells) for name, cells in groups.items())
+
+
+def _stage(view: RunView, name: str, cells: Sequence[CellView]) -> StageView:
+    counts = _counts(cells)
+    running = (cell for cell in cells if cell.state is State.RUNNING)
+    return StageView(
+        name, cells[0].type, tuple(cells), counts, _needs(view, cells),
+        tuple(running) if counts.get(State.RUNNING) else (), sum(cell.seconds for cell in cells),
+    )  # fmt: skip
 
 
 def _needs(view: RunView, cells: Iterable[CellView]) -> tuple[str, ...]:
