@@ -10,6 +10,7 @@ recomputed inner loop. Run from the root: beside this file lies one named as our
 """
 
 import argparse
+import os
 import subprocess
 import sys
 import time
@@ -24,6 +25,7 @@ from torch.nn import functional
 
 from benchmarks import peers
 from benchmarks.measure import spread, table
+from engine.executors import local
 from engine.learning import nets
 from engine.learning.meta import algorithm, batches, heads, maml, plain, stacked, streams
 from engine.learning.meta.batches import TaskBatch, Weights
@@ -169,26 +171,24 @@ def one(memory: str, every: str, steps: int) -> None:
 
 
 def memory(threads: int) -> list[list[str]]:
-    """What 5 and 50 inner steps hold, and take."""
+    """What 5 and 50 inner steps hold, and take, by whether a process keeps what it freed."""
     rows = []
-    for name, kind, every in (
-        ("full", "full", "0"), ("every state kept", "recompute", "1"),
-        ("every sqrt(K)-th kept", "recompute", "0"),
-    ):  # fmt: skip
-        found = []
-        for steps in (5, 50):
-            done = subprocess.run(
-                [
-                    sys.executable, "-m", "benchmarks.meta", PROBE, kind, every, str(steps),
-                    str(threads),
-                ],
-                capture_output=True, text=True, check=True,
-            )  # fmt: skip
-            found.append([float(word) for word in done.stdout.split()])
-        (low, _), (high, seconds) = found
-        rows.append(
-            [name, f"{low:.0f}", f"{high:.0f}", f"{(high - low) / 45:.2f}", f"{seconds:.1f}"]
-        )
+    for setting, given in (("glibc's default", {}), ("our workers", local.MALLOC)):
+        for name, kind, every in (
+            ("full", "full", "0"), ("every state kept", "recompute", "1"),
+            ("every sqrt(K)-th kept", "recompute", "0"),
+        ):  # fmt: skip
+            found = []
+            for steps in (5, 50):
+                command = [PROBE, kind, every, str(steps), str(threads)]
+                done = subprocess.run(
+                    [sys.executable, "-m", "benchmarks.meta", *command],
+                    env={**os.environ, **given}, capture_output=True, text=True, check=True,
+                )  # fmt: skip
+                found.append([float(word) for word in done.stdout.split()])
+            (low, _), (high, seconds) = found
+            growth = f"{(high - low) / 45:.2f}"
+            rows.append([name, setting, f"{low:.0f}", f"{high:.0f}", growth, f"{seconds:.1f}"])
     return rows
 
 
@@ -217,7 +217,7 @@ def main() -> None:
     )
     if MEMORY not in only:
         return
-    header = ["inner loop", "MB at 5 steps", "MB at 50", "MB a step", "CPU s at 50"]
+    header = ["inner loop", "memory", "MB at 5 steps", "MB at 50", "MB a step", "CPU s at 50"]
     table("Peak memory of a process: conv4-64, T=4", header, memory(chosen.threads))
 
 

@@ -168,11 +168,11 @@ class GenerativeTrainer:
             group["lr"] = rate * scale
         found = self._cost(step)
         self._losses.add(found.loss)
-        self._optimizer.clear()
         found.loss.backward()
         if self.plan.recipe.clip is not None:
             nn.utils.clip_grad_norm_(self._trained, self.plan.recipe.clip)
         self._optimizer.step()
+        self._optimizer.clear()  # now: the next step finds their memory still in the caches
         looks = self.watch.looks(step) or step in self.snapshots.marks
         self._losses.read(step, now=looks)
         self._tell(step, found)
