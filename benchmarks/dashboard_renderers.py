@@ -2,8 +2,8 @@
 
     python -m benchmarks.dashboard --only renderers
 
-CPU milliseconds in one process, ours and the peer in turn. Of plotext (5) and rich-pixels is measured
-what is installed.
+CPU milliseconds in one process, ours and the peer in turn. Of plotext (5) and rich-pixels is
+measured what is installed.
 """
 
 import asyncio
