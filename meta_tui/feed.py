@@ -99,7 +99,7 @@ class Feed:
     def _tail(self, ordinal: int) -> Tail:
         return self._metrics.setdefault(ordinal, Tail(self.folder.metrics(ordinal)))
 
-    def poll_log(self, ordinal: int, budget_seconds: float = 0.05) -> list[str]:
+    def poll_log(self, ordinal: int, budget_seconds: float = 0.01) -> list[str]:
         """New lines of a cell's log, safe to show, as far as the time allows."""
         return self.log(ordinal).read(budget_seconds)
 

@@ -23,7 +23,7 @@ from meta_tui.dashboard.modes import SCREENS
 from meta_tui.dashboard.questions import retry, stop
 from meta_tui.dashboard.screens.base import RunChosen, RunScreenBase
 from meta_tui.dashboard.screens.help import HelpScreen
-from meta_tui.dashboard.source import FIRST_SECONDS, Source
+from meta_tui.dashboard.source import Source
 from meta_tui.dashboard.themes import THEMES, filters
 from pipelines.errors import MetaError
 from pipelines.text import safe_text
@@ -98,7 +98,7 @@ class Dashboard(Asking):
 
     def on_mount(self) -> None:
         """Show the run, and begin to read."""
-        self.source.poll(FIRST_SECONDS)
+        self.source.begin()
         self.switch_mode(self._begin or self._first())
         if self._polling:
             self.set_interval(_POLL_SECONDS, self.tick)

@@ -1,6 +1,7 @@
 """Opens the dashboard: for a person, or for a picture of it."""
 
 import asyncio
+import gc
 import os
 from pathlib import Path
 from typing import NamedTuple
@@ -60,6 +61,8 @@ def follow(folder: RunFolder, store: Path, config: Config) -> Left:
 
 
 def _shown(app: Dashboard) -> Left:
+    # What was loaded stays: no search for garbage while somebody types has to go through it.
+    gc.freeze()
     app.run()
     source = app.source
     while source.feed.poll():

@@ -28,10 +28,10 @@ MOST_CURVES = 6
 """Cells whose curves lie over each other: as many as there are colours."""
 _ALIVE_SECONDS = 1.0
 _EVENTS_SECONDS = 0.05
-FIRST_SECONDS = 0.15
+_FIRST_SECONDS = 0.15
 """For what is known before the first paint: some thousand events."""
-_METRICS_SECONDS = 0.03
-"""For the points of all cells together."""
+_POINTS_SECONDS, _GLANCE_SECONDS = 0.03, 0.005
+"""For the points of all cells together: between two paints, and while somebody waits for one."""
 _LOOK_SECONDS = 0.05
 
 
@@ -122,8 +122,14 @@ class Source:
             self._staged = view, stages(view)
         return self._staged[1]
 
-    def poll(self, seconds: float = _EVENTS_SECONDS) -> bool:
-        """Read what is new, of events for about so long; whether there was anything."""
+    def begin(self) -> bool:
+        """The first poll: as many events as a first paint can wait for, of points only a few."""
+        return self.poll(_FIRST_SECONDS, _GLANCE_SECONDS)
+
+    def poll(
+        self, seconds: float = _EVENTS_SECONDS, points_seconds: float = _POINTS_SECONDS
+    ) -> bool:
+        """Read what is new, events and points for about so long; whether there was anything."""
         before = (self.alive, self.gone)
         if not self.view.over and self.now() - self._asked >= _ALIVE_SECONDS:
             self._asked = self.now()
@@ -132,22 +138,23 @@ class Source:
         news = [self.feed.poll(seconds)]
         # Its end may stand in what was not read yet: nobody is to be told that its runner is lost.
         self.alive = self._held or (self.feed.behind and not self.gone)
-        news += [before != (self.alive, self.gone), self._poll_metrics()]
+        news += [before != (self.alive, self.gone), self._poll_metrics(points_seconds)]
         news.append(self.usage.poll(self.feed.view, alive=self.alive))
         news.append(not self.feed.view.over and self.past.read(self.feed.view.name))
         return any(news) or self.feed.logs_behind
 
-    def _poll_metrics(self) -> bool:
+    def _poll_metrics(self, seconds: float) -> bool:
         """Read points of the cells that are shown, then of all that run: they tell progress."""
         running = (c.ordinal for c in self.feed.view.cells if c.state is State.RUNNING)
         cells = [*dict.fromkeys((*self.watched, *running))]
-        changed = self._read_points(cells)
-        self.behind = self.feed.behind or any(map(self.feed.metrics_behind, cells))
+        changed = self._read_points(cells, seconds)
+        unread = self.feed.behind or self.feed.logs_behind
+        self.behind = unread or any(map(self.feed.metrics_behind, cells))
         return changed
 
-    def _read_points(self, cells: Sequence[int]) -> bool:
+    def _read_points(self, cells: Sequence[int], seconds: float) -> bool:
         """Read new points of some cells, the first ones first; of each at least a piece."""
-        until = time.monotonic() + _METRICS_SECONDS
+        until = time.monotonic() + seconds
         behind = [cell for cell in cells if self.feed.metrics_behind(cell)]
         found = [self.feed.poll_metrics(cell, until - time.monotonic()) for cell in behind]
         return any(found)
@@ -169,7 +176,7 @@ class Source:
             ran.sort(key=lambda cell: (cell.state is not State.RUNNING, -cell.ordinal))
         shown = sorted(ran[:MOST_CURVES], key=lambda cell: cell.ordinal)
         self.watched = tuple(c.ordinal for c in shown if c.state is not State.CACHED)
-        self._read_points(self.watched)
+        self._read_points(self.watched, _GLANCE_SECONDS)
         return [(cell, self._curves(cell)) for cell in shown]
 
     def _curves(self, cell: CellView) -> Curves:
