@@ -9,10 +9,11 @@ demo: $(VENV)/installed
 	$(BIN)/meta run examples/ladder.yaml
 
 test: $(VENV)/installed-dev lint types
-	$(BIN)/python -m pytest -m "not slow and not gpu"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not gpu"
 
-test-all: $(VENV)/installed-dev lint types
-	$(BIN)/python -m pytest
+# What kills and times out has the machine for itself.
+test-all: test
+	$(BIN)/python -m pytest -m "slow or gpu"
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .

@@ -57,10 +57,7 @@ def test_cells_of_an_opened_stage_stand_beside_the_rails_that_go_on():
 def test_names_matter_more_than_times_and_those_more_than_rails():
     long = "a_name_of_23_characters"
     needs = {long: (), "b": (long,), "c": (long,)}
-    found = tuple(
-        replace(stage, cells=tuple(replace(cell, seconds=4000.0) for cell in stage.cells))
-        for stage in staged(needs)
-    )
+    found = tuple(replace(stage, seconds=4000.0) for stage in staged(needs))
     rows = {
         columns: plain(stagelist(found, (), 0.0, columns)).split("\n")[:2]
         for columns in (60, 39, 36, 35)
