@@ -44,14 +44,22 @@ def _sought(grid: Grid) -> object:
     return found and found[1]
 
 
+def _cursor(grid: Grid) -> object:
+    """The row of the stages that looks different from the one above it."""
+    looks = [grid.styles[row][8] for row in range(2, 25)]
+    return next((row for row, look in enumerate(looks) if look != looks[row - 1] and row), 0)
+
+
 def _selected(grid: Grid) -> object:
     """The stage that the pane of curves tells of."""
     return grid.line(2)[47:60]
 
 
 KEYS: Mapping[str, Key] = {
-    "j": Key(b"j", _selected),
-    "k": Key(b"k", _selected),
+    "j": Key(b"j", _cursor),
+    "k": Key(b"k", _cursor),
+    "j, until its curves and log are there": Key(b"j", _selected),
+    "k, until its curves and log are there": Key(b"k", _selected),
     "y": Key(b"y", lambda grid: grid.text.count("log-y")),
     "z": Key(b"z", _panes),
     "d": Key(b"d", _panes),
@@ -63,7 +71,8 @@ KEYS: Mapping[str, Key] = {
     "5": Key(b"5", _sought),
     "enter": Key(b"\r", _asking),
 }
-_ROUND = [*"jjkkyyzzdd21", "tab", "tab", *"/95", "enter", "tab"]
+_FULL = ["j, until its curves and log are there", "k, until its curves and log are there"]
+_ROUND = [*"jjkk", *_FULL, *"yyzzdd21", "tab", "tab", *"/95", "enter", "tab"]
 """Comes back to where it began: the focus on the stages, all panes shown."""
 
 

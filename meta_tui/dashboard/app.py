@@ -29,6 +29,7 @@ from pipelines.errors import MetaError
 from pipelines.text import safe_text
 
 _POLL_SECONDS, _SOON_SECONDS = 0.25, 0.02
+_HIDDEN_SECONDS = 0.01
 _WIDTHS = ((0, "-tiny"), (60, "-narrow"), (100, "-normal"), (160, "-wide"))
 _HEIGHTS = ((0, "-flat"), (18, "-tall"))
 _UNSEEN = 4
@@ -95,6 +96,10 @@ class Dashboard(Asking):
         """What every line goes through; Textual's own way without colours is greys."""
         own = [found for found in super().get_line_filters() if not self.no_color]
         return [*own, *self._line_filters]
+
+    def delay_update(self, delay: float = 0.05) -> None:
+        """Textual keeps a change of screens back so long; a key is answered sooner than that."""
+        super().delay_update(min(delay, _HIDDEN_SECONDS))
 
     def on_mount(self) -> None:
         """Show the run, and begin to read."""

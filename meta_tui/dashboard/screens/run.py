@@ -46,6 +46,7 @@ class RunScreen(RunScreenBase):
     def __init__(self, source: Source) -> None:
         super().__init__(source)
         self._item: Item | None = None
+        self._moved = False
         self._logged: int | None = None
         self._failed = False
 
@@ -79,6 +80,13 @@ class RunScreen(RunScreenBase):
     def on_stage_list_moved(self, message: StageList.Moved) -> None:
         """Another stage or cell is selected."""
         self._item = message.item
+        if not self._moved:
+            # The cursor is seen first: what it is on takes longer to read and to draw.
+            self._moved = True
+            self.call_after_refresh(self._show_moved)
+
+    def _show_moved(self) -> None:
+        self._moved = False
         self._redraw_selected()
 
     def on_stage_list_entered(self, message: StageList.Entered) -> None:
