@@ -190,11 +190,7 @@ def classifier_samples(
         report=run.report,
     )
     if not isfinite(ascent.curve[0][1]):
-        told = "the model's outputs are not numbers: it diverged when it was trained"
-        run.note(told)
-        none = learning.generative.snapshots.none(data.shape)
-        lost = Scores({}, status="diverged", notes=(told,))
-        return Climbed(Samples(data.name, data.shape, told, none), Gallery(()), lost)
+        return _lost(run, data)
     for step in run.steps("ascent", params.steps, ascent):
         ascent.step(step)
     name, curve = f"{data.task}/{METRIC}", tuple(ascent.curve)
@@ -213,6 +209,15 @@ def _known(model: Model, data: Dataset) -> tuple[Facts, Facts]:
     return Facts(heads=heads, headless=not heads), Facts(
         task=data.task, classes=data.classes, names=names
     )
+
+
+def _lost(run: Run, data: Dataset) -> Climbed:
+    """Of a model that diverged: no images, which is a result."""
+    told = "the model's outputs are not numbers: it diverged when it was trained"
+    run.note(told)
+    none = learning.generative.snapshots.none(data.shape)
+    scores = Scores({}, status="diverged", notes=(told,))
+    return Climbed(Samples(data.name, data.shape, told, none), Gallery(()), scores)
 
 
 def _climb(params: ClassifierSamples) -> "learning.generative.ascent.Climb":

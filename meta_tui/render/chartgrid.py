@@ -63,21 +63,11 @@ def chartgrid(
     for start in range(top * across, min((top + down) * across, len(places)), across):
         lines += [()] if lines else []
         row = places[start : start + across]
-        drawn = [
-            chart(
-                charts[place].name,
-                charts[place].series,
-                size,
-                height,
-                _plot(
-                    charts[place],
-                    look,
-                    braille=braille,
-                    chosen=place == chosen if several else None,
-                ),
-            )
-            for place in row
-        ]
+        drawn: list[Sequence[Line]] = []
+        for place in row:
+            marked = place == chosen if several else None
+            plot = _plot(charts[place], look, braille=braille, chosen=marked)
+            drawn.append(chart(charts[place].name, charts[place].series, size, height, plot))
         boxes += [
             Box(place, index * (size + _GAP), len(lines), size, height)
             for index, place in enumerate(row)

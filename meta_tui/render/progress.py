@@ -69,12 +69,18 @@ def heading(
     if state is State.RUNNING and columns >= _ROOM_FOR_BAR:
         drawn = f"{told.text} {bar(run_fraction(view), _BAR, signs)} {count}"
         parts[3] = (0, Span(drawn, told.style))
+    return _fitting(parts, columns)
+
+
+def _fitting(parts: list[tuple[int, str | Span]], columns: int) -> Line:
+    """The parts in one line; without room those with the largest numbers go first, 0 never."""
+    left = list(parts)
     while True:
-        joined = _joined([part for _, part in parts])
-        dropped = max(parts, key=lambda part: part[0])
+        joined = _joined([part for _, part in left])
+        dropped = max(left, key=lambda part: part[0])
         if not dropped[0] or sum(width(span.text) for span in joined) <= columns:
             return joined
-        parts.remove(dropped)
+        left.remove(dropped)
 
 
 def eta(left: Remaining | None) -> str:
