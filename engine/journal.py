@@ -118,12 +118,17 @@ class Tail:
     _torn: bytes = field(default=b"", init=False)
 
     @property
+    def unread(self) -> int:
+        """Bytes that there are to read."""
+        try:
+            return max(0, self.path.stat().st_size - self._offset)
+        except FileNotFoundError:
+            return 0
+
+    @property
     def behind(self) -> bool:
         """There is more to read."""
-        try:
-            return self.path.stat().st_size > self._offset
-        except FileNotFoundError:
-            return False
+        return self.unread > 0
 
     @property
     def cut(self) -> bool:

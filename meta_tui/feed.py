@@ -6,7 +6,7 @@ event is dropped. The folder may vanish at any time.
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from engine.events import Event, MetricBatch, RunStarted, decode, decode_batch
@@ -15,7 +15,7 @@ from engine.runs import RunFolder
 from meta_tui.logtail import LogTail
 from meta_tui.view import SENSELESS, RunView, fold, fold_batches
 
-_CHUNK_BYTES = 1 << 14
+_CHUNK_BYTES, _MUCH_BYTES = 1 << 14, 1 << 15
 
 
 @dataclass(slots=True)
@@ -95,6 +95,11 @@ class Feed:
     def metrics_behind(self, ordinal: int) -> bool:
         """A cell has points that were not read yet."""
         return not self.fault and self._tail(ordinal).behind
+
+    def far_behind(self, cells: Iterable[int]) -> bool:
+        """There is more to read of events, points or logs than comes between two polls."""
+        tails = (self._events, *map(self._tail, cells), *self._logs.values())
+        return not self.fault and any(tail.unread > _MUCH_BYTES for tail in tails)
 
     def _tail(self, ordinal: int) -> Tail:
         return self._metrics.setdefault(ordinal, Tail(self.folder.metrics(ordinal)))

@@ -32,9 +32,17 @@ class LogTail:
     """It could not be read, which was told."""
 
     @property
+    def unread(self) -> int:
+        """Bytes that there are to read; of another file that lies there by now, all."""
+        if self._fault:
+            return 0
+        size = self._size()
+        return size - self._offset if size >= self._offset else size + 1
+
+    @property
     def behind(self) -> bool:
         """There is more to read."""
-        return not self._fault and self._size() != self._offset
+        return self.unread > 0
 
     @property
     def unfinished(self) -> str:

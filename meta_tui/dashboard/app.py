@@ -140,7 +140,8 @@ class Dashboard(Asking):
         now = self.source.now()
         if changed or (not over and now - self._drawn >= 1.0):
             self._drawn = now
-            self._redraw()
+            if screen is not None:
+                (screen.redraw if changed else screen.show_clock)()
         if self.source.wishes.refused and not self.modal:
             self.tell("The runner refused", self.source.wishes.refused.pop(0))
         if self._leaving and (over or not self.source.alive):

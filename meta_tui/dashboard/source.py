@@ -59,7 +59,7 @@ class Source:
     watched: tuple[int, ...] = field(default=(), init=False)
     """Cells whose live curves are on the screen."""
     behind: bool = field(default=False, init=False)
-    """There is more to read than there was time for."""
+    """There was far more to read than there was time for: the next piece is to be read soon."""
     _asked: float = field(default=float("-inf"), init=False)
     _held: bool = field(default=True, init=False)
     """A runner held the run when that was asked last."""
@@ -148,8 +148,7 @@ class Source:
         running = (c.ordinal for c in self.feed.view.cells if c.state is State.RUNNING)
         cells = [*dict.fromkeys((*self.watched, *running))]
         changed = self._read_points(cells, seconds)
-        unread = self.feed.behind or self.feed.logs_behind
-        self.behind = unread or any(map(self.feed.metrics_behind, cells))
+        self.behind = self.feed.far_behind(cells)
         return changed
 
     def _read_points(self, cells: Sequence[int], seconds: float) -> bool:

@@ -109,6 +109,10 @@ class RunScreenBase(Screen[None]):
         """What the last line tells now."""
         return self.KEYS
 
+    def show_clock(self) -> None:
+        """Show that time goes on while nothing else does: most screens tell it in the heading."""
+        RunScreenBase.redraw(self)
+
     def look(self) -> bool:
         """Read what only this screen shows; whether there may be anything new."""
         return False

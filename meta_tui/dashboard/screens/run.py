@@ -68,6 +68,10 @@ class RunScreen(RunScreenBase):
         self._redraw_stages()
         self._redraw_selected()
 
+    def show_clock(self) -> None:
+        """Stages and cells that run tell their times too."""
+        self.redraw()
+
     def _redraw_stages(self) -> None:
         stages = self.query_one(StageList)
         stages.signs = self.source.signs

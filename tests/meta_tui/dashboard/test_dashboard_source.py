@@ -1,6 +1,10 @@
 """The reader behind the dashboard: what it tells while there is more to read than was time for."""
 
+import pytest
+from test_dashboard_grids import grid
+
 from engine import events
+from meta_tui.dashboard.app import Dashboard
 from meta_tui.dashboard.source import Source
 from meta_tui.view import State
 
@@ -27,8 +31,8 @@ def test_nobody_is_told_that_a_runner_is_lost_whose_end_was_not_read_yet(
     assert source.behind
     assert source.alive
     assert source.view.cells[0].state is State.RUNNING
-    while source.behind:
-        source.poll(0)
+    while source.poll(0):
+        pass
     assert source.view.over
 
 
@@ -37,8 +41,8 @@ def test_a_runner_without_an_end_is_lost_as_soon_as_all_is_read(make_run, store,
     source = Source(folder, store, now=lambda: START)
     source.poll(0)
     assert source.alive
-    while source.behind:
-        source.poll(0)
+    while source.poll(0):
+        pass
     assert not source.alive
     assert source.view.cells[0].state is State.STOPPED
 
@@ -59,3 +63,58 @@ def test_all_points_of_a_run_that_is_over_are_read_though_nothing_more_comes(
         rounds += 1
     assert rounds
     assert len(source.view.cells[0].curves["t", "loss"].steps) == 20_000
+
+
+def test_what_comes_between_two_polls_is_no_reason_to_read_at_once(live, store):
+    source = Source(live, store, now=lambda: 1103.0)
+    while source.poll():
+        pass
+    assert not source.behind
+    batch = events.encode_batch(events.MetricBatch("train", 94, 150, 30.0, (94,), {"loss": (0.5,)}))
+    with live.metrics(5).open("a") as file:
+        file.write(batch + "\n")
+    assert not source.behind
+    with live.metrics(5).open("a") as file:
+        file.write(f"{batch}\n" * 2000)
+    source.poll(0, 0)
+    assert source.behind
+    while source.poll(0, 0):
+        pass
+    assert not source.behind
+
+
+def test_a_log_that_is_far_ahead_is_read_on_at_once(live, store):
+    source = Source(live, store, now=lambda: 1103.0)
+    source.feed.rewind_log(5)
+    source.feed.poll_log(5)
+    live.log(5).write_text("a line\n" * 200_000)
+    source.feed.poll_log(5, 0)
+    source.poll()
+    assert source.behind
+    while source.feed.poll_log(5):
+        pass
+    source.poll()
+    assert not source.behind
+
+
+@pytest.mark.parametrize(("screen", "drawn"), [("1", 2), ("2", 0)])
+async def test_a_clock_that_goes_on_draws_only_what_tells_it(
+    live, store, monkeypatch, screen, drawn
+):
+    now = [1103.0]
+    app = Dashboard(Source(live, store, now=lambda: now[0]), timers=False)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press(screen)
+        for _ in range(3):
+            app.poll()
+            await pilot.pause()
+        kind, count = type(app.screen), []
+        redraw = kind.redraw
+        monkeypatch.setattr(kind, "redraw", lambda self: (count.append(self), redraw(self)))
+        for _ in range(2):
+            before = grid(app).split("\n")[0]
+            now[0] += 1.5
+            app.poll()
+            await pilot.pause()
+            assert grid(app).split("\n")[0] != before
+        assert len(count) == drawn
