@@ -17,6 +17,7 @@ from pipelines.syntax import explained
 from pipelines.text import safe_text, shown
 
 DEPTH, VALUES = 40, 10_000
+TOO_DEEP = f"values are nested more than {DEPTH} deep"
 REFUSED = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]|\r(?!\n)"
 )
@@ -74,6 +75,7 @@ class Reader:
             for event in _events(text):
                 self.take(event)
         except yaml.MarkedYAMLError as error:
+            self.reread_before(error, text)
             self.syntax(error)
         if self.problems:
             raise PipelineError(self.problems)
@@ -100,6 +102,17 @@ class Reader:
     def stop(self, place: Place, message: str, hint: str = "") -> NoReturn:
         self.problem(place, message, hint)
         raise PipelineError(self.problems)
+
+    def reread_before(self, error: yaml.MarkedYAMLError, text: str) -> None:
+        """Read again what stands before libyaml's error: a fault of structure there comes first.
+
+        libyaml scans up to 1024 characters ahead of its events, and from 0.2.6 on it has a limit of
+        its own for nesting. So a file gets the same message at the same place on any version.
+        """
+        mark = error.problem_mark or error.context_mark
+        reader = Reader(self.file, self.lines)
+        for event in _events_before_error(text[: mark.index] if mark else ""):
+            reader.take(event)
 
     def syntax(self, error: yaml.MarkedYAMLError) -> NoReturn:
         mark = error.problem_mark or error.context_mark
@@ -156,6 +169,10 @@ class Reader:
     def key(self, frame: _Frame, event: yaml.ScalarEvent, value: Any, place: Place) -> None:
         frame.key = name = str(event.value)
         path = (*frame.path, name)
+        if event.implicit[0] and not name:
+            # Before 0.2.6 libyaml reads over the bracket in `[?]`: what follows cannot be trusted.
+            first_key = place if frame.items else self.values[frame.path]
+            self.stop(first_key, "a key is missing", "write a name before `:`")
         if event.implicit[0] and name == "<<":
             self.problem(place, "merge keys are not part of the language", "use `$params.x`")
         elif not isinstance(value, str):
@@ -173,7 +190,7 @@ class Reader:
         place = _place(event)
         self.untagged(event, place)
         if len(self.stack) >= DEPTH:
-            self.stop(place, f"values are nested more than {DEPTH} deep")
+            self.stop(place, TOO_DEEP)
         path = self.path(place)
         self.values[path] = place
         items: Any = {} if isinstance(event, yaml.MappingStartEvent) else []
@@ -205,7 +222,7 @@ class Reader:
         if self.count > VALUES:
             self.stop(place, f"the file holds more than {VALUES:,} values, aliases counted in full")
         if len(self.stack) + found.height > DEPTH:
-            self.stop(place, f"values are nested more than {DEPTH} deep")
+            self.stop(place, TOO_DEEP)
         for inner in _paths(found.value):
             for places in (self.values, self.keys):
                 if (*found.path, *inner) in places:
@@ -225,6 +242,23 @@ def _events(text: str) -> Iterator[yaml.Event]:
             yield loader.get_event()
     finally:
         loader.dispose()
+
+
+def _events_before_error(text: str) -> Iterator[yaml.Event]:
+    """The events of a text that breaks off, without those that its end may have made."""
+    events = _events(text)
+    empty: list[yaml.Event] = []
+    while True:
+        try:
+            event: Any = next(events, None)
+        except yaml.MarkedYAMLError:
+            return
+        if event is None or event.end_mark.index >= len(text):
+            return
+        empty.append(event)
+        if event.end_mark.index > event.start_mark.index:
+            yield from empty
+            empty = []
 
 
 def _place(event: yaml.Event) -> Place:
