@@ -62,10 +62,8 @@ def measured(
         device: `cpu` or `cuda:0`.
     """
     judges = learning.generative.judges.restore(judge, device)
-    train, test = (
-        learning.generative.judges.quantised(task.parts[part]).cpu() for part in ("train", "test")
-    )
-    chosen = learning.generative.fidelity.some(len(samples), n)
+    train, test = task.parts["train"], task.parts["test"]
+    chosen = learning.generative.fidelity.some(samples.labels or [0] * len(samples), n)
     made, real = samples.pixels[chosen], _some(test, n)
     seen, held, known = (
         learning.generative.judges.look(judges, x, judge.data)
@@ -75,7 +73,7 @@ def measured(
     metrics = {**found, "floor": floor["distance"]}
     metrics |= _surface(made) | {f"{k}_real": value for k, value in _surface(real).items()}
     metrics["memorising"] = learning.generative.fidelity.memorising(
-        made, train, _some(test, len(test))
+        made, learning.generative.judges.quantised(train).cpu(), _some(test, len(test))
     )
     if samples.labels:
         asked = [judge.classes.index(samples.labels[place]) for place in chosen.tolist()]
@@ -85,8 +83,10 @@ def measured(
     return Verdict({k: value for k, value in metrics.items() if math.isfinite(value)}, notes)
 
 
-def _some(images: "Tensor", n: int) -> "Tensor":
-    return images[learning.generative.fidelity.some(len(images), n)]
+def _some(examples: "learning.data.Examples", n: int) -> "Tensor":
+    """Real images (n, *shape) as `Samples` hold them, with classes in their proportions."""
+    images = learning.generative.judges.quantised(examples).cpu()
+    return images[learning.generative.fidelity.some(examples.y.tolist(), n)]
 
 
 def _against(

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 JUDGED = ("test", "val", "train")
 """Parts whose images a walk starts from: the first that is there."""
+SAMPLE_SEED = 20_261_131
+"""Of the training images whose codes are taken where there are too many: the same in every run."""
 _NAMES = {"autoencoder": "an autoencoder", "vae": "a VAE"}
 _LETTERS = 14
 """Of a class beside a row."""
@@ -132,8 +134,7 @@ class Scene:
         found = self._images(part, self.labels)
         if not len(found.x):
             raise StageError(f"{self._task.name} has no {part} images of the classes asked for")
-        order = learning.generative.picks.shuffled(len(found.x), self.seed + 2)[:most]
-        order = order.to(found.x.device)
+        order = learning.generative.picks.shuffled(found.y, self.seed + 2, most)
         return Images(part, found.x[order], found.y[order])
 
     @property
@@ -147,7 +148,7 @@ class Scene:
         return str(next(self.pair.parameters()).device)
 
     def _images(self, part: str, labels: tuple[int, ...], most: int | None = None) -> Images:
-        """Images of a part, of some classes where any are named; some of them, evenly over all."""
+        """Images of a part, of some classes where any are named; all, or a fair sample of them."""
         if part not in self._task.parts:
             raise StageError(f"{self._task.name} has no {part} images")
         examples, picks = self._task.parts[part], learning.generative.picks
@@ -161,7 +162,7 @@ class Scene:
             x = fixed(pixels(examples), how)[places]
         else:
             # Only of judged images all have to be drawn alike: a large part is not read whole.
-            places = picks.spread(places, most)
+            places = places[picks.shuffled(y[places], SAMPLE_SEED, most).sort().values]
             x = fixed(pixels(examples, places), how)
         return Images(part, x, y[places])
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from engine.learning import files
+from engine.learning import files, selection
 
 SHIFT_SEED = 20_240_607
 """The shifted test set is the same in every run, whatever its seeds."""
@@ -129,6 +129,36 @@ class Task:
 def generator(seed: int) -> torch.Generator:
     """A stream of random numbers of its own, the same on every device."""
     return torch.Generator().manual_seed(seed)
+
+
+def balanced(y: Tensor, count: int, seed: int) -> Tensor:
+    """Ascending positions (min(count, n),) of a random sample with classes as equal as can be.
+
+    Files are often sorted by class, so the first so many may lack most of the classes.
+
+    Args:
+        y: (n,) classes.
+        count: examples to take.
+        seed: of the draw.
+    """
+    if count >= len(y):
+        return torch.arange(len(y), device=y.device)
+    order = torch.randperm(len(y), generator=generator(seed)).tolist()
+    return torch.tensor(selection.balanced(y.tolist(), order, count), device=y.device)
+
+
+def proportional(y: Tensor, count: int | None, seed: int) -> Tensor:
+    """Positions (min(count, n),) in random order, on the CPU: every beginning is a fair sample.
+
+    In each beginning the classes have their shares of the whole, up to rounding.
+
+    Args:
+        y: (n,) classes.
+        count: examples to take; None for all.
+        seed: of the draw.
+    """
+    order = torch.randperm(len(y), generator=generator(seed)).tolist()
+    return torch.tensor(selection.proportional(y.tolist(), order)[:count], dtype=torch.int64)
 
 
 def load(data: DescribedData, paths: Mapping[str, Path], device: str) -> Task:

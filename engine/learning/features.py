@@ -15,24 +15,24 @@ CHUNK = 1024
 
 
 @torch.no_grad()
-def extract(net: Network, examples: Examples, *, limit: int | None = None) -> Tensor:
+def extract(net: Network, examples: Examples, index: Tensor | None = None) -> Tensor:
     """Features in evaluation mode.
 
     Args:
         net: is left in the mode it was in.
         examples: any part.
-        limit: only the first so many.
+        index: (n,) positions of some of them; all by default.
 
     Returns:
         (n, net.width) float32.
     """
     training = net.training
     net.eval()
-    count = min(len(examples), limit or len(examples))
-    chunks = [
-        net.features(examples.pictures(slice(start, min(start + CHUNK, count))))
-        for start in range(0, count, CHUNK)
-    ]
+    count = len(examples) if index is None else len(index)
+    chunks = []
+    for start in range(0, count, CHUNK):
+        chunk = slice(start, min(start + CHUNK, count))
+        chunks.append(net.features(examples.pictures(chunk if index is None else index[chunk])))
     net.train(training)
     return torch.cat(chunks)
 

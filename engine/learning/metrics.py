@@ -15,12 +15,14 @@ import torch
 from torch.nn import functional
 
 from engine.learning import heads
-from engine.learning.data import Examples, Task
+from engine.learning.data import Examples, Task, balanced
 from engine.learning.features import extract, logits
 from engine.learning.nets import Network
 
 REPROBE_LIMIT = 2000
-"""Training images that a re-probe is fitted on, at most."""
+"""Training images that a re-probe is fitted on, at most: the classes as equal as can be."""
+REPROBE_SEED = 20_261_130
+"""Which ones is the same in every run and before and after an adaptation, so both are paired."""
 
 
 def scored(net: Network, head: str, examples: Examples) -> tuple[float, float]:
@@ -47,14 +49,16 @@ def judged(net: Network, task: Task, head: str) -> dict[str, float]:
 def reprobe(net: Network, task: Task) -> float | None:
     """Test accuracy of a ridge head fitted anew: lambda on the validation part.
 
-    Without a validation part lambda is chosen by leaving one out. None where the task lacks
-    training or test images, or the features are not finite.
+    It is fitted on at most `REPROBE_LIMIT` training images, a random sample with classes as equal
+    as can be. Without a validation part lambda is chosen by leaving one out. None where the task
+    lacks training or test images, or the features are not finite.
     """
     if not {"train", "test"} <= task.parts.keys():
         return None
     outputs = len(task.classes)
-    z = extract(net, task.parts["train"], limit=REPROBE_LIMIT).double()
-    y = task.parts["train"].y[: len(z)]
+    chosen = balanced(task.parts["train"].y, REPROBE_LIMIT, REPROBE_SEED)
+    z = extract(net, task.parts["train"], chosen).double()
+    y = task.parts["train"].y[chosen]
     test = extract(net, task.parts["test"]).double()
     if not (z.isfinite().all() and test.isfinite().all()):
         return None

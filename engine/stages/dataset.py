@@ -14,7 +14,7 @@ from engine.run import Run
 from pipelines.errors import StageError
 from pipelines.facts import Facts, Look
 from pipelines.stage import stage
-from pipelines.text import safe_text
+from pipelines.text import listed, safe_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +151,14 @@ def _digits(run: Run, params: Dataset, part: str) -> Part:
     _, names = imagesets.source(params.name, part)
     labels = learning.files.labels(run.files, run.inputs, names).tolist()
     kept, every = set(params.kept), imagesets.positions(params.name, part, labels)
-    return _part(run, params, part, [i for i in every if labels[i] in kept])
+    chosen = [i for i in every if labels[i] in kept]
+    if lacking := sorted(kept - {labels[i] for i in chosen}):
+        last = f"the last {imagesets.MNIST_VALIDATES} images of the training file validate"
+        raise StageError(
+            f"the {part} part of {params.name} has no image of {listed(lacking)}: {last}; give "
+            "the file its images in random order"
+        )
+    return _part(run, params, part, chosen)
 
 
 def _part(run: Run, params: Dataset, part: str, indices: Sequence[int]) -> Part:

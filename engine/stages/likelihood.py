@@ -92,7 +92,7 @@ def likelihood(run: Run, params: Likelihood, *, generator: Generator, data: Data
     count = len(examples)
     if params.images is not None and params.images > count:
         raise StageError(f"{data.task} has {count} {params.part} images, not {params.images}")
-    places = learning.generative.bound.places(count, params.images)
+    places = learning.generative.bound.places(examples.y, params.images)
     whole = learning.generative.pairs.pixels(examples)
     # Of the whole part, for what is drawn for an image depends on its place.
     images = learning.generative.binarised.fixed(whole, _binarise(generator))[places]

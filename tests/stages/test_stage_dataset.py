@@ -10,6 +10,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
+from engine import imagesets
 from engine.artifacts import Dataset
 from engine.learning import data, files
 from engine.stages.dataset import dataset
@@ -235,3 +236,29 @@ def test_digits_are_scaled_to_mean_0_and_deviation_1(bench):
     x = torch.cat([part.pictures(slice(None)) for part in every.values()])
     assert x.mean().item() == pytest.approx(0, abs=1e-3)
     assert x.std().item() == pytest.approx(1, abs=1e-3)
+
+
+def _idx(values):
+    """Bytes of an idx file of unsigned bytes."""
+    head = b"\0\0\x08" + bytes([values.ndim]) + np.array(values.shape, ">u4").tobytes()
+    return head + values.astype(np.uint8).tobytes()
+
+
+def _mnist_like(folder, labels):
+    """Files named as those of MNIST, with these training labels."""
+    folder.mkdir(parents=True)
+    for kind, found in {"train": np.array(labels), "t10k": np.arange(20) % 10}.items():
+        images = found[:, None, None].repeat(28, 1).repeat(28, 2)
+        (folder / f"{kind}-images-idx3-ubyte").write_bytes(_idx(images))
+        (folder / f"{kind}-labels-idx1-ubyte").write_bytes(_idx(found))
+    return str(folder)
+
+
+def test_a_sorted_file_whose_last_images_lack_classes_is_refused(bench, tmp_path, monkeypatch):
+    monkeypatch.setattr(imagesets, "MNIST_VALIDATES", 20)
+    mixed = bench.dataset(name="mnist", root=_mnist_like(tmp_path / "mixed", list(range(10)) * 6))
+    assert [len(part) for part in mixed.parts.values()] == [40, 20, 20]
+    with pytest.raises(StageError, match="train part of mnist has no image of `7`, `8` and `9`"):
+        bench.dataset(
+            name="mnist", root=_mnist_like(tmp_path / "sorted", sorted(list(range(10)) * 6))
+        )

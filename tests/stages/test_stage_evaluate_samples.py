@@ -88,7 +88,7 @@ def test_the_test_images_are_at_no_distance_of_themselves(scored, parts):
 
 def test_training_images_are_at_the_floor_and_copies(scored, parts):
     train, labels = parts["train"]
-    chosen = learning.generative.fidelity.some(len(train), 359)
+    chosen = learning.generative.fidelity.some(labels, 359)
     found = scored(train[chosen], [labels[i] for i in chosen.tolist()])
     assert found["distance"] == pytest.approx(found["floor"], rel=1e-6)
     assert found["memorising"] == 0

@@ -13,6 +13,7 @@ from engine import learning
 from engine.artifacts import Gallery, Samples
 from engine.catalogue import Catalogue
 from engine.channel import Silent
+from engine.generative.scene import SAMPLE_SEED
 from engine.learning.generative import latents, pairs, picks
 from engine.stages.autoencoder import autoencoder
 from engine.stages.sample import Name, sample
@@ -78,9 +79,9 @@ def _test(bench, data):
     return task.parts["test"].x.float() / 16, task.parts["test"].y
 
 
-def _order(bench, n, seed=0):
-    """Places of the test part as a walk takes them."""
-    return picks.shuffled(n, bench.run(seed).seed("noise") + 2)
+def _order(bench, y, seed=0):
+    """Places of the test part, of classes y, as a walk takes them."""
+    return picks.shuffled(y, bench.run(seed).seed("noise") + 2)
 
 
 def _alike(one, other, most=1):
@@ -167,7 +168,9 @@ def test_what_is_fitted_sees_all_of_a_large_part_that_is_sorted_by_class(
     for name in ("vae", "told"):
         draw(name, "matched", data=data)
     x = task.parts["train"].x[order].float() / 16
-    chosen = torch.linspace(0, len(x) - 1, 50, dtype=torch.float64).round().long()
+    y = task.parts["train"].y[order]
+    chosen = picks.shuffled(y, SAMPLE_SEED, 50).sort().values
+    assert torch.bincount(y[chosen]).tolist() == pytest.approx([5] * 10, abs=1)
     assert seen[0][1].equal(x[chosen])
     assert seen[0][2] is None
     assert seen[1][2].bincount().tolist() == pytest.approx([5] * 10, abs=1)
@@ -237,8 +240,8 @@ def test_images_of_other_classes_are_told_as_the_generator_knows_them(bench, dig
     # The data has ten classes in another order than the generator's three.
     found = draw("few", "reconstruction", count=500).samples
     x, y = _test(bench, digits)
-    order = _order(bench, int(sum((y == label).sum() for label in (7, 1, 4))))
     kept = torch.isin(y, torch.tensor([7, 1, 4]))
+    order = _order(bench, y[kept])
     x, y = x[kept][order], y[kept][order]
     assert found.labels == tuple(y.tolist())
     place = torch.tensor([{7: 0, 1: 1, 4: 2}[label] for label in y.tolist()])
@@ -255,7 +258,7 @@ def test_reconstructions_are_of_test_images_by_their_mean_codes(bench, digits, t
     x, y = _test(bench, digits)
     if name == "told":
         x = learning.generative.binarised.fixed(x, "dynamic")
-    order = _order(bench, len(x))[:25]
+    order = _order(bench, y)[:25]
     pair, y = _pair(trained, name), y[order] if name == "told" else None
     _alike(found.pixels, _bytes(pair.images(pair.codes(x[order], y).mean, y)))
     # They are images of those: nearer to them than to others.
@@ -275,7 +278,7 @@ def test_an_interpolation_goes_from_a_reconstruction_to_another(
     assert found.how == f"{path} interpolation"
     ways = found.pixels.view(6, 5, 1, 8, 8)
     x, y = _test(bench, digits)
-    order = _order(bench, len(x))[:1000]
+    order = _order(bench, y)[:1000]
     left, right = picks.partners(y[order], 6, same=False)
     assert (y[order][left] != y[order][right]).all()
     pair = _pair(trained, name)
@@ -303,7 +306,7 @@ def test_the_path_of_an_interpolation_may_be_chosen(draw):
 def test_who_is_told_a_class_goes_between_two_images_of_it(bench, digits, trained, draw):
     found = draw("told", {"kind": "interpolation", "steps": 3, "pairs": 7})
     x, y = _test(bench, digits)
-    x, order = learning.generative.binarised.fixed(x, "dynamic"), _order(bench, len(x))
+    x, order = learning.generative.binarised.fixed(x, "dynamic"), _order(bench, y)
     left, right = picks.partners(y[order], 7, same=True)
     pair, ways = _pair(trained, "told"), found.samples.pixels.view(7, 3, 1, 8, 8)
     for column, side in ((0, left), (2, right)):
@@ -339,7 +342,7 @@ def test_a_traversal_takes_the_dimension_first_that_says_most(bench, digits, tra
     found = draw("told", {"kind": "traversal", "steps": 5, "span": 2}).samples
     pair = _pair(trained, "told")
     x, y = _test(bench, digits)
-    order = _order(bench, len(x))
+    order = _order(bench, y)
     x = learning.generative.binarised.fixed(x, "dynamic")[order]
     codes = pair.codes(x, y[order])
     q = torch.distributions.Normal(codes.mean, (codes.log_variance / 2).exp())
@@ -366,8 +369,8 @@ def test_a_traversal_says_which_class_is_told(draw):
 
 def test_a_traversal_of_an_autoencoder_goes_in_units_of_its_spread(bench, digits, trained, draw):
     found = draw("ae", {"kind": "traversal", "steps": 3, "span": 1.5}).samples
-    x, _ = _test(bench, digits)
-    pair, order = _pair(trained, "ae"), _order(bench, len(x))
+    x, y = _test(bench, digits)
+    pair, order = _pair(trained, "ae"), _order(bench, y)
     codes = pair.codes(x[order]).mean
     mean, std = codes.mean(0), codes.std(0, correction=0)
     rows = []

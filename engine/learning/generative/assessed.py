@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from engine.learning.data import Examples, generator
+from engine.learning.data import Examples, generator, proportional
 from engine.learning.generative import binarised
 from engine.learning.generative.nets import Codes
 from engine.learning.generative.objective import divergence
@@ -75,14 +75,20 @@ def settle(pair: Pair, examples: Examples, *, limit: int | None = None) -> None:
     if not pair.likelihood.fitted:
         return
     pair.eval()
-    count, total, draws = min(len(examples), limit or len(examples)), 0.0, generator(SEED)
-    for i in range(0, count, CHUNK):
-        chosen = slice(i, min(i + CHUNK, count))
+    index, total, draws = _fitted_by(examples, limit), 0.0, generator(SEED)
+    for chosen in index.split(CHUNK):
         images, y = pixels(examples, chosen), examples.y[chosen]
         codes = pair.coder.encode(images, y)
         z = codes.mean if codes.log_variance is None else _noisy(codes, draws)
         total += float((pair.coder.decode(z, y) - images).square().double().sum())
-    pair.likelihood.settle(total / count, examples.x[0].numel())
+    pair.likelihood.settle(total / len(index), examples.x[0].numel())
+
+
+def _fitted_by(examples: Examples, limit: int | None) -> Tensor:
+    """Places (n,) of the images by which a likelihood is fitted: all, or a fair sample of them."""
+    if limit is None or limit >= len(examples):
+        return torch.arange(len(examples), device=examples.y.device)
+    return proportional(examples.y, limit, SEED).sort().values.to(examples.y.device)
 
 
 def _noisy(codes: Codes, draws: torch.Generator) -> Tensor:

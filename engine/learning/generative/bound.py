@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from engine.learning.data import generator
+from engine.learning.data import generator, proportional
 from engine.learning.generative.likelihoods import Bernoulli
 from engine.learning.generative.pairs import Pair
 
@@ -151,11 +151,18 @@ def binary(images: Tensor) -> bool:
     return bool(((images == 0) | (images == 1)).all())
 
 
-def places(count: int, images: int | None) -> Tensor:
-    """Which of `count` images are judged, ascending: all, or so many that are always the same."""
+def places(y: Tensor, images: int | None) -> Tensor:
+    """Which images are judged, ascending, on the CPU: all, or so many that are always the same.
+
+    These are a random sample in which the classes have their shares of the whole.
+
+    Args:
+        y: (n,) classes.
+        images: how many; None for all.
+    """
     if images is None:
-        return torch.arange(count)
-    return torch.randperm(count, generator=generator(SEED - 1))[:images].sort().values
+        return torch.arange(len(y))
+    return proportional(y, images, SEED - 1).sort().values
 
 
 def renumbered(y: Tensor, classes: Sequence[int], told: Sequence[int]) -> Tensor:

@@ -13,11 +13,12 @@ nearest neighbour.
 """
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-from engine.learning.data import generator
+from engine.learning.data import proportional
 
 NEIGHBOURS = 3
 """k of the manifolds of precision and recall, as in arXiv 1904.06991."""
@@ -31,9 +32,17 @@ SUBSET_SEED = 20_250_724
 """Which images are judged is the same in every run, whatever its seeds."""
 
 
-def some(count: int, n: int) -> Tensor:
-    """(n,) positions of the images that are judged of so many: files are often sorted."""
-    return torch.randperm(count, generator=generator(SUBSET_SEED))[:n]
+def some(y: Sequence[int], n: int) -> Tensor:
+    """(n,) positions of the images that are judged, in random order, on the CPU.
+
+    Files are often sorted. Classes have their shares of the whole, so that the classes of n images
+    are those of all, up to rounding.
+
+    Args:
+        y: class of each image; the same where they have none.
+        n: how many to take, at most all.
+    """
+    return proportional(torch.tensor(y), n, SUBSET_SEED)
 
 
 def distance(one: Tensor, other: Tensor) -> float:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from engine.learning.data import generator
+from engine.learning.data import proportional
 
 
 def turns(places: Sequence[int], count: int) -> Tensor:
@@ -13,9 +13,9 @@ def turns(places: Sequence[int], count: int) -> Tensor:
     return torch.tensor(places).repeat(count // len(places) + 1)[:count]
 
 
-def shuffled(among: int, seed: int) -> Tensor:
-    """Places (among,) in random order."""
-    return torch.randperm(among, generator=generator(seed))
+def shuffled(y: Tensor, seed: int, most: int | None = None) -> Tensor:
+    """Places of classes (n,) in random order, at most so many: each beginning has fair shares."""
+    return proportional(y, most, seed).to(y.device)
 
 
 def relabelled(y: Tensor, before: Sequence[int], after: Sequence[int]) -> Tensor:
@@ -32,13 +32,6 @@ def among(y: Tensor, classes: Sequence[int]) -> Tensor:
 def every(y: Tensor) -> Tensor:
     """All places of classes (n,)."""
     return torch.arange(len(y), device=y.device)
-
-
-def spread(places: Tensor, most: int) -> Tensor:
-    """At most so many of the places (n,), evenly over them: a folder's are sorted by class."""
-    count = min(most, len(places))
-    chosen = torch.linspace(0, len(places) - 1, count, dtype=torch.float64).round().long()
-    return places[chosen.to(places.device)]
 
 
 def partners(y: Tensor, pairs: int, *, same: bool) -> tuple[Tensor, Tensor]:

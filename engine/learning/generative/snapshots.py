@@ -7,12 +7,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from engine.learning.data import Task, generator
+from engine.learning.data import Task, balanced, generator
 from engine.learning.generative import binarised
 from engine.learning.generative.pairs import Pair, pixels
 
 IMAGES = 10
 """That are reconstructed; also columns of codes, which are classes where those are told."""
+IMAGES_SEED = 20_261_132
+"""The images are the same ones in every run, whatever its seeds."""
 ROWS, LAST_ROWS = 3, 10
 """Of decoded codes: on the way, and at the end."""
 
@@ -58,9 +60,8 @@ class Snapshots:
         self.marks = frozenset(marks)
         self.taken: list[Shot] = []
         examples = task.parts[self.part]
-        # Evenly over the part: a folder's images are sorted by class.
-        places = torch.linspace(0, len(examples) - 1, min(IMAGES, len(examples))).round().long()
-        chosen = places.to(examples.x.device)
+        # Of every class, as far as they go: a folder's images are sorted by class.
+        chosen = balanced(examples.y, IMAGES, IMAGES_SEED)
         self._pair = pair
         self._images = binarised.fixed(pixels(examples), binarise)[chosen]
         self._y = examples.y[chosen]

@@ -163,11 +163,13 @@ def test_classes_come_in_turns_so_that_every_beginning_is_fair():
 
 
 def test_a_shuffle_is_of_its_seed_and_leaves_none_out():
-    order = picks.shuffled(50, 3)
+    y = torch.zeros(50, dtype=torch.int64)
+    order = picks.shuffled(y, 3)
     assert sorted(order.tolist()) == list(range(50)) != order.tolist()
     torch.manual_seed(9)
-    assert picks.shuffled(50, 3).equal(order)
-    assert not picks.shuffled(50, 4).equal(order)
+    assert picks.shuffled(y, 3).equal(order)
+    assert picks.shuffled(y, 3, 7).equal(order[:7])
+    assert not picks.shuffled(y, 4).equal(order)
 
 
 def test_classes_are_found_again_among_others_by_their_labels():
@@ -176,15 +178,6 @@ def test_classes_are_found_again_among_others_by_their_labels():
     assert picks.among(y, [0, 2]).tolist() == [0, 2, 3, 4]
     assert picks.among(y, [5]).tolist() == []
     assert picks.every(y).tolist() == [0, 1, 2, 3, 4]
-
-
-def test_some_places_lie_evenly_over_all():
-    places = torch.arange(10, 110)
-    assert picks.spread(places, 4).tolist() == [10, 43, 76, 109]
-    assert picks.spread(places, 100).equal(places)
-    assert picks.spread(places, 1000).equal(places)
-    assert len(picks.spread(places, 64).unique()) == 64
-    assert picks.spread(places[:0], 5).tolist() == []
 
 
 @pytest.mark.parametrize("same", [True, False])
