@@ -64,30 +64,41 @@ class ClashError(ValueError):
         self.message, self.hint, self.at = message, hint, at
 
 
-def declared(name: str, raw: Any, stage: str, path: Path) -> Axis:
-    """The axis of a list of values or a mapping of labels to values.
+def declared(name: str, raw: Any, stage: str, path: Path) -> Axis | list[ClashError]:
+    """The axis of a list of values or a mapping of labels to values; or all that is wrong with it.
 
-    Raises:
-        ClashError: it is neither, or is empty, or its values have no labels that tell them apart.
+    It may be neither, or empty, or have values without labels that tell them apart.
     """
-    if not isinstance(raw, list | dict) or not raw:
-        raise ClashError(f"the axis `{name}` is a list or a mapping of labels, not {shown(raw)}")
+    if not isinstance(raw, list | dict):
+        message = f"the axis `{name}` is a list or a mapping of labels, not {shown(raw)}"
+        return [ClashError(message, f"write `{name}: [{shown(raw)}]`")]
+    if not raw:
+        hint = f"give it at least one, as `{name}: [...]`, or leave the axis out"
+        return [ClashError(f"the axis `{name}` has no values", hint)]
     values: dict[str, Any] = {}
     places: dict[str, Path] = {}
+    wrong: list[ClashError] = []
     items: Iterable[tuple[Any, Any]] = raw.items() if isinstance(raw, dict) else enumerate(raw)
     for at, value in items:
-        label = str(at) if isinstance(raw, dict) else _label(name, value, at)
-        if not LABEL.fullmatch(label):
-            hint = _labelled(name) if isinstance(raw, list) else ""
-            raise ClashError(
-                f"`{shown(label)}` cannot label a value: use A-Z a-z 0-9 . _ + -", hint, at
-            )
-        if label in values:
-            message = f"two values of the axis `{name}` are both named `{label}`"
-            raise ClashError(message, _labelled(name), at)
-        values[label] = value
-        places[label] = (*path, at)
-    return Axis(name, values, stage, places)
+        try:
+            label = str(at) if isinstance(raw, dict) else _label(name, value, at)
+            _checked(name, label, at, values)
+        except ClashError as clash:
+            wrong.append(clash)
+        else:
+            values[label] = value
+            places[label] = (*path, at)
+    return wrong or Axis(name, values, stage, places)
+
+
+def _checked(name: str, label: str, at: Any, known: Mapping[str, Any]) -> None:
+    if not LABEL.fullmatch(label):
+        hint = _labelled(name) if isinstance(at, int) else ""
+        message = f"`{shown(label)}` cannot label a value: use A-Z a-z 0-9 . _ + -"
+        raise ClashError(message, hint, at)
+    if label in known:
+        message = f"two values of the axis `{name}` are both named `{label}`"
+        raise ClashError(message, _labelled(name), at)
 
 
 def _label(name: str, value: Any, at: int) -> str:

@@ -39,6 +39,8 @@ class Problem:
     mark: Mark | None = None
     hint: str = ""
     severity: Literal["error", "warning"] = "error"
+    code: str = ""
+    """Name of the kind of warning, see `pipelines.codes`; empty where it has none."""
 
     def render(self) -> str:
         """The problem as lines: place and message, the source line with a caret, the hint."""

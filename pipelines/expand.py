@@ -1,5 +1,6 @@
 """A block and what its inputs offer -> rows: the axes and wires of each of its cells."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,6 +22,7 @@ from pipelines.feeds import Feed, fresh
 from pipelines.reader import Path
 from pipelines.report import Report
 from pipelines.scalars import canonical
+from pipelines.schema import CELLS
 from pipelines.text import listed, shown, suggestion
 from pipelines.values import Draft
 
@@ -32,6 +34,8 @@ class Limits:
     seeds: int
     cells: int
     """Cells that may still be made."""
+    most: int
+    """Cells that a pipeline may have."""
 
 
 @dataclass(slots=True)
@@ -62,12 +66,11 @@ class Expansion:
             return None
         if len(rows) <= limits.cells:
             self._warn_lost(single, rows)
+        joined = len(rows)
         rows = crossed(rows, own, limits.cells)
         self.space.update({axis.name: axis for axis in own})
         if len(rows) > limits.cells:
-            message = f"`{self.draft.name}` takes the pipeline over `max_cells`"
-            hint = "use fewer values or axes, or raise `max_cells` at the top level"
-            self.report.error(self.draft.path, message, hint, key=True)
+            self._report_many(joined, own, limits)
             return None
         kept = self._kept(rows)
         if kept is None:
@@ -110,12 +113,14 @@ class Expansion:
     def _kept(self, rows: list[Row]) -> list[Row] | None:
         """The rows that no entry of `exclude` matches."""
         entries: list[dict[str, str]] = []
+        right = True
         for index, raw in enumerate(self.draft.block.exclude or ()):
             path: Path = (*self.draft.path, "exclude", index)
             entry = self._excluded(raw, path)
-            if entry is None:
-                return None
-            entries.append(entry)
+            right = right and entry is not None
+            entries.append(entry or {})
+        if not right:
+            return None
         kept = [
             row for row in rows if not any(entry.items() <= row.axes.items() for entry in entries)
         ]
@@ -125,23 +130,23 @@ class Expansion:
 
     def _excluded(self, raw: Mapping[str, Any], path: Path) -> dict[str, str] | None:
         entry: dict[str, str] = {}
+        if not raw:
+            self.report.error(path, "an entry of `exclude` names at least one axis")
         for name, value in raw.items():
             axis = self.space.get(name)
             if axis is None:
                 hint = suggestion(name, self.space, "its axes")
                 message = f"`{self.draft.name}` has no axis `{shown(name)}`"
                 self.report.error((*path, name), message, hint, key=True)
-                return None
+                continue
             label = None if isinstance(value, dict | list) else axis.label(canonical(value))
             if label is None:
                 hint = suggestion(shown(value), axis.values, "its values")
                 message = f"the axis `{name}` has no value `{shown(value)}`"
                 self.report.error((*path, name), message, hint)
-                return None
+                continue
             entry[name] = label
-        if not entry:
-            self.report.error(path, "an entry of `exclude` names at least one axis")
-        return entry or None
+        return entry if entry and len(entry) == len(raw) else None
 
     def _gathered(self, rows: list[Row]) -> list[Row] | None:
         """The rows with every many-valued port connected to all that agrees with their axes."""
@@ -176,6 +181,24 @@ class Expansion:
             return False
         return True
 
+    def _report_many(self, joined: int, own: Sequence[Axis], limits: Limits) -> None:
+        """Report more cells than may be, with how many there would be and of what.
+
+        Of rows that its inputs join to, no more were made than tell that they are too many.
+        """
+        sizes = [*([joined] if joined > 1 else []), *(len(axis.values) for axis in own)]
+        count, endless = math.prod(sizes), joined > limits.cells
+        told = f"{'more than ' if endless else ''}{count:,} cells in `{self.draft.name}`"
+        if len(sizes) > 1:
+            told += f" ({' x '.join(f'{size:,}' for size in sizes)})"
+        before = limits.most - limits.cells
+        told += f" after {before:,} of other stages" if before else ""
+        hint = "use fewer values or axes"
+        if before + count <= CELLS and not endless:
+            hint = f"`max_cells: {before + count}` or more, or fewer values or axes"
+        message = f"{told}, the limit is {limits.most:,}"
+        self.report.error(self.draft.path, message, hint, key=True)
+
     def _report_empty(self, feeds: Sequence[Feed]) -> None:
         inputs = listed(f"{feed.port.name}: {', '.join(feed.sources)}" for feed in feeds)
         message = (
@@ -193,4 +216,5 @@ class Expansion:
                     f"`{self.draft.name}` leaves out {name}={', '.join(labels)} of "
                     f"{listed(feed.sources)}: its other inputs do not have it"
                 )
-                self.report.warn(feed.path, message, "silence with `allow: [lossy-join]`", key=True)
+                hint = "silence with `allow: [lossy-join]`"
+                self.report.warn(feed.path, message, hint, key=True, code="lossy-join")

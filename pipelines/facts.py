@@ -10,6 +10,9 @@ from typing import Any
 class Facts:
     """What is known of an output before anything runs; flows along edges for checks of meaning."""
 
+    known: bool = True
+    """False where a fault upstream lets nothing be said: no conclusion may be drawn from what is
+    absent."""
     task: str = ""
     """A dataset's task label."""
     classes: tuple[int, ...] = ()
@@ -66,6 +69,16 @@ class Source:
         return "".join([self.stage, *(f"@{axis}={label}" for axis, label in self.axes.items())])
 
 
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """A warning with a code of its own, see `pipelines.codes`."""
+
+    code: str
+    place: str
+    message: str
+    hint: str
+
+
 @dataclass(slots=True)
 class Look:
     """What a stage type's `facts` function sees of one cell, and where it reports faults."""
@@ -78,6 +91,8 @@ class Look:
     folder: Path = field(default_factory=Path)
     """Where the pipeline file lies."""
     faults: list[tuple[str, str, str, str]] = field(default_factory=list)
+    """Severity, place, message and hint."""
+    advice: list[Advice] = field(default_factory=list)
 
     def one(self, port: str) -> Facts | None:
         """Facts of a single-valued port, or None where it is not connected."""
@@ -91,6 +106,10 @@ class Look:
     def warn(self, place: str, message: str, hint: str = "") -> None:
         """Report a warning at a parameter or a port."""
         self.faults.append(("warning", place, message, hint))
+
+    def advise(self, code: str, place: str, message: str, hint: str) -> None:
+        """Report a warning of a kind that a stage may silence by `allow: [code]`."""
+        self.advice.append(Advice(code, place, message, hint))
 
 
 FactsFunction = Callable[[Look], Mapping[str, Facts]]

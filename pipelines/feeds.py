@@ -132,14 +132,16 @@ class Feeds:
                 hint = suggestion(name, source.space, "its axes") or "it has no axes"
                 message = f"`{reference.stage}` has no axis `{shown(name)}`"
                 self.report.error(reference.path, message, hint)
-                return None
+                continue
             label = axis.label(text)
             if label is None:
                 message = f"the axis `{name}` of `{reference.stage}` has no value `{shown(text)}`"
                 hint = suggestion(text, axis.values, "its values")
                 self.report.error(reference.path, message, hint)
-                return None
+                continue
             picks[name] = label
+        if len(picks) < len(reference.picks):
+            return None
         space = {name: axis for name, axis in source.space.items() if name not in picks}
         if not picks:
             return space, [(cell, cell.axes) for cell in source.cells]

@@ -14,24 +14,21 @@ from pipelines.report import Report
 from pipelines.stage import Params
 from pipelines.values import Draft, Values
 
-_SILENCE = "silence with `allow: [{}]`"
+UNKNOWN = Facts(known=False)
 
 
 @dataclass(slots=True)
 class Meaning:
-    """Asks stage types for facts and files, and reports what they find wrong."""
+    """Asks stage types for facts and files, and reports what they find wrong.
+
+    Every cell is asked, so that all faults are told at once. Of a cell with a fault nothing is
+    known, so that no stage that reads it is told of what follows from it.
+    """
 
     report: Report
     folder: Folder
-    doubtful: set[str] = field(default_factory=set)
-    """Stages whose facts have errors, or depend on such: more of them would mislead."""
-    _files: set[tuple[str, str]] = field(default_factory=set)
+    _files: dict[tuple[str, str], MissingFiles | None] = field(default_factory=dict)
     _gathered: dict[int, tuple[tuple[Wire, ...], tuple[Facts, ...]]] = field(default_factory=dict)
-
-    def doubt(self, draft: Draft, sources: Iterable[str]) -> None:
-        """Doubt a stage that reads a doubtful one."""
-        if not self.doubtful.isdisjoint(sources):
-            self.doubtful.add(draft.name)
 
     def facts(
         self,
@@ -40,28 +37,38 @@ class Meaning:
         row: Row,
         cells: Sequence[Cell],
         outputs: Iterable[str],
+        unknown: Iterable[str] = (),
     ) -> Mapping[str, Facts]:
-        """Facts of a new cell's outputs."""
+        """Facts of a cell's outputs, after reporting what is wrong with it.
+
+        Args:
+            draft: its block.
+            values: its parameters.
+            row: its axes and wires.
+            cells: those that the wires refer to.
+            outputs: names of its output ports.
+            unknown: ports that are connected to what could not be made.
+        """
         kind, inputs = draft.kind, row.wires
         base = {output: Facts() for output in outputs}
-        if kind.mirrors is not None:
+        if kind.mirrors is not None and kind.mirrors in inputs:
             base.update(cells[inputs[kind.mirrors][0].cell].facts)
-        if draft.name in self.doubtful:
-            return base
+        given = {port: self._facts(wires, cells) for port, wires in inputs.items()}
+        given |= dict.fromkeys(unknown, (UNKNOWN,))
         look = Look(
             values.params,
-            {port: self._facts(wires, cells) for port, wires in inputs.items()},
+            given,
             {port: tuple(wire.source for wire in wires) for port, wires in inputs.items()},
             row.axes,
             self.folder,
         )
+        if self._lacks_files(draft, values):
+            return dict.fromkeys(base, UNKNOWN)
         base.update(kind.facts(look) if kind.facts else {})
-        for severity, place, message, hint in look.faults:
-            self._tell(draft, values, severity, place, message, hint)
-        if "leakage" not in draft.block.allow:
-            for port, message in leaks(look):
-                path: Path = (*draft.path, "from", port)
-                self.report.warn(path, message, _SILENCE.format("leakage"), key=True)
+        self._tell(draft, values, look)
+        faulty = any(severity == "error" for severity, *_ in look.faults)
+        if faulty or not all(facts.known for found in given.values() for facts in found):
+            return dict.fromkeys(base, UNKNOWN)
         return base
 
     def _facts(self, wires: tuple[Wire, ...], cells: Sequence[Cell]) -> tuple[Facts, ...]:
@@ -72,15 +79,27 @@ class Meaning:
             known = self._gathered[id(wires)] = (wires, found)
         return known[1]
 
-    def _tell(
-        self, draft: Draft, values: Values, severity: str, place: str, message: str, hint: str
+    def _tell(self, draft: Draft, values: Values, look: Look) -> None:
+        for severity, place, message, hint in look.faults:
+            path = self._path(draft, values, place)
+            if severity == "error":
+                self.report.error(path, message, hint)
+            else:
+                self._warn(draft, "meaning", path, message, hint)
+        for told in look.advice:
+            path = self._path(draft, values, told.place)
+            self._warn(draft, told.code, path, told.message, told.hint)
+        for port, message in leaks(look):
+            path = (*draft.path, "from", port)
+            self._warn(draft, "leakage", path, message, "", key=True)
+
+    def _warn(
+        self, draft: Draft, code: str, path: Path, message: str, hint: str, *, key: bool = False
     ) -> None:
-        path = self._path(draft, values, place)
-        if severity == "error":
-            self.doubtful.add(draft.name)
-            self.report.error(path, message, hint)
-        elif "meaning" not in draft.block.allow:
-            self.report.warn(path, message, hint or _SILENCE.format("meaning"))
+        if code not in draft.block.allow:
+            silence = f"silence with `allow: [{code}]`"
+            hint = f"{hint}; {silence}" if hint else silence
+            self.report.warn(path, message, hint, key=key, code=code)
 
     def _path(self, draft: Draft, values: Values, place: str) -> Path:
         """Where `lr`, `net.width`, `contrasts.0` or `from.retain` stands in the file."""
@@ -90,22 +109,30 @@ class Meaning:
         steps = steps[1:] if steps[:1] == ["with"] else steps
         return values.filled.place(tuple(steps)) if steps else draft.path
 
-    def files(self, draft: Draft, values: Values) -> None:
-        """Report outside files that are not where a stage's parameters say; asked once for each."""
+    def _lacks_files(self, draft: Draft, values: Values) -> bool:
+        """Report outside files that are not where a cell's parameters say."""
         params: Params = values.params
         if type(params).files is Params.files:
-            return
+            return False
         key = (draft.kind.name, params.model_dump_json())
-        if key in self._files:
-            return
-        self._files.add(key)
-        try:
-            params.files(self.folder)
-        except MissingFiles as error:
-            self.doubtful.add(draft.name)
-            if error.place:
-                path = self._path(draft, values, error.place)
-                self.report.error(path, str(error), error.hint)
-                return
+        if key not in self._files:
+            self._files[key] = _missing(params, self.folder)
+        error = self._files[key]
+        if error is None:
+            return False
+        if error.place:
+            path = self._path(draft, values, error.place)
+            self.report.error(path, str(error), error.hint)
+        else:
             path = (*draft.path, "with") if draft.block.with_ is not None else draft.path
             self.report.error(path, str(error), error.hint, key=True)
+        return True
+
+
+def _missing(params: Params, folder: Folder) -> MissingFiles | None:
+    """What the outside files of some parameters lack, if anything."""
+    try:
+        params.files(folder)
+    except MissingFiles as error:
+        return error
+    return None

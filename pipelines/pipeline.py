@@ -58,7 +58,8 @@ def check(
     cells = checker.cells(raw, stages)
     report.stop()
     for name in checker.valuation.unused():
-        report.warn(("params", name), f"nobody uses `params.{shown(name)}`", key=True)
+        message = f"nobody uses `params.{shown(name)}`"
+        report.warn(("params", name), message, key=True, code="unused-param")
     return Pipeline(
         name=header.name,
         description=header.description,
@@ -137,10 +138,29 @@ class Checker:
             return
         rows = self._rows(draft, feeds) if complete and not parsed.suspect else None
         if rows is None:
-            self.valuation.alone(draft, self.header.max_cells)
+            self._alone(draft, feeds)
             return
-        self.meaning.doubt(draft, (ref.stage for each in wanted for ref in each.references))
         self._make(draft, rows[0], rows[1])
+
+    def _alone(self, draft: Draft, feeds: Feeds) -> None:
+        """Check what can be of a block that cannot be connected: parameters, and their meaning."""
+        own = self.valuation.alone(draft, self.header.max_cells)
+        if draft.suspect or draft.kind.facts is None or draft.kind.mirrors is not None:
+            return
+        feeds.found = [feed for feed in feeds.found if not feed.port.many]
+        expansion = Expansion(draft, feeds.found, self.report)
+        rows = expansion.rows(self._limits()) if own else None
+        there = {feed.port.name for feed in feeds.found}
+        given = draft.block.from_ or {}
+        unknown = [
+            port.name
+            for port in draft.kind.inputs.values()
+            if port.name not in there and (port.name in given or not port.optional)
+        ]
+        for row in rows or ():
+            values = self.valuation.values(draft, row.axes, _seed(row))
+            if values is not None:
+                self.meaning.facts(draft, values, row, self.done, (), unknown)
 
     def _kind(self, name: str, block: Block, stages: Stages) -> Stage[..., Any] | None:
         if block.uses not in self.types:
@@ -157,9 +177,12 @@ class Checker:
         if draft.kind.mirrors is not None and not self._mirror(draft, feeds):
             return None
         expansion = Expansion(draft, feeds.found, self.report)
-        left = self.header.max_cells - len(self.done)
-        rows = expansion.rows(Limits(self.header.seeds, left))
+        rows = expansion.rows(self._limits())
         return None if rows is None else (rows, expansion)
+
+    def _limits(self) -> Limits:
+        most = self.header.max_cells
+        return Limits(self.header.seeds, most - len(self.done), most)
 
     def _mirror(self, draft: Draft, feeds: Feeds) -> bool:
         """Reduce the candidates' axes as the parameters `over` and `pool` say."""
@@ -188,17 +211,14 @@ class Checker:
         return None
 
     def _make(self, draft: Draft, rows: Sequence[Row], expansion: Expansion) -> None:
-        """Make a block's cells, if all their parameters are right."""
+        """Make a block's cells, if all their parameters are right; those that are, are checked."""
         outputs = self._outputs(draft, expansion.feeds)
         valued = [self.valuation.values(draft, row.axes, _seed(row)) for row in rows]
-        if outputs is None or None in valued:
-            return
         first = len(self.done)
         for row, values in zip(rows, valued, strict=True):
             if values is None:
                 continue
-            self.meaning.files(draft, values)
-            facts = self.meaning.facts(draft, values, row, self.done, outputs)
+            facts = self.meaning.facts(draft, values, row, self.done, outputs or ())
             cell = Cell(
                 ordinal=len(self.done),
                 stage=draft.name,
@@ -212,6 +232,9 @@ class Checker:
                 cache=draft.block.cache or self.header.cache,
             )
             self.done.append(cell)
+        if outputs is None or None in valued:
+            del self.done[first:]
+            return
         self.made[draft.name] = Made(outputs, expansion.space, tuple(self.done[first:]))
 
 

@@ -22,23 +22,27 @@ class Report:
         """Report an error at the value of a path, or at its key."""
         self._add(path, message, hint, key=key, warning=False)
 
-    def warn(self, path: Path, message: str, hint: str = "", *, key: bool = False) -> None:
-        """Report a warning at the value of a path, or at its key."""
-        self._add(path, message, hint, key=key, warning=True)
+    def warn(
+        self, path: Path, message: str, hint: str = "", *, key: bool = False, code: str = ""
+    ) -> None:
+        """Report a warning at the value of a path, or at its key; `code` names its kind."""
+        self._add(path, message, hint, key=key, warning=True, code=code)
 
     def placeless(self, message: str, hint: str = "") -> None:
         """Report an error of the command line, which has no place in the file."""
         self._found[Problem(message, None, hint)] = None
 
-    def _add(self, path: Path, message: str, hint: str, *, key: bool, warning: bool) -> None:
+    def _add(
+        self, path: Path, message: str, hint: str, *, key: bool, warning: bool, code: str = ""
+    ) -> None:
         severity: Literal["error", "warning"] = "warning" if warning else "error"
         for end in range(len(path) + 1) if self.overridden else ():
             if option := self.overridden.get(path[:end]):
-                problem = Problem(f"{option}: {message}", None, hint, severity)
+                problem = Problem(f"{option}: {message}", None, hint, severity, code)
                 self._found[problem] = None
                 return
         mark = self.document.mark(path, key=key)
-        self._found[Problem(message, mark, hint, severity)] = None
+        self._found[Problem(message, mark, hint, severity, code)] = None
 
     @property
     def warnings(self) -> tuple[Problem, ...]:

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from pipelines.codes import Code
 from pipelines.explain import Subject, explain
 from pipelines.reader import Path
 from pipelines.report import Report
@@ -17,8 +18,11 @@ Seeds = Annotated[int, Field(ge=1, le=10_000)]
 Duration = (
     Annotated[float, Field(gt=0, le=1e7)] | Annotated[str, Field(pattern=r"^[0-9]{1,6}[smhd]$")]
 )
-Advice = Literal["lossy-join", "leakage", "meaning"]
 _LATER = ("retry", "timeout", "stall")
+
+
+CELLS = 100_000
+"""Largest `max_cells`."""
 
 
 class _Shape(BaseModel):
@@ -44,7 +48,7 @@ class File(_Shape):
     """Gives every stage that draws at random an axis `seed` of this many values."""
     stages: dict[str, Any]
     """The stages, by name."""
-    max_cells: int = Field(10_000, ge=1, le=100_000)
+    max_cells: int = Field(10_000, ge=1, le=CELLS)
     """Refuse a pipeline of more cells than this."""
     cache: Cache = "use"
     """use, refresh (compute anew), off (neither read nor keep), require (fail on a miss)."""
@@ -75,8 +79,8 @@ class Block(_Shape):
     """Longest time without progress."""
     cache: Cache | None = None
     """As at the top level, for this stage."""
-    allow: list[Advice] = []
-    """Warnings to silence."""
+    allow: list[Code] = []
+    """Codes of warnings to silence, as `lossy-join`; docs/warnings.md lists them."""
     description: str = Field("", max_length=4000)
     """What this stage is for."""
 

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from pipelines.axes import Axis, ClashError, Labels, Row, crossed, declared
+from pipelines.axes import Axis, Labels, Row, crossed, declared
 from pipelines.explain import Fault, Subject, explain
 from pipelines.members import names
 from pipelines.reader import Path
@@ -67,7 +67,8 @@ class Valuation:
             check_name(name, (*path, name), "axis", self.report)
             filled = self.substitution.fill(raw, (*path, name), self.scope)
             axis = self._axis(draft, name, filled) if filled.knows(()) else None
-            if axis is None or not self._sets(draft, name):
+            sets = self._sets(draft, name)
+            if axis is None or not sets:
                 right = False
             else:
                 draft.own[name] = axis
@@ -79,12 +80,12 @@ class Valuation:
             path = (*draft.path, "matrix", name)
             self.report.error(path, "`seed` is the axis that `seeds` gives", hint, key=True)
             return None
-        try:
-            axis = declared(name, filled.value, draft.name, ())
-        except ClashError as clash:
-            at = () if clash.at is None else (clash.at,)
-            key = isinstance(clash.at, str)
-            self.report.error(filled.place(at), clash.message, clash.hint, key=key)
+        axis = declared(name, filled.value, draft.name, ())
+        if not isinstance(axis, Axis):
+            for clash in axis:
+                at = () if clash.at is None else (clash.at,)
+                key = isinstance(clash.at, str)
+                self.report.error(filled.place(at), clash.message, clash.hint, key=key)
             return None
         places = {label: filled.place(place) for label, place in axis.places.items()}
         return Axis(name, axis.values, draft.name, places)
@@ -119,12 +120,17 @@ class Valuation:
             self._values[key] = self._compute(draft, axes, seed)
         return self._values[key]
 
-    def alone(self, draft: Draft, limit: int) -> None:
-        """Check the parameters of a block whose inputs are wrong, so that all is told at once."""
+    def alone(self, draft: Draft, limit: int) -> bool:
+        """Check the parameters of a block whose inputs are wrong, so that all is told at once.
+
+        False where nobody knows which cells there would be.
+        """
         rows = crossed([Row({}, {})], draft.own.values(), limit)
-        if len(rows) <= limit and not draft.block.exclude:
-            for row in rows:
-                self.values(draft, row.axes, 0)
+        if len(rows) > limit or draft.block.exclude:
+            return False
+        for row in rows:
+            self.values(draft, row.axes, 0)
+        return True
 
     def _compute(self, draft: Draft, axes: Labels, seed: int) -> Values | None:
         scope = self._scope(draft, axes, seed)

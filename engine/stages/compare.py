@@ -43,6 +43,8 @@ def _facts(look: Look) -> Mapping[str, Facts]:
     for place, text in enumerate(params.show):
         measure.check(look, f"show.{place}", text, inputs)
     known = rows.named(sources)
+    if len(sources) < len(inputs):
+        return {"table": Facts()}  # Some rows could not be made, which is told where they are.
     if params.baseline is not None:
         _check_row(look, "baseline", params.baseline, known)
     for place, pair in enumerate(params.contrasts):

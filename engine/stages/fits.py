@@ -64,7 +64,8 @@ def _facts(look: Look) -> Mapping[str, Facts]:
             look.error("from.learner", told, "connect learners of regression")
     # A learner without steps is closed in form; one of 0 steps has never adapted.
     idle = [found for found in learners if found.protocol.get("steps", 0) == 0]
-    _method(look, params, idle)
+    if all(found.known for found in learners):
+        _method(look, params, idle)
     return {"gallery": Facts()}
 
 

@@ -77,7 +77,7 @@ def _facts(look: Look) -> Mapping[str, Facts]:
 
 def _method(look: Look, params: MetaEvaluate, learner: Facts, tasks: Facts) -> None:
     if params.method is None:
-        if not learner.protocol:
+        if learner.known and not learner.protocol:
             hint = "say `method: {kind: probe}`, `finetune`, `lora` or `prototype`"
             look.error("method", "a model has no way of its own to adapt to a task", hint)
         for name in ("lr", "head"):

@@ -42,6 +42,8 @@ class Chosen:
 def _facts(look: Look) -> Mapping[str, Facts]:
     params: Select = look.params
     inputs = look.inputs.get("candidates", ())
+    if not all(facts.known for facts in inputs):
+        return {}
     known = {name for facts in inputs for name in facts.metrics}
     if not _validates(params.by, inputs):
         choices = sorted(name for name in known if _validates(name, inputs))

@@ -40,6 +40,7 @@ def _problem(problem: Problem) -> dict[str, object]:
     mark = problem.mark
     return {
         "severity": problem.severity,
+        "code": problem.code or None,
         "message": problem.message,
         "hint": problem.hint,
         "file": mark.file if mark else None,

@@ -249,7 +249,18 @@ def test_a_join_that_loses_values_is_a_warning_that_can_be_silenced() -> None:
 def test_no_more_cells_than_max_cells() -> None:
     text = "max_cells: 10" + BASE + TUNED + "matrix: {lr: [1, 2, 3, 4, 5, 6, 7]}}\n"
     assert len(checked(text).cells) == 10
-    assert "`tuned` takes the pipeline over `max_cells`" in told(text.replace("6, 7", "6, 7, 8"))
+    text = told(text.replace("6, 7", "6, 7, 8"))
+    assert "error: 8 cells in `tuned` after 3 of other stages, the limit is 10" in text
+    assert "hint: `max_cells: 11` or more, or fewer values or axes" in text
+
+
+def test_the_numbers_of_too_many_cells_are_told() -> None:
+    axes = "matrix: {lr: [1, 2, 3, 4], replay: [0.1, 0.2]}}\n"
+    text = told("max_cells: 10\nseeds: 2" + BASE + TUNED + axes)
+    assert "error: 16 cells in `tuned` (2 x 4 x 2) after 4 of other stages" in text
+    many = told("max_cells: 100000\nseeds: 10000" + BASE + TUNED + axes.replace("4]", "4, 5, 6]"))
+    assert "error: 120,000 cells in `tuned` (10,000 x 6 x 2)" in many
+    assert "hint: use fewer values or axes\n" in many + "\n"
 
 
 SELECT = "  best: {uses: select, from: {candidates: tuned}, with: {over: lr, pool: POOL}}\n"

@@ -222,8 +222,8 @@ REASONS = {
     "params that double, as text": "substitution makes a text of",
     "params that nest": "substitution nests values more than 40 deep",
     "params in a circle of 3000": "params refer in a circle",
-    "axes of 10^30 cells": "over `max_cells`",
-    "a join of 10^6 cells": "over `max_cells`",
+    "axes of 10^30 cells": ", the limit is 10,000",
+    "a join of 10^6 cells": "more than ",
     "seeds without end": "`seeds` must be at most 10000",
 }
 

@@ -185,6 +185,10 @@ p.yaml:7:54: error: `lr` is set by `with` too
 p.yaml:7:59: error: this value of the axis `lr` has no name
       m: {uses: pretrain, from: {data: source}, matrix: {lr: [[1], [2]]}}
                                                               ^
+    hint: give labels: `lr: {first: ..., second: ...}`
+p.yaml:7:64: error: this value of the axis `lr` has no name
+      m: {uses: pretrain, from: {data: source}, matrix: {lr: [[1], [2]]}}
+                                                                   ^
     hint: give labels: `lr: {first: ..., second: ...}`""",
     ),
     "a pick of what is not there": (

@@ -125,10 +125,11 @@ def test_facts_flow_and_their_faults_stand_at_the_parameter_or_port() -> None:
     assert text.startswith("p.yaml:7:81: error: replay has no source")
 
 
-def test_a_fault_that_all_cells_share_is_told_once_and_not_again_downstream() -> None:
+def test_a_fault_that_all_cells_share_is_told_once_and_hides_no_other() -> None:
     text = told("seeds: 9" + BASE.replace("[0, 1]", "[99]") + TUNED + "with: {replay: 0.1}}\n")
-    assert text.count("error:") == 1
+    assert text.count("error:") == 2
     assert "low has no class 99" in text
+    assert "replay has no source" in text
 
 
 def test_training_on_test_examples_is_a_warning_that_can_be_silenced() -> None:
