@@ -1,7 +1,8 @@
 """Requests to stop a run: signals, and the request file that a dashboard writes.
 
-The first asks: no cell starts, running ones save and end. A second INT, a `kill` request, or the
-end of the grace after TERM and HUP kills them.
+The first asks: no cell starts, running ones save and end. A second INT or TERM, a `kill` request,
+or the end of the grace after TERM and HUP kills them. A HUP that was ignored when the run began
+(`nohup`) stays ignored.
 """
 
 import signal
@@ -39,6 +40,11 @@ class Interrupts:
             return
         self.code, self._since = code, time.monotonic()
 
+    def hang_up(self) -> None:
+        """The terminal is gone, as its signal says or a write to it: ask to stop, once."""
+        if not self.stopping:
+            self.stop(128 + signal.SIGHUP)
+
     def look(self, folder: RunFolder) -> None:
         """See whether a reader asked through the run's folder."""
         wish = folder.stop_requested()
@@ -66,9 +72,17 @@ class Interrupts:
         """Own the signals of this process while a run goes on; only from the main thread."""
 
         def note(number: int, _frame: FrameType | None) -> None:
-            self.stop(128 + number)
+            if number == signal.SIGHUP:
+                self.hang_up()
+            else:
+                self.stop(128 + number)
 
-        before = {number: signal.signal(number, note) for number in SIGNALS}
+        heard = [
+            number
+            for number in SIGNALS
+            if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN
+        ]
+        before = {number: signal.signal(number, note) for number in heard}
         try:
             yield
         finally:

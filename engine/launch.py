@@ -11,6 +11,7 @@ import time
 from dataclasses import replace
 
 from engine import events, runs
+from engine.aside import last_lines, stderr_into
 from engine.device import Device, choose
 from engine.execute import Execution
 from engine.executors.local import Local
@@ -39,14 +40,19 @@ def freeze(request: Request) -> tuple[RunFolder, Pipeline]:
     return runs.create(request.store, request.encode(), pipeline.text), pipeline
 
 
-def run(request: Request, observe: Observer) -> int:
+def run(request: Request, observe: Observer, interrupts: Interrupts | None = None) -> int:
     """Run in this process's foreground; it owns the signals meanwhile.
+
+    Args:
+        request: what to run.
+        observe: told every event, and the points of curves.
+        interrupts: by which `observe` may stop the run.
 
     Returns:
         The exit code.
     """
     folder, pipeline = freeze(request)
-    return carry_out(folder, request, pipeline, observe)
+    return carry_out(folder, request, pipeline, observe, interrupts)
 
 
 def start(request: Request) -> RunFolder:
@@ -57,7 +63,7 @@ def start(request: Request) -> RunFolder:
     """
     folder, _ = freeze(request)
     command = [sys.executable, "-P", "-m", "engine.runner", str(folder.path.absolute())]
-    log = fs.open_append(folder.path / "runner.log")
+    log = fs.open_append(folder.runner_log)
     process = subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
     )
@@ -73,7 +79,7 @@ def start(request: Request) -> RunFolder:
         time.sleep(0.01)
     process.kill()
     process.wait()
-    said = (folder.path / "runner.log").read_text(errors="replace").strip()
+    said = "\n".join(last_lines(folder.runner_log)).strip()
     raise EnvironmentFault(f"run {folder.id} did not begin: {said or 'no word from its runner'}")
 
 
@@ -93,14 +99,20 @@ def again(folder: RunFolder) -> RunFolder:
     return start(replace(request, store=folder.disk.root))
 
 
-def carry_out(folder: RunFolder, request: Request, pipeline: Pipeline, observe: Observer) -> int:
+def carry_out(
+    folder: RunFolder,
+    request: Request,
+    pipeline: Pipeline,
+    observe: Observer,
+    interrupts: Interrupts | None = None,
+) -> int:
     """Execute a frozen run."""
     alive = folder.hold()
     found = resolver(pipeline, request.store)
     device = choose(request.device)
     before = [run for run in runs.every(request.store) if run != folder]
     history = History(found.store, pipeline.name, before)
-    interrupts = Interrupts()
+    interrupts = interrupts or Interrupts()
     visible = {"CUDA_VISIBLE_DEVICES": device.visible} if device.kind == "cuda" else {}
     executor = Local(request.jobs or _jobs(device.kind), visible)
     options = Options(
@@ -117,7 +129,7 @@ def carry_out(folder: RunFolder, request: Request, pipeline: Pipeline, observe: 
         found, select(pipeline, request), folder, journal, executor, options, history, interrupts
     )
     try:
-        with interrupts.watching():
+        with stderr_into(folder.runner_log), interrupts.watching():
             return execution.run()
     finally:
         executor.close()

@@ -6,6 +6,7 @@ runs/<time>-<id>/
   events.jsonl      the truth of the run
   metrics/<n>.jsonl live curves of cell n
   logs/<n>.log      what cell n printed
+  runner.log        what the runner and its workers wrote to stderr otherwise
   alive             locked while the runner lives
   stop              a request to stop: "stop" or "kill"
   control/*.json    requests that are about one cell (`engine.control`)
@@ -47,6 +48,11 @@ class RunFolder:
     def pipeline(self) -> Path:
         """The pipeline file as read."""
         return self.path / "pipeline.yaml"
+
+    @property
+    def runner_log(self) -> Path:
+        """What the runner and its workers wrote to stderr, outside of every cell's log."""
+        return self.path / "runner.log"
 
     @property
     def disk(self) -> fs.Disk:

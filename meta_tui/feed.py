@@ -98,7 +98,11 @@ class Feed:
 
     def far_behind(self, cells: Iterable[int]) -> bool:
         """There is more to read of events, points or logs than comes between two polls."""
-        tails = (self._events, *map(self._tail, cells), *self._logs.values())
+        tails: tuple[Tail | LogTail, ...] = (
+            self._events,
+            *map(self._tail, cells),
+            *self._logs.values(),
+        )
         return not self.fault and any(tail.unread > _MUCH_BYTES for tail in tails)
 
     def _tail(self, ordinal: int) -> Tail:

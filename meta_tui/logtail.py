@@ -95,7 +95,9 @@ class LogTail:
             return []
         texts = whole.decode("utf-8", "replace").split("\n")
         return [
-            text if text.isprintable() and len(text) <= _COLUMNS else _shown(text)
+            text
+            if text.isascii() and text.isprintable() and len(text) <= _COLUMNS
+            else _shown(text)
             for text in (texts[1:] if within else texts)
         ]
 

@@ -1,10 +1,9 @@
 """From what a person types to the cells of a run."""
 
-import difflib
-
 from meta_tui.view import CellView, RunView
 from pipelines.errors import UsageError
-from pipelines.text import safe_text
+from pipelines.near import closest
+from pipelines.text import listed, safe_text
 
 
 def cells_named(view: RunView, name: str) -> list[CellView]:
@@ -27,6 +26,6 @@ def cells_named(view: RunView, name: str) -> list[CellView]:
     if found:
         return found
     stages = list(dict.fromkeys(cell.stage for cell in view.cells))
-    close = difflib.get_close_matches(name, [*stages, *(cell.name for cell in view.cells)], n=1)
-    hint = f"did you mean {close[0]}?" if close else f"the stages are {', '.join(stages)}"
+    close = closest(name, [*stages, *(cell.name for cell in view.cells)])
+    hint = f"did you mean {close}?" if close else f"the stages are {listed(stages)}"
     raise UsageError(f"run {view.run} has no cell {safe_text(name)}; {hint}")

@@ -28,7 +28,7 @@ class Mark:
     width: int = 1
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}"
+        return f"{safe_text(self.file)}:{self.line}:{self.column}"
 
 
 @dataclass(frozen=True, slots=True)

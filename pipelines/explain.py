@@ -9,8 +9,9 @@ from pydantic import BaseModel, ValidationError
 
 from pipelines.describe import describe
 from pipelines.members import KIND, at, kind_of, kinds_at, model_at, models_at, names, texts_at
+from pipelines.near import closest
 from pipelines.reader import Path
-from pipelines.text import closest, listed, safe_text, shown, suggestion
+from pipelines.text import listed, safe_text, shown, suggestion
 
 _TYPES = {
     "int": "a whole number", "float": "a number", "bool": "true or false", "string": "text",

@@ -1,17 +1,23 @@
 """Text from outside, made safe to show once where it enters; and the words of messages."""
 
-import difflib
 import json
 import re
 import unicodedata
 from collections.abc import Iterable
 from typing import Any
 
-_UNSAFE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
-    "\ud800-\udfff\U000e0000-\U000e007f]"
+from pipelines.near import closest
+
+UNSAFE = (
+    "\x00-\x1f\x7f-\x9f\xad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u115f\u1160"
+    "\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ud800-\udfff\ufeff"
+    "\uffa0\ufff9-\ufffb\U000110bd\U000110cd\U00013430-\U0001345f\U0001bca0-\U0001bca3"
+    "\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
 )
-_UNSAFE_LINES = re.compile(_UNSAFE.pattern.replace("\x00-\x1f", "\x00-\x08\x0b-\x1f"))
+"""Letters, as in a set of `re`, that act on a terminal or cannot be seen: controls, format signs
+(bidi, joiners, tags, soft hyphens), line and paragraph separators, fillers, half surrogates."""
+_UNSAFE = re.compile(f"[{UNSAFE}]")
+_UNSAFE_LINES = re.compile(f"(?![\n\t])[{UNSAFE}]")
 _NARROW = re.compile(
     "[\x00-\u02ff\u2010-\u205e\u20a0-\u20bf\u2100-\u218b\u2190-\u2319\u2500-\u25fc\u2800-\u28ff]*"
 )
@@ -43,6 +49,27 @@ def safe_text(text: str, *, lines: bool = False, limit: int = 20_000) -> str:
     return shown if kept is text else f"{shown}… ({len(text) - limit} more characters)"
 
 
+def visible(text: str) -> str:
+    """Lines of text as `safe_text` shows them, however long."""
+    return _UNSAFE_LINES.sub(_escape, text)
+
+
+def json_text(value: Any, *, ascii_only: bool = False, indent: int | None = None) -> str:
+    """A value as JSON in which what would act on a terminal is an escape: the same value to read.
+
+    Args:
+        value: what JSON can say; of anything else its text.
+        ascii_only: escape every letter that is not ASCII.
+        indent: blanks before an inner value; one line by default.
+    """
+    text = json.dumps(value, ensure_ascii=ascii_only, default=str, indent=indent)
+    return _UNSAFE_LINES.sub(_escape_json, text)
+
+
+def _escape_json(found: re.Match[str]) -> str:
+    return json.dumps(found.group())[1:-1] if found.group() != "\x7f" else "\\u007f"
+
+
 def width(text: str) -> int:
     """Columns of a terminal that safe text takes."""
     if text.isascii() or _NARROW.fullmatch(text):
@@ -64,10 +91,11 @@ def shown(value: Any, limit: int = 40) -> str:
 
 def listed(names: Iterable[object], word: str = "and") -> str:
     """`a`, `b` and `c`; a long list is cut."""
-    every = [f"`{shown(name)}`" for name in names]
+    every = tuple(names)
+    told = [f"`{shown(name)}`" for name in every[:_LISTED]]
     if len(every) > _LISTED:
-        return ", ".join(every[:_LISTED]) + f", … ({len(every)} in all)"
-    return f" {word} ".join(filter(None, [", ".join(every[:-1]), *every[-1:]]))
+        return ", ".join(told) + f", … ({len(every)} in all)"
+    return f" {word} ".join(filter(None, [", ".join(told[:-1]), *told[-1:]]))
 
 
 def suggestion(name: object, known: Iterable[object], noun: str = "known") -> str:
@@ -76,8 +104,3 @@ def suggestion(name: object, known: Iterable[object], noun: str = "known") -> st
     if close := closest(name, options):
         return f"did you mean `{shown(close)}`?"
     return f"{noun}: {listed(options)}" if options else ""
-
-
-def closest(name: object, known: Iterable[str]) -> str:
-    """What is almost a name, or the empty text."""
-    return next(iter(difflib.get_close_matches(str(name)[:80], known, n=1, cutoff=0.65)), "")

@@ -7,6 +7,7 @@ from meta_tui.cli import options
 from meta_tui.cli.output import say, say_json, say_lines
 from meta_tui.cli.requests import request
 from pipelines.errors import PipelineError, Problem
+from pipelines.text import safe_text
 
 
 def check(
@@ -33,7 +34,7 @@ def check(
     stage_count = len({cell.stage for cell in pipeline.cells})
     counts = {"stage": stage_count, "cell": len(pipeline.cells), "warning": len(pipeline.warnings)}
     told = [f"{n} {noun}{'' if n == 1 else 's'}" for noun, n in counts.items() if n]
-    say(", ".join([f"{file}: ok", *told]))
+    say(", ".join([f"{safe_text(str(file))}: ok", *told]))
 
 
 def _problem(problem: Problem) -> dict[str, object]:

@@ -1,6 +1,5 @@
 """From the command line to the one verb that was asked for: no other verb is imported."""
 
-import contextlib
 import gc
 import os
 import signal
@@ -10,8 +9,8 @@ from typing import NamedTuple
 
 import typer
 
+from meta_tui.terminal import open_door, tell
 from pipelines.errors import MetaError, MissingFiles
-from pipelines.text import safe_text
 
 
 class Verb(NamedTuple):
@@ -66,10 +65,7 @@ def _not_loaded() -> None:
 
 def main() -> int:
     """Run the command line of this process; returns, or exits with, its exit code."""
-    for stream in (sys.stdout, sys.stderr):
-        # A terminal that cannot show a letter gets a question mark, not a traceback.
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")
+    open_door()
     # Starting allocates much and frees nothing: a light command need not search it for garbage.
     gc.set_threshold(SEARCH_AFTER)
     # A plugin of pydantic that happens to be installed must not change what a file means, and
@@ -80,16 +76,8 @@ def main() -> int:
     wanted = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
     try:
         application(wanted)()
+    except MissingFiles as error:
+        return tell(error, error.hint)
     except MetaError as error:
         return tell(error)
     return 0
-
-
-def tell(error: MetaError) -> int:
-    """Write an error to stderr; returns its exit code."""
-    message = safe_text(str(error), lines=True)
-    hint = f"\n    hint: {safe_text(error.hint)}" if isinstance(error, MissingFiles) else ""
-    prefix = "" if hasattr(error, "problems") else "error: "
-    with contextlib.suppress(BrokenPipeError):
-        sys.stderr.write(f"{prefix}{message}{hint if hint.strip() != 'hint:' else ''}\n")
-    return error.exit_code

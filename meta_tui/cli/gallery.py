@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from meta_tui.cli.output import colours, columns, lines_of_screen, say, say_lines, signs, terminal
-from meta_tui.render import drawing, pixels
+from meta_tui.render import drawing
 from meta_tui.render.spans import plain, wrap
 from meta_tui.results import Shown
+from meta_tui.terminal import say_rows
 from meta_tui.view import CellView
 from pipelines.errors import EnvironmentFault
 from pipelines.text import safe_text
@@ -29,22 +30,22 @@ def say_pictures(shown: Sequence[Shown], *, drawn: bool) -> None:
         across, down = picture.size
         say(f"  {picture.file}  {across}x{down}")
         say_lines(f"    {line}" for line in wrap(picture.caption, columns() - 4, ""))
-        say(f"    {picture.path}")
+        say(f"    {safe_text(str(picture.path))}")
         if drawn and place < DRAWN and terminal():
-            say_lines(_drawing(picture))
+            _draw(picture)
 
 
-def _drawing(picture: Shown) -> Iterator[str]:
-    """A picture as lines, as large as the screen allows."""
+def _draw(picture: Shown) -> None:
+    """Write a picture, as large as the screen allows."""
     size = min(columns(), _WIDEST), min(max(8, lines_of_screen() - _AROUND), _HIGHEST)
     depth = colours()
     try:
         if depth and signs().braille:
-            yield from pixels.ansi(drawing.halves(picture.png, *size).rows, depth)
+            say_rows(drawing.halves(picture.png, *size).rows, depth)
         else:
-            yield plain(drawing.dots(picture.png, *size, braille=signs().braille).rows)
+            say(plain(drawing.dots(picture.png, *size, braille=signs().braille).rows))
     except ValueError as error:
-        yield f"    not drawn: {safe_text(str(error))}"
+        say(f"    not drawn: {safe_text(str(error))}")
 
 
 def described(shown: Iterable[Shown]) -> list[dict[str, Any]]:

@@ -1,24 +1,22 @@
 """What commands write to the terminal or the pipe."""
 
-import json
 import os
 import shutil
 import sys
 from collections.abc import Iterable
 from typing import Any, Literal
 
+from meta_tui import terminal as door
 from meta_tui.render.signs import ASCII, UNICODE, Signs
 from meta_tui.render.twins import register
+from meta_tui.terminal import say
+from pipelines.text import json_text
 
-
-def say(text: str) -> None:
-    """Write a line at once. When nobody reads any more, go on in silence."""
-    try:
-        sys.stdout.write(f"{text}\n")
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # Python would complain again when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+__all__ = [
+    "ascii_only", "colours", "columns", "interactive", "lines_of_screen", "say", "say_json",
+    "say_lines", "signs", "terminal",
+]  # fmt: skip
+_WIDEST = 1000
 
 
 def say_lines(lines: Iterable[str]) -> None:
@@ -28,14 +26,14 @@ def say_lines(lines: Iterable[str]) -> None:
         say(text)
 
 
-def say_json(value: Any) -> None:
-    """Write a value as one line of JSON, in which twins of letters would be other values."""
-    say(json.dumps(value, ensure_ascii=not signs().braille, default=str))
+def say_json(value: Any, *, indent: int | None = None) -> None:
+    """Write a value as JSON, in which twins of letters would be other values."""
+    say(json_text(value, ascii_only=not signs().braille, indent=indent))
 
 
 def columns() -> int:
     """Width to write for: that of the terminal, 100 for a pipe; `COLUMNS` decides if it is set."""
-    return max(40, shutil.get_terminal_size((100, 24)).columns)
+    return min(_WIDEST, max(40, shutil.get_terminal_size((100, 24)).columns))
 
 
 def lines_of_screen() -> int:
@@ -45,14 +43,13 @@ def lines_of_screen() -> int:
 
 def ascii_only(*, wanted: bool) -> None:
     """Write as to a terminal that has nothing but ASCII, from now on, where that is wanted."""
-    if wanted and hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(encoding="ascii", errors=register())
+    if wanted:
+        door.reconfigure(encoding="ascii", errors=register())
 
 
 def signs() -> Signs:
     """Characters that the output can show."""
-    encoding = (sys.stdout.encoding or "ascii").lower().replace("-", "")
-    return UNICODE if encoding.startswith("utf") else ASCII
+    return UNICODE if door.encoding().startswith("utf") else ASCII
 
 
 def colours() -> Literal["full", "256"] | None:
@@ -64,11 +61,11 @@ def colours() -> Literal["full", "256"] | None:
 
 def terminal() -> bool:
     """Whether somebody reads the output in a terminal."""
-    return sys.stdout.isatty() and os.environ.get("TERM", "") not in {"", "dumb"}
+    return door.is_terminal() and os.environ.get("TERM", "") not in {"", "dumb"}
 
 
 def interactive() -> bool:
     """Whether a dashboard can be shown: a real terminal at both ends, and not CI."""
     if os.environ.get("TERM", "") in {"", "dumb"} or os.environ.get("CI"):
         return False
-    return sys.stdin.isatty() and sys.stdout.isatty()
+    return sys.stdin is not None and sys.stdin.isatty() and door.is_terminal()

@@ -1,11 +1,12 @@
 """Prints a run that goes on in the foreground: what `launch.run` calls with each event."""
 
+import dataclasses
 import time
 from pathlib import Path
 
 from engine import runs
-from engine.events import Event, MetricBatch, encode
-from meta_tui.cli.output import say, say_lines, signs
+from engine.events import Event, MetricBatch
+from meta_tui.cli.output import say_json, say_lines, signs
 from meta_tui.past import Past
 from meta_tui.plain import heartbeat, lines
 from meta_tui.view import RunView, fold, fold_batch
@@ -54,7 +55,7 @@ class Printer:
         if isinstance(news, Event):
             self.view = fold(self.view, news)
             if self._as_json:
-                say(encode(news))
+                say_json({"kind": news.kind, **dataclasses.asdict(news)})
             else:
                 self._pulse.tell(lines(self.view, news, self._signs))
         else:

@@ -2,8 +2,11 @@
 
 import typer
 
-from engine import launch
+from engine import launch, runs
+from engine.aside import last_lines
+from engine.interrupts import Interrupts
 from engine.request import Request
+from engine.runs import RunFolder
 from engine.store import Store
 from meta_tui.cli import options
 from meta_tui.cli.final import say_tables
@@ -11,6 +14,8 @@ from meta_tui.cli.output import ascii_only, interactive, say
 from meta_tui.cli.printer import Printer
 from meta_tui.cli.requests import request
 from meta_tui.cli.screen import follow, settings
+from meta_tui.terminal import keep_going, output_fault, warn
+from pipelines.errors import EnvironmentFault
 
 
 def run(  # noqa: PLR0913 (Typer makes an option of each argument)
@@ -66,9 +71,19 @@ def _shown(asked: Request) -> int:
 
 
 def _told(asked: Request, *, as_json: bool) -> int:
-    """The run in this process, as lines."""
+    """The run in this process, as lines; it goes on where they cannot be written."""
+    interrupts = Interrupts()
+    keep_going(interrupts.hang_up)
     printer = Printer(asked.store, as_json=as_json)
-    code = launch.run(asked, printer)
+    code = launch.run(asked, printer, interrupts)
+    _tell_aside(runs.find(asked.store, printer.view.run))
     if not as_json:
         say_tables(printer.view, Store(asked.store, readonly=True))
-    return code
+    return code or (EnvironmentFault.exit_code if output_fault() else 0)
+
+
+def _tell_aside(folder: RunFolder) -> None:
+    """Show the end of what workers wrote outside of every cell's log."""
+    written = last_lines(folder.runner_log)
+    if written:
+        warn("\n".join([f"workers wrote to {folder.runner_log}:", *(f"  {it}" for it in written)]))

@@ -1,12 +1,10 @@
 """`meta schema`: the JSON Schema of pipeline files, for editors."""
 
-import json
-
 from engine.catalogue import Catalogue
 from meta_tui.cli import options
-from meta_tui.cli.output import say
+from meta_tui.cli.output import say_json
 from pipelines import jsonschema
 
 
 def schema(files: options.Stages = None) -> None:
-    say(json.dumps(jsonschema.schema(Catalogue(files or ())), indent=2, ensure_ascii=False))
+    say_json(jsonschema.schema(Catalogue(files or ())), indent=2)

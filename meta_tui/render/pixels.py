@@ -27,7 +27,8 @@ _LIGHT, _MOSTLY, _DARKER = 200, 0.6, 0.6
 much where it is shrunk."""
 _FAINT = 32
 _GREYISH = 8
-_CUBE = (0, 95, 135, 175, 215, 255)
+CUBE = (0, 95, 135, 175, 215, 255)
+"""Levels of each part of a colour in the 256 of xterm."""
 
 
 class Tile(NamedTuple):
@@ -50,11 +51,6 @@ def halves(image: Image.Image) -> list[Row]:
     lines = [pixels[at : at + image.width] for at in range(0, len(pixels), image.width)]
     pairs = zip(lines[::2], lines[1::2], strict=True)
     return [tuple(_tiles(zip(upper, lower, strict=True))) for upper, lower in pairs]
-
-
-def ansi(rows: Iterable[Row], depth: Depth) -> list[str]:
-    """Rows as text for a terminal, each ending in its usual colours."""
-    return ["".join(_escaped(tile, depth) for tile in row) + "\x1b[0m" for row in rows]
 
 
 def dots(shrunk: Image.Image, paper: Colour, *, braille: bool) -> list[Line]:
@@ -134,9 +130,14 @@ def _colours(image: Image.Image) -> list[Colour]:
     return [(data[i], data[i + 1], data[i + 2]) for i in range(0, len(data), 3)]
 
 
+def greyish(colour: Colour) -> bool:
+    """Whether a colour is nearly a grey."""
+    return max(colour) - min(colour) <= _GREYISH
+
+
 def _levelled(colour: Colour) -> Colour:
     """Greys in few levels."""
-    if max(colour) - min(colour) > _GREYISH:
+    if not greyish(colour):
         return colour
     level = min(255, round(sum(colour) / 3 / _GREYS) * _GREYS)
     return level, level, level
@@ -145,25 +146,3 @@ def _levelled(colour: Colour) -> Colour:
 def _tiles(pairs: Iterable[tuple[Colour, Colour]]) -> Iterator[Tile]:
     for (upper, lower), same in groupby(pairs):
         yield Tile(len(list(same)), upper, lower)
-
-
-def _escaped(tile: Tile, depth: Depth) -> str:
-    if tile.text:
-        return f"\x1b[0m{tile.text}"
-    colours = f"\x1b[38;{_coded(tile.upper, depth)};48;{_coded(tile.lower, depth)}m"
-    return f"{colours}{'▀' * tile.width}"
-
-
-def _coded(colour: Colour, depth: Depth) -> str:
-    """The colour as a terminal takes it."""
-    if depth == "full":
-        return "2;{};{};{}".format(*colour)
-    red, green, blue = (min(range(6), key=lambda k: abs(_CUBE[k] - part)) for part in colour)
-    if max(colour) - min(colour) <= _GREYISH:
-        grey = sum(colour) // 3
-        ramp = min(23, max(0, round((grey - 8) / 10)))
-        # The ramp has neither black nor white; those are in the cube.
-        if abs(8 + 10 * ramp - grey) < abs(_CUBE[green] - grey):
-            return f"5;{232 + ramp}"
-        red = blue = green
-    return f"5;{16 + 36 * red + 6 * green + blue}"

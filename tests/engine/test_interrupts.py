@@ -45,6 +45,28 @@ def test_a_request_is_passed_on_once() -> None:
     assert not interrupts.fresh()
 
 
+def test_a_terminal_that_is_gone_asks_once_however_often_that_is_noticed() -> None:
+    interrupts = Interrupts()
+    with interrupts.watching():
+        interrupts.hang_up()
+        os.kill(os.getpid(), signal.SIGHUP)
+        interrupts.hang_up()
+    assert interrupts.code == 129
+    assert not interrupts.kill_due(GRACE)
+
+
+def test_under_nohup_the_signal_of_a_terminal_that_goes_is_not_heard() -> None:
+    interrupts = Interrupts()
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with interrupts.watching():
+            os.kill(os.getpid(), signal.SIGHUP)
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert not interrupts.stopping
+
+
 @pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM])
 def test_the_second_signal_kills_once_and_keeps_the_code_of_the_first(second: int) -> None:
     interrupts = Interrupts()

@@ -230,6 +230,20 @@ def test_a_pipe_that_nobody_reads_does_not_end_the_run(ran):
     assert "ended with exit code 0" in meta(ran, "status").stdout
 
 
+@pytest.mark.parametrize(("out", "why"), [("/dev/full", "No space left"), ("&-", "it is closed")])
+def test_a_run_whose_output_cannot_be_written_goes_on_and_ends_with_3(ran, out, why):
+    command = f"{sys.executable} -P -m meta_tui run nights.yaml --stages {HERE / 'toy_stages.py'}"
+    done = subprocess.run(
+        ["bash", "-c", f"{command} >{out}"],
+        cwd=ran, env={**os.environ, "META_HOME": str(ran / ".meta")}, capture_output=True,
+        text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 3
+    assert done.stderr.count("\n") == 1
+    assert f"cannot write the output: {why}" in done.stderr
+    assert decode(find(ran / ".meta").events.read_bytes().splitlines()[-1]).code == 0
+
+
 def test_it_runs_from_a_folder_full_of_names_like_ours(place):
     for name in ("engine", "pipelines", "textual"):
         (place / name).mkdir()

@@ -5,7 +5,7 @@ from itertools import groupby
 import pytest
 from PIL import Image, ImageDraw
 
-from meta_tui.render import drawing, pixels
+from meta_tui.render import drawing, escapes, pixels
 from meta_tui.render.spans import plain
 
 RED, BLUE, WHITE, BLACK = (255, 0, 0), (0, 0, 255), (255, 255, 255), (0, 0, 0)
@@ -116,8 +116,8 @@ def test_text_for_a_terminal_is_half_blocks_and_ends_in_its_usual_colours():
     image.putpixel((2, 1), BLUE)
     rows = halves(png(image), 3, 1)
     red, blue = "38;2;255;0;0;48;2;255;0;0", "38;2;255;0;0;48;2;0;0;255"
-    assert pixels.ansi(rows, "full") == [f"\x1b[{red}m▀▀\x1b[{blue}m▀\x1b[0m"]
-    assert pixels.ansi(rows, "256") == ["\x1b[38;5;196;48;5;196m▀▀\x1b[38;5;196;48;5;21m▀\x1b[0m"]
+    assert escapes.ansi(rows, "full") == [f"\x1b[{red}m▀▀\x1b[{blue}m▀\x1b[0m"]
+    assert escapes.ansi(rows, "256") == ["\x1b[38;5;196;48;5;196m▀▀\x1b[38;5;196;48;5;21m▀\x1b[0m"]
 
 
 @pytest.mark.parametrize(
