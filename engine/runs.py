@@ -1,6 +1,6 @@
 """The folder of one run: where its frozen pipeline, events, metrics and logs lie.
 
-runs/<time>-<id>/
+runs/<stamp>-<id>/     the stamp is the time, never before that of an earlier run
   request.json      what was asked: options of the command
   pipeline.yaml     the file as read: later edits never leak into the run
   events.jsonl      the truth of the run
@@ -12,15 +12,18 @@ runs/<time>-<id>/
   control/*.json    requests that are about one cell (`engine.control`)
 """
 
+import contextlib
 import fcntl
 import os
 import secrets
-import time
 from dataclasses import dataclass
+from datetime import MAXYEAR, UTC, datetime, timedelta
 from pathlib import Path
 
 from engine.store import fs
 from pipelines.errors import UsageError
+
+_STAMP = "%Y%m%dT%H%M%S.%f"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,16 +108,35 @@ def create(store: Path, request: bytes, pipeline: str) -> RunFolder:
     width = 2
     while (name := secrets.token_hex(width)) in taken:
         width += 1
-    # Folders are ordered by name, and a cached run takes less than a second.
-    seconds, nanoseconds = divmod(time.time_ns(), 10**9)
-    stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime(seconds))
-    folder = RunFolder(store / "runs" / f"{stamp}.{nanoseconds // 1000:06}-{name}")
+    folder = RunFolder(store / "runs" / f"{_next_stamp(store)}-{name}")
     disk = fs.Disk(store)
     for child in ("metrics", "logs"):
         disk.folder(folder.path / child)
     disk.publish(folder.pipeline, [pipeline.encode()])
     disk.publish(folder.request, [request])
     return folder
+
+
+def _next_stamp(store: Path) -> str:
+    """The time now; at least a microsecond after the stamp of every run that is there.
+
+    Folders are ordered by name, so a clock that is set back, or that of another machine on the
+    same store, changes no order: a logical clock beside the real one (Kulkarni et al., 2014).
+    When a run really began is told by its first event.
+    """
+    now = datetime.now(UTC).replace(tzinfo=None)
+    last = max(filter(None, (_stamped(run) for run in every(store))), default=None)
+    return max(now, last + timedelta(microseconds=1) if last else now).strftime(_STAMP)
+
+
+def _stamped(run: RunFolder) -> datetime | None:
+    """The stamp in a run's name, older ones without microseconds; None where there is none."""
+    stamp = run.path.name.partition("-")[0]
+    for form in (_STAMP, _STAMP.removesuffix(".%f")):
+        with contextlib.suppress(ValueError):
+            found = datetime.strptime(stamp, form)  # noqa: DTZ007 (compared with each other alone)
+            return found if found.year < MAXYEAR else None
+    return None
 
 
 def every(store: Path) -> list[RunFolder]:

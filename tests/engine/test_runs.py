@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,30 @@ def test_runs_of_one_second_keep_their_order(tmp_path: Path) -> None:
     created = [runs.create(tmp_path, b"", "") for _ in range(12)]
     assert runs.every(tmp_path) == created
     assert runs.find(tmp_path) == created[-1]
+
+
+@pytest.mark.parametrize(
+    "last",
+    ["20991231T235959.999999-7f3a", "20991231T235959-7f3a", "20991231T235959.000000-7f3a"],
+)
+def test_the_run_that_was_made_last_is_the_latest_though_the_clock_was_set_back(
+    tmp_path: Path, last: str
+) -> None:
+    (tmp_path / "runs" / last).mkdir(parents=True)
+    created = [runs.create(tmp_path, b"", "") for _ in range(3)]
+    assert [run.path.name for run in runs.every(tmp_path)] == [
+        last,
+        *(run.path.name for run in created),
+    ]
+    assert runs.find(tmp_path) == created[-1]
+
+
+def test_a_run_is_stamped_with_the_time_where_nothing_is_later(tmp_path: Path) -> None:
+    (tmp_path / "runs" / "99991231T235959.999999-beef").mkdir(parents=True)
+    (tmp_path / "runs" / "notes").mkdir(parents=True)
+    before = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")
+    name = runs.create(tmp_path, b"", "").path.name
+    assert before <= name.partition("-")[0] <= datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")
 
 
 def test_a_run_is_found_by_the_beginning_of_its_id(tmp_path: Path) -> None:
