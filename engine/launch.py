@@ -28,7 +28,9 @@ from engine.task import Options
 from pipelines.errors import EnvironmentFault, UsageError
 from pipelines.pipeline import Pipeline
 
-START_SECONDS = 5.0
+START_SECONDS, START_PATIENCE = 5.0, 20.0
+"""A runner has so many seconds to begin, and so many times what checking the file took here: it
+checks the frozen file again, and a file of 10,000 cells takes seconds on a busy machine."""
 MOST_JOBS = 8
 
 
@@ -61,14 +63,16 @@ def start(request: Request) -> RunFolder:
     Raises:
         EnvironmentFault: it did not begin; says why.
     """
+    asked = time.monotonic()
     folder, _ = freeze(request)
+    patience = START_SECONDS + START_PATIENCE * (time.monotonic() - asked)
     command = [sys.executable, "-P", "-m", "engine.runner", str(folder.path.absolute())]
     log = fs.open_append(folder.runner_log)
     process = subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
     )
     os.close(log)
-    deadline = time.monotonic() + START_SECONDS
+    deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
         if folder.events.exists():
             # It outlives us on purpose; Popen would otherwise warn that it still runs.
