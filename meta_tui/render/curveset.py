@@ -92,30 +92,31 @@ def _chart(
     timed = [found for found in curves if found[2].times]
     by_time = axis == "time" and bool(timed)
     drawn = timed if by_time else curves
-    series, under = [], []
+    shown, under = [], []
     for label, style, curve in drawn:
-        raw = _series(label, style, curve, by_time=by_time)
+        raw = series(label, style, curve, by_time=by_time)
         if weight and len(curve.values):
             smooth = curve.smoothed(weight)
             under.append(raw)
             raw = replace(raw, y=smooth.values, extremes=smooth.extremes)
-        series.append(raw)
-    remarks = [_lost([curve for _, _, curve in drawn])]
+        shown.append(raw)
+    remarks = [lost([curve for _, _, curve in drawn])]
     if axis == "time" and len(timed) < len(curves):
         left = f"{len(curves) - len(timed)} without times" if by_time else "no times recorded"
         remarks.append(left)
     remark = "; ".join(filter(None, remarks))
-    return Chart(name, tuple(series), tuple(under), remark, "time" if by_time else "step")
+    return Chart(name, tuple(shown), tuple(under), remark, "time" if by_time else "step")
 
 
-def _series(label: str, style: Style, curve: Curve, *, by_time: bool) -> Series:
+def series(label: str, style: Style | None, curve: Curve, *, by_time: bool = False) -> Series:
+    """A curve to draw, with gaps where its values were not finite."""
     x = curve.times if by_time else curve.steps
     scale: Scale = "time" if by_time else "number"
     gaps = Gaps(curve.steps, curve.lost) if curve.lost else None
     return Series(label, x, curve.values, style, scale, curve.extremes, gaps)
 
 
-def _lost(curves: Sequence[Curve]) -> str:
+def lost(curves: Sequence[Curve]) -> str:
     """`not finite at step 412`, where some values were not."""
     steps = sorted(step for curve in curves for step in curve.lost)
     if not steps:

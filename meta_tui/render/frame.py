@@ -130,8 +130,9 @@ def frame(series: Sequence[Series], *, log_y: bool = False, window: Window = WHO
     shown = [(curve, start, end) for curve, start, end in shown if start < end]
     if not shown:
         return None
-    left = window[0] if isfinite(window[0]) else min(curve.x[start] for curve, start, _ in shown)
-    right = window[1] if isfinite(window[1]) else max(curve.x[end - 1] for curve, _, end in shown)
+    reaches = [_reach(*each) for each in shown]
+    left = window[0] if isfinite(window[0]) else min(first for first, _ in reaches)
+    right = window[1] if isfinite(window[1]) else max(last for _, last in reaches)
     spans = [curve.extremes.span(start, end) for curve, start, end in shown]
     low, high = min(low for low, _ in spans), max(high for _, high in spans)
     scale = shown[0][0].scale
@@ -140,3 +141,11 @@ def frame(series: Sequence[Series], *, log_y: bool = False, window: Window = WHO
             low = min(curve.extremes.positive(start, end) for curve, start, end in shown)
         return Frame(left, right, log10(low), log10(high), log=True, scale=scale)
     return Frame(left, right, low, high, log=False, scale=scale)
+
+
+def _reach(curve: Series, start: int, end: int) -> tuple[float, float]:
+    """The first and the last x of some points, steps whose values were not finite included."""
+    first, last = curve.x[start], curve.x[end - 1]
+    if curve.gaps is None or not curve.gaps.lost or curve.gaps.steps is not curve.x:
+        return first, last
+    return min(first, curve.gaps.lost[0]), max(last, curve.gaps.lost[-1])

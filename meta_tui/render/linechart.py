@@ -58,7 +58,7 @@ def chart(title: str, series: Sequence[Series], columns: int, rows: int, plot: P
     height = rows - 2 - len(legend)
     head = crop(_head(title, series, plane, plot), columns)
     if plane is None or height < 1 or columns < LABEL + 4:
-        told = "no points here" if any(len(curve.x) for curve in series) else "no points yet"
+        told = _nothing(series)
         empty = plane is None and rows > 1
         body = [crop(line(Span(f"  {told}", "dim")), columns)] if empty else []
         return _exactly([head, *body], rows)
@@ -79,17 +79,28 @@ def chart(title: str, series: Sequence[Series], columns: int, rows: int, plot: P
     return _exactly([head, *body, foot, *legend], rows)
 
 
+def _nothing(series: Sequence[Series]) -> str:
+    """Why there is nothing to draw."""
+    if any(len(curve.x) for curve in series):
+        return "no points here"
+    lost = any(curve.gaps and len(curve.gaps.lost) for curve in series)
+    return "no finite value" if lost else "no points yet"
+
+
 def value_at(curve: Series, x: float, reach: float = 0.0) -> float | None:
     """The value of the last point up to x, where the curve goes on from it.
 
     None more than `reach` before the first point, or as much after the last; or after the last by
-    more than lies between it and the one before, for a curve of few points may yet go on.
+    more than lies between it and the one before, for a curve of few points may yet go on. None in
+    a gap too.
     """
     place = bisect_left(curve.x, x)
     if place == len(curve.x) or curve.x[place] > x:
         place -= 1
     if place < 0:
         return curve.y[0] if len(curve.x) and curve.x[0] - x <= reach else None
+    if curve.gaps is not None and curve.gaps.before(place + 1) and x - curve.x[place] > reach:
+        return None
     last = place == len(curve.x) - 1
     gap = curve.x[place] - curve.x[place - 1] if last and place else 0.0
     return None if last and x - curve.x[place] > max(reach, gap) else curve.y[place]

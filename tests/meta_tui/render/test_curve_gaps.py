@@ -6,9 +6,11 @@ import pytest
 
 from engine.events import MetricBatch
 from meta_tui.curves import extend
-from meta_tui.render.curveset import charts
+from meta_tui.render.charts import charts as cell_charts
+from meta_tui.render.curveset import charts, series
 from meta_tui.render.frame import Gaps
-from meta_tui.render.linechart import Plot, chart
+from meta_tui.render.linechart import Plot, chart, value_at
+from meta_tui.render.spans import plain
 from meta_tui.snapshot import CellView
 
 LOST = range(30, 70)
@@ -66,3 +68,25 @@ def test_a_curve_without_a_loss_has_no_gap():
 def test_a_gap_is_between_points_and_not_at_them():
     gaps = Gaps([1, 2, 4, 8], [3, 4, 9])
     assert [gaps.before(place) for place in range(5)] == [False, False, True, False, False]
+
+
+def test_show_draws_gaps_and_says_how_many_values_are_missing():
+    values = [1.0 if step % 5 == 0 else math.nan for step in range(1, 51)]
+    lines = cell_charts(learned(values), 60, 12)
+    assert "loss  1  40 not finite from step 1" in plain(lines[:1])
+    dots = 52 - len(empty_columns(lines))
+    assert dots == 10  # A dot for each value, no line through what was not there.
+    assert plain(lines).rstrip().split("\n")[-1].split() == ["1", "step", "50"]
+
+
+def test_show_says_that_no_value_was_finite():
+    shown = plain(cell_charts(learned([math.nan] * 50), 60, 12))
+    assert "50 not finite from step 1" in shown
+    assert "no finite value" in shown
+
+
+@pytest.mark.parametrize(("x", "value"), [(29, 1.18), (29.5, None), (50, None), (70, 1.0)])
+def test_a_cursor_in_a_gap_tells_no_value(x, value):
+    values = [math.nan if step in LOST else 1 + step % 10 / 50 for step in range(1, 101)]
+    curve = learned(values)["train", "loss"]
+    assert value_at(series("loss", None, curve), x) == value
