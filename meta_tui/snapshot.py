@@ -26,6 +26,11 @@ class State(Enum):
         """Nothing more will happen to such a cell in this run."""
         return self is not State.WAITING and self is not State.RUNNING
 
+    @property
+    def done(self) -> bool:
+        """Such a cell has its result: neither a failed nor a stopped one has."""
+        return self is State.DONE or self is State.CACHED
+
 
 @dataclass(frozen=True, slots=True)
 class CellView:

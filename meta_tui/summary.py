@@ -39,6 +39,11 @@ class StageView:
         return f"{self.counts[State.FAILED]} {told}" if several else told
 
     @property
+    def done(self) -> int:
+        """Cells that have their result."""
+        return sum(count for state, count in self.counts.items() if state.done)
+
+    @property
     def over(self) -> int:
         """Cells to which nothing more will happen."""
         return sum(count for state, count in self.counts.items() if state.over)
@@ -49,9 +54,9 @@ class StageView:
 
     @property
     def fraction(self) -> float:
-        """How far it is, 0 to 1: cells that are over and the parts of those that run."""
+        """How far it is, 0 to 1: cells that are done and the parts of those that run."""
         running = sum(cell.fraction or 0.0 for cell in self.running)
-        return (self.over + running) / len(self.cells) if self.cells else 0.0
+        return (self.done + running) / len(self.cells) if self.cells else 0.0
 
 
 def stages(view: RunView) -> tuple[StageView, ...]:
@@ -102,4 +107,5 @@ def run_counts(view: RunView) -> dict[State, int]:
 def run_fraction(view: RunView) -> float:
     """How far the run is, 0 to 1, in cells and parts of them."""
     running = (c.fraction or 0.0 for c in view.cells if c.state is State.RUNNING)
-    return (view.ended + sum(running)) / len(view.cells) if view.cells else 0.0
+    done = sum(cell.state.done for cell in view.cells)
+    return (done + sum(running)) / len(view.cells) if view.cells else 0.0

@@ -14,13 +14,14 @@ from textual.command import Provider
 from textual.filter import LineFilter
 from textual.screen import Screen
 
+from engine.request import Request
 from engine.runs import RunFolder
 from meta_tui.config import Config
 from meta_tui.dashboard.asking import Asking
 from meta_tui.dashboard.commands import Commands
 from meta_tui.dashboard.keymap import checked, entries
 from meta_tui.dashboard.modes import SCREENS
-from meta_tui.dashboard.questions import retry, stop
+from meta_tui.dashboard.questions import retry, start, stop
 from meta_tui.dashboard.screens.base import RunChosen, RunScreenBase
 from meta_tui.dashboard.screens.help import HelpScreen
 from meta_tui.dashboard.source import Source
@@ -36,6 +37,8 @@ _UNSEEN = 4
 """Without the focus of the terminal, one poll in so many is made."""
 _BETWEEN = "between"
 """A mode with nothing in it, shown while the screens of one run make way for those of another."""
+_ON_A_RUN = frozenset({"retry", "stop", "help", "command_palette"})
+"""Commands that wait until the screens of a run are there."""
 FAULT = "\nA fault of the dashboard, which only looks: no run knows of it. Please report it.\n"
 
 
@@ -75,6 +78,12 @@ class Dashboard(Asking):
         self._drawn = 0.0
         self._leaving = False
         """Leave when the run has ended: the person has stopped it to go."""
+        self._moving = asyncio.Lock()
+        """Held while the screens of one run make way for those of another."""
+        self._asked_for = ""
+        """The screen that was asked for meanwhile."""
+        self._starting = False
+        """A run is being started."""
         self._look(source.config)
         self._add_modes()
 
@@ -131,6 +140,8 @@ class Dashboard(Asking):
 
     def poll(self) -> None:
         """Read what is new and show it; a running clock is shown again every second."""
+        if self._moving.locked():
+            return
         was_over = self.source.view.over
         changed = self.source.poll()
         screen = self._made
@@ -174,7 +185,11 @@ class Dashboard(Asking):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Whether a command can do something: in a store without a run there is little to show."""
-        if self.source.empty and action in {"retry", "stop"}:
+        if self._moving.locked() and action in _ON_A_RUN:
+            return False
+        if self.source.empty and action == "retry":
+            return self._file is not None
+        if self.source.empty and action == "stop":
             return False
         if action == "screen" and parameters == ("problems",):
             return self.source.asked is not None
@@ -183,32 +198,38 @@ class Dashboard(Asking):
         return super().check_action(action, parameters)
 
     async def attach(self, folder: RunFolder, mode: str = "") -> None:
-        """Show another run of the same store, in the screens of this one."""
-        mode = mode or self.current_mode
-        self.source = Source(
-            folder, self.source.store, self.source.now, self.source.config, self.source.asked
-        )
-        self._leaving = False
-        self.add_mode(_BETWEEN, Screen)
-        await self.switch_mode(_BETWEEN)
-        for name in SCREENS:
-            await self.remove_mode(name)
-        self._add_modes()
-        self.source.poll()
-        await self.switch_mode(mode if mode in SCREENS else "run")
-        await self.remove_mode(_BETWEEN)
+        """Show another run of the same store, in the screens of this one.
+
+        A screen that is asked for meanwhile is shown in the end: there is none to switch to yet.
+
+        Args:
+            folder: the run.
+            mode: the screen to show; empty chooses by the run.
+        """
+        async with self._moving:
+            self._asked_for = ""
+            old = self.source
+            self.source = Source(folder, old.store, old.now, old.config, old.asked)
+            self._leaving = False
+            self.add_mode(_BETWEEN, Screen)
+            await self.switch_mode(_BETWEEN)
+            for name in SCREENS:
+                await self.remove_mode(name)
+            self._add_modes()
+            self.source.poll()
+            shown = self._asked_for or mode
+            await self.switch_mode(shown if shown in SCREENS else self._first())
+            await self.remove_mode(_BETWEEN)
 
     def on_run_chosen(self, message: RunChosen) -> None:
         """Show the run that was chosen from the list of all."""
-        self.run_worker(self._open(message.folder))
-
-    async def _open(self, folder: RunFolder) -> None:
-        await self.attach(folder, "run")
-        await self.switch_mode(self._first())
+        self.run_worker(self.attach(message.folder))
 
     def action_screen(self, name: str) -> None:
         """Show another screen."""
-        if not self.modal:
+        if self._moving.locked():
+            self._asked_for = name
+        elif not self.modal:
             if name == self.current_mode and len(self.screen_stack) > 1:
                 self.screen.dismiss()
             self.switch_mode(name)
@@ -234,16 +255,35 @@ class Dashboard(Asking):
         """Stop the cell that is chosen, or the run, if that is what was meant."""
         self.ask(stop(self.source, self.chosen, self._stop))
 
-    def action_retry(self) -> None:
-        """Try what failed once more, or start the run again, if that is what was meant."""
-        self.ask(retry(self.source, self.chosen, lambda: self.run_worker(self._again())))
+    @property
+    def _file(self) -> Request | None:
+        """What the person edits, where the screen is on that and not on a run."""
+        return self.source.asked if self.current_mode == "problems" else None
 
-    async def _again(self) -> None:
-        """Start what the run was asked for once more, and show that."""
+    def action_retry(self) -> None:
+        """Try what failed once more, or start the run or the file, if that is what was meant."""
+        if self._starting:
+            self.tell("A run is being started", "It is shown as soon as it has begun.")
+        elif self._file is not None:
+            self.ask(start(self._file, partial(self._start, self._file)))
+        else:
+            self.ask(retry(self.source, self.chosen, partial(self._start, None)))
+
+    def _start(self, request: Request | None) -> None:
+        self._starting = True
+        self.run_worker(self._started(request))
+
+    async def _started(self, request: Request | None) -> None:
+        """Start what is asked for, or what the run was asked for once more, and show that."""
         launch = import_module("engine.launch")
         try:
-            folder = await asyncio.to_thread(launch.again, self.source.folder)
+            if request is None:
+                folder = await asyncio.to_thread(launch.again, self.source.folder)
+            else:
+                folder = await asyncio.to_thread(launch.start, request)
         except (MetaError, OSError) as error:
             self.tell("The run did not start", error)
             return
-        await self.attach(folder)
+        finally:
+            self._starting = False
+        await self.attach(folder, "run" if request else self.current_mode)

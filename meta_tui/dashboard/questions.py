@@ -4,9 +4,11 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
+from engine.request import Request
 from meta_tui.dashboard.source import Source
 from meta_tui.summary import counts_line
 from meta_tui.view import CellView, State
+from pipelines.text import safe_text
 
 
 class Answer(NamedTuple):
@@ -79,6 +81,16 @@ def _retry_cells(source: Source, cells: Sequence[CellView]) -> Question:
     told.append("File and code are those of the run: what you changed since takes a new one.")
     ask = Answer("retry", partial(source.wishes.ask, "retry", cells))
     return Question(f"Retry {what}?", tuple(told), (ask,))
+
+
+def start(request: Request, begin: Callable[[], object]) -> Question:
+    """Before the file that is being edited is run."""
+    told = ["A new run of the file as it is saved now."]
+    if request.stage_files:
+        files = ", ".join(safe_text(str(path)) for path in request.stage_files)
+        told.append(f"It runs the code of {files}.")
+    name = safe_text(str(request.file))
+    return Question(f"Start {name}?", tuple(told), (Answer("start", begin),))
 
 
 def _again(source: Source, again: Callable[[], object]) -> Question:

@@ -145,4 +145,4 @@ def _full_count(stage: StageView) -> str:
 
 
 def _count(stage: StageView) -> str:
-    return f"{stage.over}/{len(stage.cells)}" if len(stage.cells) > 1 else ""
+    return f"{stage.done}/{len(stage.cells)}" if len(stage.cells) > 1 else ""

@@ -49,7 +49,7 @@ def _stage(stage: StageView, now: float, name: int, kind: int, signs: Signs) -> 
         _word(state, signs, stage.word),
         Span(f" {fit(stage.name, name)}", "strong"),
         f" {fit(stage.type, kind)} {right(share, _SHARE)}",
-        f" {right(f'{stage.over}/{len(stage.cells)}', _COUNT)}",
+        f" {right(f'{stage.done}/{len(stage.cells)}', _COUNT)}",
         f" {right(seconds_short(spent) if spent else '', _TIME)}",
         Span(f"  {', '.join(stage.needs)}", "dim"),
     )

@@ -14,11 +14,9 @@ def faultlist(checked: Checked, file: str, columns: int) -> list[Line]:
     """What a check told, in so many columns."""
     rows: list[Line] = []
     if not checked.faults:
-        rows = [
-            line(Span(told(checked), "good")),
-            (),
-            line(Span(f"meta run {file}", "accent"), " starts it"),
-        ]
+        command = Span(f"meta run {file}", "accent")
+        start = line(Span("r", "accent"), " starts it, as ", command, " does")
+        rows = [line(Span(told(checked), "good")), (), start]
     for problem in checked.problems:
         rows += [(), *_problem(problem, columns)] if rows else _problem(problem, columns)
     return rows

@@ -53,8 +53,9 @@ def heading(
     """
     state = run_state(view, alive=alive)
     told = state_span(state, signs)
-    count = f"{view.ended}/{len(view.cells)}"
-    failed = view.count(State.FAILED)
+    cells = run_counts(view)
+    count = f"{sum(cells[each] for each in cells if each.done)}/{len(view.cells)}"
+    failed = cells.get(State.FAILED, 0)
     running = not view.over and alive and view.started is not None
     parts: list[tuple[int, str | Span]] = [
         (9, "meta"),
@@ -62,7 +63,7 @@ def heading(
         (1, view.run),
         (0, Span(f"{told.text} {count}", told.style)),
         (3, duration(view.elapsed(now))),
-        (0, eta(left) if running else ""),
+        (0 if left else 4, eta(left) if running else ""),
         (0, Span(f"{failed} failed", "bad") if failed else ""),
         (5, usage or view.device),
     ]
@@ -84,9 +85,9 @@ def _fitting(parts: list[tuple[int, str | Span]], columns: int) -> Line:
 
 
 def eta(left: Remaining | None) -> str:
-    """`ETA 6:40`; `ETA ≥ 6:40` where some of it is not known, and a dash while nothing is."""
+    """`ETA 6:40`; `ETA ≥ 6:40` where some of it is not known; says so while nothing is."""
     if left is None:
-        return f"ETA {duration(None)}"
+        return "no estimate yet"
     return f"ETA {'≥ ' if left.least else ''}{duration(left.seconds)}"
 
 

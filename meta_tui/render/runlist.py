@@ -76,8 +76,8 @@ def told(entry: Entry) -> str:
 
 
 def _figures(entry: Entry, now: float) -> tuple[str, str, str]:
-    over = sum((entry.counts or {}).values())
-    count = f"{over}/{entry.cells}" if entry.cells else ABSENT
+    done = sum(number for state, number in (entry.counts or {}).items() if state.done)
+    count = f"{done}/{entry.cells}" if entry.cells else ABSENT
     took = duration(entry.spent(now)) if entry.started is not None else ABSENT
     return count, took, age(now - entry.started) if entry.started is not None else ABSENT
 

@@ -155,7 +155,7 @@ def _cell(cell: CellView, now: float, layout: _Layout, rail: Rail) -> Line:
 
 
 def _count(stage: StageView) -> str:
-    return f"{stage.over}/{len(stage.cells)}" if len(stage.cells) > 1 else ""
+    return f"{stage.done}/{len(stage.cells)}" if len(stage.cells) > 1 else ""
 
 
 def _time(seconds: float) -> str:

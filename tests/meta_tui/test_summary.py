@@ -1,7 +1,7 @@
 from engine import events
 from engine.events import MetricBatch
-from meta_tui.summary import counts_line, run_counts, stages
-from meta_tui.view import RunView, State, fold, fold_batch
+from meta_tui.summary import counts_line, run_counts, run_fraction, stages
+from meta_tui.view import RunView, State, fold, fold_batch, stopped
 
 
 def view_of(told) -> RunView:
@@ -35,7 +35,16 @@ def test_counts_name_only_what_there_is(middle_events):
 def test_the_fraction_of_a_stage_counts_parts_of_running_cells(middle_events):
     view = fold_batch(view_of(middle_events), 5, MetricBatch("t", 50, 100, 0.0))
     tuned = next(stage for stage in stages(view) if stage.name == "tuned")
-    assert tuned.fraction == (2 + 0.5) / 6
+    assert tuned.fraction == (0 + 0.5) / 6
+    assert tuned.done == 0
+    assert tuned.over == 2
+
+
+def test_what_stopped_failed_or_was_skipped_is_not_done(middle_events):
+    left = stopped(view_of(middle_events), "its runner is gone")
+    assert left.ended == 9
+    assert run_fraction(left) == 4 / 12
+    assert sum(stage.done for stage in stages(left)) == 4
 
 
 def test_a_stage_needs_those_whose_results_its_cells_read_each_once(middle_events):

@@ -86,7 +86,25 @@ class RunScreenBase(Screen[None]):
 
     def redraw(self) -> None:
         """Show the source as it stands."""
-        source, columns = self.source, max(20, self.size.width - 2)
+        self.show_heading()
+        self.tell_keys(self.columns)
+
+    def show_clock(self) -> None:
+        """Show that time goes on while nothing else does: most screens tell it in the heading."""
+        self.show_heading()
+
+    def show_heading(self) -> None:
+        """Show the first line."""
+        self.query_one("#heading", Bar).show([self.heading(self.columns)])
+
+    @property
+    def columns(self) -> int:
+        """Those that a line of the screen has."""
+        return max(20, self.size.width - 2)
+
+    def heading(self, columns: int) -> Line:
+        """The first line: where the run stands, or what matters more."""
+        source = self.source
         lost = source.feed.dropped
         told = f" · {lost} damaged line{'s' * (lost != 1)}" if lost else ""
         row = heading(
@@ -94,8 +112,7 @@ class RunScreenBase(Screen[None]):
             left=source.left, usage=source.usage.text, alive=source.alive,
         )  # fmt: skip
         row = (*crop(row, columns - len(told)), Span(told, "warn"))
-        self.query_one("#heading", Bar).show([self._told(columns) or row])
-        self.tell_keys(columns)
+        return self._told(columns) or row
 
     def tell_keys(self, columns: int) -> None:
         """Show the keys that are needed most, as far as there is room."""
@@ -108,10 +125,6 @@ class RunScreenBase(Screen[None]):
     def keys(self) -> Sequence[str]:
         """What the last line tells now."""
         return self.KEYS
-
-    def show_clock(self) -> None:
-        """Show that time goes on while nothing else does: most screens tell it in the heading."""
-        RunScreenBase.redraw(self)
 
     def look(self) -> bool:
         """Read what only this screen shows; whether there may be anything new."""

@@ -10,12 +10,11 @@ from textual.message import Message
 
 from meta_tui.dashboard.screens.base import RunScreenBase
 from meta_tui.dashboard.source import Source
-from meta_tui.dashboard.widgets.bar import Bar
 from meta_tui.dashboard.widgets.curves import CurvesPane
 from meta_tui.dashboard.widgets.lines import Lines
 from meta_tui.render.look import Look
 from meta_tui.render.rundiff import rundiff
-from meta_tui.render.spans import Span, crop, line
+from meta_tui.render.spans import Line, Span, crop, line
 from meta_tui.rundiff import RunDiff, compared
 from meta_tui.runhead import Entry
 
@@ -69,12 +68,13 @@ class CompareScreen(RunScreenBase):
         self._diff = message.diff
         self.redraw()
 
+    def heading(self, columns: int) -> Line:
+        """Which runs are compared."""
+        return crop(line(f"meta · {self._old.folder.id} against {self._new.folder.id}"), columns)
+
     def redraw(self) -> None:
         """Show the comparison."""
-        columns = max(20, self.size.width - 2)
-        told = f"meta · {self._old.folder.id} against {self._new.folder.id}"
-        self.query_one("#heading", Bar).show([crop(line(told), columns)])
-        self.tell_keys(columns)
+        super().redraw()
         pane, curves = self.query_one("#diff", Lines), self.query_one(CurvesPane)
         pane.border_title = "runs"
         if self._diff is None:

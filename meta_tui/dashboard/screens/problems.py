@@ -10,18 +10,17 @@ from textual.message import Message
 from engine.request import Request
 from meta_tui.dashboard.screens.base import RunScreenBase
 from meta_tui.dashboard.source import Source
-from meta_tui.dashboard.widgets.bar import Bar
 from meta_tui.dashboard.widgets.lines import Lines
 from meta_tui.faults import Checked, Watched, check
 from meta_tui.render.faultlist import faultlist, told
-from meta_tui.render.spans import Span, crop, line
+from meta_tui.render.spans import Line, Span, crop, line
 from pipelines.text import safe_text
 
 
 class ProblemsScreen(RunScreenBase):
     """Looks at the file once a second, and checks it beside the screen."""
 
-    KEYS: ClassVar[tuple[str, ...]] = ("q leave", "? help", "4 runs")
+    KEYS: ClassVar[tuple[str, ...]] = ("q leave", "? help", "r start", "4 runs")
 
     class FileChecked(Message):
         """The file was checked."""
@@ -64,14 +63,17 @@ class ProblemsScreen(RunScreenBase):
         self._found, self._busy = message.found, False
         self.redraw()
 
-    def redraw(self) -> None:
-        """Show what the last check told."""
-        columns = max(20, self.size.width - 2)
-        file = safe_text(str(self._request.file))
+    def heading(self, columns: int) -> Line:
+        """How many faults there are."""
         found = self._found
         summary = Span(told(found), "bad" if found.faults else "good") if found else Span("…")
-        self.query_one("#heading", Bar).show([crop(line("meta · ", summary), columns)])
-        self.tell_keys(columns)
+        return crop(line("meta · ", summary), columns)
+
+    def redraw(self) -> None:
+        """Show what the last check told."""
+        super().redraw()
+        file = safe_text(str(self._request.file))
+        found = self._found
         pane = self.query_one("#problems", Lines)
         pane.border_title = Content(file)
         pane.border_subtitle = "checked when it is saved"

@@ -35,14 +35,19 @@ _CHANGES: Mapping[str, Callable[[Reading], None]] = {
     "differ": Reading.differ,
 }
 
+_ROWS = ("b baseline", "o sort", "/ filter", "e export", "a group", "- differing")
+_VIEW_KEYS: Mapping[str, tuple[str, ...]] = {
+    "table": ("p bars, plot", *_ROWS, "←→ column", "enter row", "1 run"),
+    "bars": ("p plot, table", *_ROWS, "←→ column", "enter row", "1 run"),
+    "plot": ("p table, bars", "←→ plot", "/ filter", "e export", "1 run"),
+}
+"""What the keys do in each view of a table, most needed first."""
+
 
 class ResultsScreen(RunScreenBase):
     """What came out."""
 
-    KEYS: ClassVar[tuple[str, ...]] = (
-        "q leave", "? help", STOP, "p bars, plot", "b baseline", "o sort", "/ filter", "e export",
-        "a group", "- differing", "←→ column", "enter row", "1 run",
-    )  # fmt: skip
+    KEYS: ClassVar[tuple[str, ...]] = ("q leave", "? help", STOP)
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("tab", "turn(1)", "Next table", show=False, id="results.next"),
         Binding("shift+tab", "turn(-1)", "Table before", show=False, id="results.before"),
@@ -83,7 +88,8 @@ class ResultsScreen(RunScreenBase):
     def keys(self) -> Sequence[str]:
         """Those of a table, where there is one."""
         away = [key for key in SCREENS if not key.startswith("2")]
-        return self.KEYS if self._reading() else (*self.KEYS[:3], *away)
+        reading = self._reading()
+        return (*self.KEYS, *(_VIEW_KEYS[reading.view] if reading else away))
 
     def redraw(self) -> None:
         """Show the table that is chosen."""

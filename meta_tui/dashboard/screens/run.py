@@ -1,6 +1,6 @@
 """Screen 1: stages, curves of the selected one, its log."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from importlib import import_module
 from typing import ClassVar
@@ -21,6 +21,15 @@ from meta_tui.render.details import cell_details, stage_details
 from meta_tui.render.look import Look
 from meta_tui.render.spans import Line
 from meta_tui.view import CellView, State
+
+_PANE_KEYS: Mapping[str, tuple[str, ...]] = {
+    "curves": (
+        "←→ values", "+ zoom in", "- zoom out", "n next metric", "y log-y", "s smooth", "x time",
+        "enter one metric", "tab pane", "z alone",
+    ),
+    "log": ("/ search", "& filter", "f follow", "n next found", "G end", "tab pane", "z alone"),
+}  # fmt: skip
+"""What the keys do in a pane, most needed first."""
 
 
 class RunScreen(RunScreenBase):
@@ -142,9 +151,18 @@ class RunScreen(RunScreenBase):
             self.query_one(StageList).focus()
 
     def keys(self) -> Sequence[str]:
-        """Where a cell failed, how to go to it."""
-        failed = self.source.view.count(State.FAILED) > 0
-        return (*self.KEYS[:3], "F failed", *self.KEYS[3:]) if failed else self.KEYS
+        """Those of the pane with the focus; where a cell failed, how to go to it."""
+        failed = ("F failed",) if self.source.view.count(State.FAILED) else ()
+        told = (*self.KEYS[:3], *failed)
+        focused = next((name for name in _PANE_KEYS if self.query(f"#{name}:focus")), "")
+        if not self.has_class("zoomed"):
+            return (*told, *_PANE_KEYS.get(focused, self.KEYS[3:]))
+        back = "d all panes" if self.query_one(StageList).whole else "z all panes"
+        return (*told, back, *_PANE_KEYS.get(focused, ("↑↓ choose", "enter cells", "F failed")))
+
+    def on_descendant_focus(self) -> None:
+        """Keys mean something else in another pane."""
+        self.tell_keys(self.columns)
 
     def action_back(self) -> None:
         """Show all panes."""
@@ -159,6 +177,7 @@ class RunScreen(RunScreenBase):
             pane.set_class(pane is alone, "zoom")
         self.set_class(alone is not None, "zoomed")
         self.set_class(bool(self.query("#log.zoom")), "zoomed-log")
+        self.tell_keys(self.columns)
         stages = self.query_one(StageList)
         if stages.whole != whole:
             stages.whole = whole

@@ -16,7 +16,7 @@ from meta_tui.dashboard.widgets.choices import Choices
 from meta_tui.dashboard.widgets.lines import Lines
 from meta_tui.history import History, filtered
 from meta_tui.render.runlist import head, nothing, runcard, runlist
-from meta_tui.render.spans import Span, crop, line
+from meta_tui.render.spans import Line, Span, crop, line
 from meta_tui.runhead import Entry
 from pipelines.text import safe_text
 
@@ -69,11 +69,9 @@ class RunsScreen(RunScreenBase):
 
     def redraw(self) -> None:
         """Show the runs as far as they were read."""
-        columns = max(20, self.size.width - 2)
+        super().redraw()
         every = self._history.order()
         self._shown = filtered(every, self._words)
-        self.query_one("#heading", Bar).show([crop(self._told(columns) or (), columns)])
-        self.tell_keys(columns)
         pane, card = self.query_one("#runs", Choices), self.query_one("#run-card", Lines)
         pane.border_title = "runs"
         room = max(20, pane.scrollable_content_region.width)
@@ -92,14 +90,17 @@ class RunsScreen(RunScreenBase):
             pane.scroll_to(y=max(0, place - pane.size.height // 2), animate=False)
         self._show_card()
 
-    def _told(self, columns: int) -> tuple[Span, ...]:
+    def show_clock(self) -> None:
+        """The list tells how long ago each run began."""
+        self.redraw()
+
+    def heading(self, columns: int) -> Line:
         """`meta · 12 runs · 1 live · /home/a/.meta`."""
-        del columns
         entries = self._history.entries
         live = sum(entry.alive for entry in entries.values())
         count = f"{len(entries)} run{'s' * (len(entries) != 1)}"
         parts = ["meta", count, f"{live} live" if live else "", str(self._history.store)]
-        return line(" · ".join(safe_text(part) for part in parts if part))
+        return crop(line(" · ".join(safe_text(part) for part in parts if part)), columns)
 
     def _place(self, order: list[Entry]) -> int:
         names = [entry.folder.path.name for entry in order]

@@ -1,6 +1,7 @@
 """Stopping, starting again, help and palette: what the whole dashboard does."""
 
 import shutil
+import threading
 from dataclasses import replace
 
 import pytest
@@ -13,6 +14,7 @@ from meta_tui.config import Config
 from meta_tui.dashboard import keymap
 from meta_tui.dashboard.app import FAULT, Dashboard
 from meta_tui.dashboard.screens.ask import AskScreen
+from meta_tui.dashboard.screens.base import RunChosen
 from meta_tui.dashboard.screens.help import HelpScreen
 from meta_tui.dashboard.screens.results import ResultsScreen
 from meta_tui.dashboard.screens.run import RunScreen
@@ -147,6 +149,72 @@ async def test_r_starts_the_run_again_and_shows_the_new_one(finished, another, s
         await pilot.pause()
         assert isinstance(app.screen, RunScreen)
         assert "1/12" in text_of(app)
+
+
+@pytest.mark.parametrize("asked", ["run", "results", "gallery", "runs"])
+@pytest.mark.parametrize("key", ["1", "4"])
+async def test_a_screen_asked_for_while_a_run_starts_is_shown_when_it_is_there(
+    finished, another, store, monkeypatch, key, asked
+):
+    monkeypatch.setattr("engine.launch.again", lambda _: another)
+    remove = Dashboard.remove_mode
+    during = []
+
+    async def remove_mode(self, mode):
+        """As if keys came before each screen is taken away."""
+        if self.source.folder == another:
+            self.action_screen(asked)
+            self.poll()
+            during.append([self.check_action(name, ()) for name in ("retry", "stop", "help")])
+        await remove(self, mode)
+
+    monkeypatch.setattr(Dashboard, "remove_mode", remove_mode)
+    app = app_of(finished, store)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.press(key, "r", "enter")
+        await settled(app, pilot)
+        assert app.source.folder == another
+        assert app.current_mode == asked
+        assert during == [[False] * 3] * 6
+        await pilot.press("1")
+        await pilot.pause()
+        assert isinstance(app.screen, RunScreen)
+        assert "8c4b" in text_of(app)
+
+
+async def test_two_runs_chosen_at_once_are_shown_one_after_the_other(finished, another, store):
+    app = app_of(finished, store)
+    async with app.run_test(size=(100, 30)) as pilot:
+        app.post_message(RunChosen(another))
+        app.post_message(RunChosen(finished))
+        app.post_message(RunChosen(another))
+        await pilot.pause()
+        await settled(app, pilot)
+        assert app.source.folder == another
+        assert isinstance(app.screen, RunScreen)
+
+
+async def test_a_run_that_is_being_started_is_not_started_twice(
+    finished, another, store, monkeypatch
+):
+    begun, told = threading.Event(), []
+
+    def again(folder):
+        told.append(folder)
+        begun.wait(20)
+        return another
+
+    monkeypatch.setattr("engine.launch.again", again)
+    app = app_of(finished, store)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.press("r", "enter", "r")
+        await pilot.pause()
+        assert "A run is being started" in text_of(app)
+        await pilot.press("enter")
+        begun.set()
+        await settled(app, pilot)
+        assert told == [finished]
+        assert app.source.folder == another
 
 
 async def test_a_run_whose_runner_is_gone_can_be_started_again(
@@ -358,3 +426,43 @@ async def test_a_fault_of_the_dashboard_is_told_in_few_lines_that_steer_no_termi
     assert "boom" in told
     assert "a value of a variable" not in told.replace('fail("a value of a variable")', "")
     assert "\x1b" not in told
+
+
+async def test_the_last_line_tells_the_keys_of_the_pane_with_the_focus(live, store):
+    app = app_of(live, store)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+
+        async def keys(*pressed: str) -> str:
+            await pilot.press(*pressed)
+            await pilot.pause()
+            return text_of(app).strip().split("\n")[-1]
+
+        assert "enter cells" in await keys()
+        curves = await keys("tab")
+        assert "←→ values" in curves
+        assert "+ zoom in" in curves
+        assert "enter cells" not in curves
+        log = await keys("tab")
+        assert "/ search  & filter  f follow" in log
+        assert "zoom in" not in log
+        assert "z all panes" in await keys("z")
+        assert "z all panes" not in await keys("z")
+        graph = await keys("d")
+        assert "d all panes" in graph
+        assert "↑↓ choose" in graph
+        assert "d graph" in await keys("d")
+
+
+async def test_the_last_line_of_results_tells_what_keys_do_in_each_view(finished, store):
+    app = app_of(finished, store)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("2")
+        for told in ("p bars, plot  b baseline", "p plot, table  b baseline", "p table, bars"):
+            await pilot.pause()
+            assert told in text_of(app)
+            await pilot.press("p")
+        await pilot.press("p", "p")
+        await pilot.pause()
+        assert "b baseline" not in text_of(app)
+        assert "←→ plot" in text_of(app)

@@ -1,13 +1,18 @@
 """The faults of a file, drawn as committed and rechecked when the file is saved."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 from test_dashboard_grids import SIZES, agrees, grid
 
+from engine import runs
 from engine.request import Request
 from engine.store import Store
 from meta_tui.dashboard import show
 from meta_tui.dashboard.app import Dashboard
 from meta_tui.dashboard.screens.problems import ProblemsScreen
+from meta_tui.dashboard.screens.run import RunScreen
 from meta_tui.dashboard.screens.runs import RunsScreen
 from meta_tui.faults import Checked
 from meta_tui.render.faultlist import faultlist
@@ -82,7 +87,7 @@ async def test_a_file_is_checked_again_when_it_is_saved_and_at_most_once_a_secon
         clock.now += 0.6
         good = await shown(app, pilot)
         assert "no faults: 1 stage, 1 cell" in good
-        assert "meta run nights.yaml starts it" in good
+        assert "r starts it, as meta run nights.yaml does" in good
         file.unlink()
         clock.now += 1.1
         assert "cannot read nights.yaml" in await shown(app, pilot)
@@ -95,6 +100,44 @@ async def test_faults_and_runs_are_a_key_apart(file):
         assert isinstance(app.screen, RunsScreen)
         await shown(app, pilot, "5")
         assert isinstance(app.screen, ProblemsScreen)
+
+
+async def test_r_starts_the_file_that_is_being_edited(file, monkeypatch):
+    asked, begun = [], runs.create(file.parent / ".meta", b"", GOOD)
+    monkeypatch.setattr("engine.launch.start", lambda request: asked.append(request) or begun)
+    monkeypatch.setattr("engine.launch.again", pytest.fail)
+    app = dashboard(file, Clock())
+    async with app.run_test(size=(100, 30)) as pilot:
+        shown_before = await shown(app, pilot, "r")
+        assert "Start nights.yaml?" in shown_before
+        assert asked == []
+        await shown(app, pilot, "enter")
+        assert asked == [app.source.asked]
+        assert app.source.folder == begun
+        assert isinstance(app.screen, RunScreen)
+        await shown(app, pilot, "5")
+        assert isinstance(app.screen, ProblemsScreen)
+
+
+async def test_r_on_a_file_with_faults_says_that_it_did_not_start(file):
+    app = dashboard(file, Clock())
+    async with app.run_test(size=(100, 30)) as pilot:
+        told = await shown(app, pilot, "r", "enter")
+        assert "The run did not start" in told
+        assert "there is no stage type `datset`" in told
+        await shown(app, pilot, "enter")
+        assert isinstance(app.screen, ProblemsScreen)
+    assert not (file.parent / ".meta").exists()
+
+
+async def test_the_code_that_a_start_runs_is_named_before(file):
+    app = dashboard(file, Clock())
+    own = Path("mine\x1b[31m.py")
+    app.source.asked = replace(app.source.asked, stage_files=(own,))
+    async with app.run_test(size=(100, 30)) as pilot:
+        told = await shown(app, pilot, "r")
+        assert "It runs the code of mine" in told
+        assert "\x1b" not in told
 
 
 async def test_without_a_file_5_does_nothing(live, store):

@@ -193,7 +193,7 @@ async def test_a_bad_file_is_mended_and_the_screen_turns(here):
         clock[0] += 2
         shown = await person.types("j")
         assert "no faults: 8 stages, 19 cells" in heading(shown)
-        assert "meta run ladder.yaml starts it" in shown
+        assert "r starts it, as meta run ladder.yaml does" in shown
 
 
 @pytest.mark.parametrize("here", ["thousand"], indirect=True)
