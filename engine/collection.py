@@ -13,6 +13,7 @@ from pipelines.text import listed
 
 Share = Annotated[float, Field(ge=0, le=1)]
 SPLITS = {omniglot.NAME: ("vinyals", "random"), folders.NAME: ("examples", "classes", "none")}
+TABLES = ("table", "csv", "tabular")
 OWN = {
     "part": tuple(SPLITS), "split": tuple(SPLITS), "rotations": (omniglot.NAME,),
     "size": (folders.NAME,), "color": (folders.NAME,), "shares": (folders.NAME,),
@@ -62,6 +63,16 @@ class Dataset(Params):
     root: Annotated[str | None, Field(json_schema_extra={"result": False})] = None
     """Folder of the files, relative to the pipeline file; META_DATA by default. Only locates:
     results depend on the files' content."""
+
+    @field_validator("name", mode="before")
+    @classmethod
+    def _not_numbers(cls, value: Any) -> Any:
+        if value in TABLES:
+            raise ValueError(
+                f"a dataset holds images; numbers of a CSV file are read by `tasks`, as `kind: "
+                f"table`, and {value} is no collection"
+            )
+        return value
 
     @field_validator(*OWN)
     @classmethod

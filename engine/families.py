@@ -87,7 +87,8 @@ class Tasks(Params):
     queries: PositiveInt | Span = 15
     """Examples to judge what was learned, of each class where there are classes; or a range."""
     count: PositiveInt | None = None
-    """How many tasks there are, always the same ones; an endless stream by default."""
+    """How many tasks there are, always the same ones; an endless stream by default, of which
+    `meta_evaluate` judges 600 and `meta_train` validates on 100."""
     labels: Literal["shuffled", "global"] = "shuffled"
     """`shuffled`: each task numbers its classes anew; `global`: an output means one class of the
     data in all tasks, and those that a task lacks are masked."""

@@ -11,6 +11,7 @@ from pipelines.describe import describe
 from pipelines.members import KIND, at, kind_of, kinds_at, model_at, models_at, names, texts_at
 from pipelines.near import closest
 from pipelines.reader import Path
+from pipelines.repair import in_quotes, otherwise
 from pipelines.text import listed, safe_text, shown, suggestion
 
 _TYPES = {
@@ -20,6 +21,8 @@ _TYPES = {
     "model_attributes": "a mapping", "none_required": "null", "path": "a path",
 }  # fmt: skip
 _MEANT = "did you mean "
+_KINDS = ("kind", "name", "type", "class", "uses")
+"""Keys by which one tool or another tells which of several values is meant."""
 _EXPECTED = {
     "greater_than": "greater than {gt}",
     "greater_than_equal": "at least {ge}",
@@ -47,6 +50,8 @@ class Fault:
     hint: str = ""
     key: bool = False
     missing: bool = False
+    instead: str = ""
+    """The key that was meant, where the hint says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +82,7 @@ def explain(model: type[BaseModel], raw: Any, error: ValidationError, of: Subjec
         faults[path] = _wrong(model, raw, path, phrases, of)
     for path in {path[:-1] for path in expected if path[-1:] == (KIND,)}:
         faults = _of_a_wrong_kind(model, raw, path, faults)
-    return [fault for fault in faults.values() if not _misspelt(fault, faults.values())]
+    return [fault for fault in faults.values() if not misspelt(fault, faults.values())]
 
 
 def _of_a_wrong_kind(
@@ -98,12 +103,12 @@ def _of_a_wrong_kind(
     return {**others, path: told}
 
 
-def _misspelt(fault: Fault, faults: Iterable[Fault]) -> bool:
+def misspelt(fault: Fault, faults: Iterable[Fault]) -> bool:
     """Whether what is missing is there under a name that another fault corrects."""
     return fault.missing and any(
-        other.key and fault.message.endswith(f"needs {other.hint[len(_MEANT) : -1]}")
+        other.path[:-1] == fault.path and fault.message.endswith(f"needs `{other.instead}`")
         for other in faults
-        if other.hint.startswith(_MEANT)
+        if other.instead
     )
 
 
@@ -129,9 +134,9 @@ def _structure(
         if not isinstance(value, dict):
             return None
         choices = kinds_at(model, raw, path, key) or kinds
-        return Fault(
-            path, f"`{_dotted(path)}` needs `{key}`: {listed(filter(None, choices), 'or')}"
-        )
+        message = f"`{_dotted(path)}` needs `{key}`: {listed(filter(None, choices), 'or')}"
+        said = next((word for word in _KINDS if value.get(word) in choices), "")
+        return Fault(path, message, f"write `{key}: {value[said]}`, not `{said}`" if said else "")
     said = shown(context.get("tag", ""))
     message = f"`{_dotted(path)}` has no kind `{said}`"
     return Fault((*path, key), message, suggestion(said, kinds, "kinds"))
@@ -143,11 +148,20 @@ def _extra(model: type[BaseModel], raw: Any, path: Path, of: Subject) -> Fault:
     known = names(found) if found else ()
     if not parent:
         message = f"`{shown(name)}` is not a {of.noun} of {of.owner}"
-        return Fault(path, message, suggestion(name, known, f"{of.noun}s"), key=True)
+        if name in _KINDS and "name" in known and "kind" not in known:
+            hint = f"write `name: {shown(at(raw, path))}`"
+            return Fault(path, message, hint, key=True, instead="name")
+        return _key(path, message, suggestion(name, known, f"{of.noun}s"))
     kind = at(raw, parent).get("kind")
     which = f"`{_dotted(parent)}`" + (f" ({shown(kind)})" if isinstance(kind, str) else "")
     hint = suggestion(name, known, "it has")
-    return Fault(path, f"`{shown(name)}` is not a field of {which}", hint, key=True)
+    return _key(path, f"`{shown(name)}` is not a field of {which}", hint)
+
+
+def _key(path: Path, message: str, hint: str) -> Fault:
+    """A key that is not there; what it is almost is what was meant."""
+    meant = hint[len(_MEANT) :].strip("`?") if hint.startswith(_MEANT) else ""
+    return Fault(path, message, hint, key=True, instead=meant)
 
 
 def _wrong(model: type[BaseModel], raw: Any, path: Path, phrases: list[str], of: Subject) -> Fault:
@@ -156,7 +170,11 @@ def _wrong(model: type[BaseModel], raw: Any, path: Path, phrases: list[str], of:
     what = f"`{_dotted(path)}`" if path else of.owner
     if plain:
         return Fault(path, f"{what}: {'; '.join(plain)}")
+    if quoted := in_quotes(model, raw, path, value, _path):
+        return Fault(path, f"{what} is text in quotes: write {shown(quoted)}")
     message = f"{what} must be {' or '.join(phrases)}, not {shown(value)}"
+    if other := otherwise(model, raw, path, value, _path):
+        return Fault(path, message, f"write `{shown(other)}`")
     if "a mapping" in phrases and (phrases == ["a mapping"] or not isinstance(value, int | float)):
         return Fault(path, message, _meant(model, raw, path) or _as_mapping(model, raw, path))
     return Fault(path, message, _meant(model, raw, path))
@@ -220,6 +238,10 @@ def _place(raw: Any, location: Iterable[int | str]) -> tuple[Path, Path]:
         else:
             rest.append(step)
     return tuple(path), tuple(rest[-1:])
+
+
+def _path(raw: Any, location: Iterable[int | str]) -> Path:
+    return _place(raw, location)[0]
 
 
 def _dotted(path: Path) -> str:

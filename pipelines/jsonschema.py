@@ -8,6 +8,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from pipelines.describe import describe
+from pipelines.members import kinds_at
 from pipelines.schema import NAME, Block, File, Resources
 from pipelines.stage import Params, Port, Stage
 
@@ -105,5 +106,7 @@ class _Described(GenerateJsonSchema):
                 value["description"] = text
             if issubclass(kind, Params | Resources) and "const" not in value:
                 kept = {name: value[name] for name in ("description", "default") if name in value}
-                properties[key] = {**kept, "anyOf": [value, _SUBSTITUTED]}
+                kinds = kinds_at(kind, {key: None}, (key,))
+                named = [{"enum": kinds}] if kinds else []
+                properties[key] = {**kept, "anyOf": [value, *named, _SUBSTITUTED]}
         return found

@@ -25,6 +25,8 @@ def names(model: type[BaseModel]) -> tuple[str, ...]:
 
 def model_at(model: type[BaseModel], raw: Any, path: Path) -> type[BaseModel] | None:
     """The model of the mapping at a path of a raw value, chosen by `kind` in a union."""
+    if not path:
+        return model
     models = models_at(model, raw, path)
     chosen = [found for found in models if kind_of(found) in (None, at(raw, path).get(KIND))]
     return chosen[0] if chosen else None
@@ -67,7 +69,8 @@ def types_at(model: type[BaseModel], raw: Any, path: Path) -> list[Any]:
             if isinstance(kind, type) and issubclass(kind, BaseModel):
                 # A kind may be that of any member: it is what chooses.
                 told = here.get(KIND) if isinstance(here, dict) else None
-                fits = not isinstance(here, dict) or step == KIND or kind_of(kind) in (None, told)
+                mine = index == 0 or kind_of(kind) in (None, told)
+                fits = mine or not isinstance(here, dict) or step == KIND
                 fields = {field.alias or name: field for name, field in kind.model_fields.items()}
                 if fits and step in fields:
                     inner += _members(fields[str(step)].annotation)

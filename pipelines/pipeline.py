@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path as Folder
 from typing import Any
 
-from pipelines import source
+from pipelines import habits, source
 from pipelines.axes import SEED, Row
 from pipelines.cells import Cell, Pipeline, Wire
 from pipelines.expand import Expansion, Limits
@@ -99,7 +99,11 @@ class Checker:
         """The cells of all blocks that are right; every fault is reported."""
         parsed: dict[str, Parsed] = {}
         for name, block in raw.items():
-            shape, suspect = read_block(name, block, self.report)
+
+            def as_from(value: Any, block: Any = block) -> str:
+                return habits.as_from(value, block, raw, stages)
+
+            shape, suspect = read_block(name, block, self.report, as_from)
             if shape is not None:
                 wanted = read_from(name, shape, raw, self.report)
                 parsed[name] = Parsed(shape, suspect, wanted)
@@ -167,7 +171,8 @@ class Checker:
             try:
                 self.types[block.uses] = stages[block.uses]
             except KeyError:
-                hint = suggestion(block.uses, stages, "stage types")
+                hint = habits.as_stage(block.uses, stages)
+                hint = hint or suggestion(block.uses, stages, "stage types")
                 message = f"there is no stage type `{shown(block.uses)}`"
                 self.report.error(("stages", name, "uses"), message, hint)
                 return None

@@ -13,10 +13,10 @@ import yaml
 
 from pipelines.errors import Mark, PipelineError, Problem
 from pipelines.scalars import scalar
-from pipelines.syntax import explained
+from pipelines.syntax import explained, in_braces
 from pipelines.text import safe_text, shown
 
-DEPTH, VALUES = 40, 10_000
+DEPTH, VALUES, LINE = 40, 10_000, 10_000
 TOO_DEEP = f"values are nested more than {DEPTH} deep"
 REFUSED = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]|\r(?!\n)"
@@ -117,7 +117,11 @@ class Reader:
     def syntax(self, error: yaml.MarkedYAMLError) -> NoReturn:
         mark = error.problem_mark or error.context_mark
         place = (mark.line, mark.column, 1) if mark else (0, 0, 1)
-        self.stop(place, *explained(error, place[0]))
+        self.stop(place, *explained(error, place[0], self._line(place)))
+
+    def _line(self, place: Place) -> str:
+        """The line of a place, cut: a hint needs no more of it."""
+        return self.lines[place[0]][:LINE] if place[0] < len(self.lines) else ""
 
     def path(self, place: Place) -> Path:
         """Where the value that comes now belongs; counts it."""
@@ -130,7 +134,7 @@ class Reader:
         if frame.key is not None:
             return (*frame.path, frame.key)
         if isinstance(frame.items, dict):
-            self.stop(place, "a key is a plain string")
+            self.stop(place, "a key is a plain string", in_braces(self._line(place)))
         return (*frame.path, len(frame.items))
 
     def put(self, value: Any, height: int) -> None:

@@ -1,12 +1,14 @@
 """The shape of a file and of its blocks: which keys there are, and what each holds."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from pipelines import habits
 from pipelines.codes import Code
-from pipelines.explain import Subject, explain
+from pipelines.explain import Fault, Subject, explain, misspelt
 from pipelines.reader import Path
 from pipelines.report import Report
 from pipelines.text import shown
@@ -104,7 +106,7 @@ def read_file(report: Report) -> tuple[File, Mapping[str, Any]]:
         report.error((), f"{found}; a pipeline is a mapping with version, name and stages")
         report.refuse()
     raw = data.get("stages")
-    kept, faulty = _kept(File, data, (), Subject("a pipeline", "key"), report)
+    kept, faulty = _kept(File, data, (), Subject("a pipeline", "key"), report, _of_file)
     if not isinstance(raw, dict):
         report.refuse()
     if not raw:
@@ -113,14 +115,30 @@ def read_file(report: Report) -> tuple[File, Mapping[str, Any]]:
     return File.model_construct(**kept) if faulty else File.model_validate(kept), raw
 
 
-def read_block(name: str, raw: Any, report: Report) -> tuple[Block | None, bool]:
-    """A checked block without its faulty keys, and whether it had any."""
+def read_block(
+    name: str, raw: Any, report: Report, as_from: Callable[[Any], str] = str
+) -> tuple[Block | None, bool]:
+    """A checked block without its faulty keys, and whether it had any.
+
+    Args:
+        name: of the block.
+        raw: as it stands in the file.
+        report: takes what is wrong.
+        as_from: a hint to how `from` is written, for what stands in its place.
+    """
     path: Path = ("stages", name)
     check_name(name, path, "stage", report)
     if not isinstance(raw, dict):
         report.error(path, f"stage `{shown(name)}` is a mapping with `uses`, not {shown(raw)}")
         return None, True
-    kept, faulty = _kept(Block, raw, path, Subject("a stage", "key"), report)
+
+    def meant(fault: Fault) -> Fault:
+        (key,) = fault.path if len(fault.path) == 1 else ("",)
+        if key == "from" or (fault.key and key in habits.INPUTS):
+            return replace(fault, hint=as_from(raw[key]), instead="from")
+        return _other_word(fault, habits.of_block)
+
+    kept, faulty = _kept(Block, raw, path, Subject("a stage", "key"), report, meant)
     if "uses" not in kept:
         return None, True
     block = Block.model_validate(kept)
@@ -146,18 +164,39 @@ class _Named(_Shape):
     name: Name
 
 
+def _of_file(fault: Fault) -> Fault:
+    """A fault of the top level with a better hint, where there is one."""
+    if fault.missing and fault.message.endswith("`version`"):
+        return replace(fault, hint="write `version: 1` as the first line")
+    if fault.path == ("version",):
+        return replace(fault, hint="write `version: 1`")
+    return _other_word(fault, habits.of_file)
+
+
+def _other_word(fault: Fault, ours: Callable[[str], str]) -> Fault:
+    """A fault of a key that another tool has, with the key that we have for it."""
+    if fault.key and not fault.missing and (key := ours(str(fault.path[-1]))):
+        return replace(fault, hint=f"here it is `{key}`", instead=key)
+    return fault
+
+
 def _kept(
-    shape: type[BaseModel], raw: dict[str, Any], path: Path, of: Subject, report: Report
+    shape: type[BaseModel],
+    raw: dict[str, Any],
+    path: Path,
+    of: Subject,
+    report: Report,
+    meant: Callable[[Fault], Fault],
 ) -> tuple[dict[str, Any], bool]:
     """What is left of a mapping without its faulty keys, which are reported; and if any were."""
     try:
         shape.model_validate(raw)
     except ValidationError as error:
-        faults = explain(shape, raw, error, of)
+        faults = [meant(fault) for fault in explain(shape, raw, error, of)]
     else:
         return raw, False
     for fault in faults:
-        hint = "write `version: 1`" if fault.path == ("version",) else fault.hint
-        report.error((*path, *fault.path), fault.message, hint, key=fault.key)
+        if not misspelt(fault, faults):
+            report.error((*path, *fault.path), fault.message, fault.hint, key=fault.key)
     wrong = {str(fault.path[0]) for fault in faults if fault.path}
     return {name: value for name, value in raw.items() if name not in wrong}, True

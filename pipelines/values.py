@@ -11,6 +11,7 @@ from pipelines.axes import Axis, Labels, Row, crossed, declared
 from pipelines.explain import Fault, Subject, explain
 from pipelines.members import names
 from pipelines.reader import Path
+from pipelines.repair import spelled
 from pipelines.report import Report
 from pipelines.schema import Block, Resources, check_name
 from pipelines.stage import Params, Stage
@@ -161,13 +162,14 @@ class Valuation:
 
     def _model(self, model: type[Model], draft: Draft, filled: Filled, of: Subject) -> Model | None:
         """The validated value, remembered by its text; faults are reported where they stand."""
-        text = json.dumps(filled.value, allow_nan=False)
+        value = spelled(model, filled.value)
+        text = json.dumps(value, allow_nan=False)
         found = self._models.get((model, text))
         if found is None:
             try:
                 found = model.model_validate_json(text)
             except ValidationError as error:
-                found = explain(model, filled.value, error, of)
+                found = explain(model, value, error, of)
             self._models[model, text] = found
         for fault in found if isinstance(found, list) else ():
             if filled.knows(fault.path) or fault.missing:

@@ -31,6 +31,8 @@ SHOTS = (0.0, 0.01, 0.05, 0.2, 0.5, 1.0)
 class Fitting(Training):
     """How an autoencoder or a VAE is built and trained."""
 
+    epochs: PositiveFloat | None = None
+    """Passes over the data; 12 by default. Instead of `steps`."""
     batch: PositiveInt = 128
     """Images of one step."""
     net: Coder = MlpCoder()

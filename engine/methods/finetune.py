@@ -59,6 +59,8 @@ class Finetune(Training, Method, FewShot):
     }
 
     kind: Literal["finetune"] = "finetune"
+    steps: PositiveInt | None = None
+    """Updates in all; 200 by default. Instead of `epochs`."""
     head: Start = "random"
     """How the new head starts: at random, at 0, as fitted on the frozen features, or as the head
     that the model has with the same targets."""

@@ -22,6 +22,8 @@ _PARTS = {"train": "to learn from", "test": "to tell how good it is"}
 
 
 class Judge(Training):
+    steps: PositiveInt | None = None
+    """Updates of each net; 500 by default. Instead of `epochs`."""
     net: Net = Field(default=Conv4(width=64, norm="batch", downsample="stride"))
     """The net of each; its features are those of which distances are made."""
     batch: PositiveInt = 128

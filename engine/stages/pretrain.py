@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pydantic import Field
+from pydantic import Field, PositiveInt
 
 from engine import learning
 from engine.artifacts import Dataset, Head, Model, Scores
@@ -21,6 +21,8 @@ LOOKS = 5
 
 
 class Pretrain(Training):
+    steps: PositiveInt | None = None
+    """Updates in all; 500 by default. Instead of `epochs`."""
     net: Net = Field(default=Conv4())
     """The backbone."""
 

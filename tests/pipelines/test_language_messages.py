@@ -325,7 +325,7 @@ def test_a_very_long_line_is_cut_around_the_fault() -> None:
 @pytest.mark.parametrize(
     ("fields", "hint"),
     [
-        ("uses: init, with: {net: mlp}", "hint: as `{kind: mlp}`; kinds"),
+        ("uses: init, with: {net: mpl}", "hint: as `{kind: mlp}`; kinds"),
         ("uses: init, with: {net: [64]}", "hint: as `{kind: conv4}`; kinds: `conv4` and `mlp`"),
     ],
 )
