@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from engine.store import fs
+from engine.store import files, fs
 
 _STDERR = 2
 _LINES, _BYTES = 20, 1 << 14
@@ -32,7 +32,7 @@ def stderr_into(path: Path) -> Iterator[None]:
 def last_lines(path: Path) -> list[str]:
     """The last lines of a file; none of one that is empty or not there. They are not safe yet."""
     try:
-        with path.open("rb", buffering=0) as file:
+        with files.opened(path) as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - _BYTES))
             return file.read(_BYTES).decode("utf-8", "replace").splitlines()[-_LINES:]
     except OSError:

@@ -12,6 +12,8 @@ from typing import Any, ClassVar
 
 from engine.answers import CellCancelled, CellRetried, RequestRefused
 from engine.event import Event
+from engine.shapes import wrong_field
+from engine.store import names
 
 __all__ = [
     "KINDS", "CellCached", "CellCheckpointed", "CellFailed", "CellFinished", "CellInfo",
@@ -201,22 +203,47 @@ def decode(line: str | bytes) -> Event | None:
     Raises:
         ValueError: the line is torn or is not an event.
     """
-    data = json.loads(line)
+    try:
+        data = json.loads(line)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
     if not isinstance(data, dict):
         raise ValueError("an event is a JSON object")
     kind = KINDS.get(str(data.pop("kind", "")))
     if kind is None:
         return None
+    _check(kind, data)
     try:
         if kind is RunStarted:
-            data["cells"] = tuple(
-                CellInfo(**{**cell, "needs": tuple(cell["needs"])}) for cell in data["cells"]
-            )
+            data["cells"] = tuple(map(_cell, data["cells"]))
+            if wrong := wrong_field(kind, data):
+                raise TypeError(f"`{wrong}` is of another type")
         if kind is CellRetried:
             data["revived"] = tuple(data["revived"])
         return kind(**data)
     except (TypeError, KeyError) as error:
         raise ValueError(f"no {kind.kind} event: {error}") from error
+
+
+def _check(kind: type[Event], data: Mapping[str, Any]) -> None:
+    """Refuse what an event cannot say: values of other types, keys that are none, no such cells.
+
+    A key becomes a path in the store, and the number of a cell one in the folder of the run.
+    """
+    wrong = "" if kind is RunStarted else wrong_field(kind, data)
+    if wrong:
+        raise ValueError(f"no {kind.kind} event: `{wrong}` is of another type")
+    if "key" in data:
+        names.sha256_name(data["key"])
+    for name in ("cell", "culprit", "same_as"):
+        if data.get(name) is not None:
+            names.ordinal(data[name])
+
+
+def _cell(data: Any) -> CellInfo:
+    if not isinstance(data, dict) or wrong_field(CellInfo, data):
+        raise TypeError("a cell is of another shape")
+    return CellInfo(**{**data, "needs": tuple(map(names.ordinal, data["needs"]))})
 
 
 def encode_batch(batch: MetricBatch) -> str:

@@ -167,7 +167,7 @@ class Fingerprints:
             yield name + WHOLE
 
     def _read(self, path: Path) -> Reading:
-        return Reading.from_json(self._memo.value(path, _reading))
+        return Reading.from_json(self._memo.value(path, _reading, valid=Reading.is_json))
 
 
 def explain(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:

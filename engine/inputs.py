@@ -8,7 +8,7 @@ from pathlib import Path
 
 from engine import learning
 from engine.memo import Memo
-from engine.store import fs
+from engine.store import fs, names
 from pipelines.errors import MissingFiles
 from pipelines.text import safe_text
 
@@ -33,9 +33,11 @@ class Inputs:
         place = path.resolve()
         try:
             if place.is_dir():
-                digest = self._memo.value(place, _folder, learning.folders.stamp)
+                digest = self._memo.value(
+                    place, _folder, learning.folders.stamp, valid=names.is_sha256
+                )
             else:
-                digest = self._memo.value(place, _digest)
+                digest = self._memo.value(place, _digest, valid=names.is_sha256)
         except (OSError, EOFError, ValueError, zlib.error) as error:
             shown = safe_text(str(path))
             hint = "give the path of a readable file; a download may have been cut short"

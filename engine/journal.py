@@ -19,7 +19,7 @@ from engine.events import (
     encode,
     encode_batch,
 )
-from engine.store import fs
+from engine.store import files, fs
 
 PROMISES = (CellFinished, CellCheckpointed, RunEnded)
 READ_BYTES = 1 << 20
@@ -144,7 +144,7 @@ class Tail:
         From about `limit_bytes` of the file; a line that is longer is read to its end.
         """
         try:
-            with self.path.open("rb") as file:
+            with files.opened(self.path) as file:
                 file.seek(self._offset)
                 while data := file.read(limit_bytes):
                     self._offset += len(data)

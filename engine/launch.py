@@ -23,7 +23,7 @@ from engine.resolve import resolver
 from engine.runs import RunFolder
 from engine.selection import select
 from engine.session import load
-from engine.store import fs
+from engine.store import files, fs, place
 from engine.task import Options
 from pipelines.errors import EnvironmentFault, UsageError
 from pipelines.pipeline import Pipeline
@@ -39,6 +39,7 @@ def freeze(request: Request) -> tuple[RunFolder, Pipeline]:
     pipeline = load(request)
     select(pipeline, request)
     choose(request.device)
+    place.adopt(request.store)
     return runs.create(request.store, request.encode(), pipeline.text), pipeline
 
 
@@ -96,7 +97,7 @@ def again(folder: RunFolder) -> RunFolder:
         MetaError: it cannot be started; says why.
     """
     try:
-        request = Request.decode(folder.request.read_bytes())
+        request = Request.decode(files.content(folder.request))
     except (OSError, ValueError, TypeError, KeyError) as error:
         told = f"run {folder.id} does not tell what it was asked for: {error}; use `meta run FILE`"
         raise UsageError(told) from error
@@ -112,6 +113,7 @@ def carry_out(
 ) -> int:
     """Execute a frozen run."""
     alive = folder.hold()
+    folder.disk.sweep()
     found = resolver(pipeline, request.store)
     device = choose(request.device)
     before = [run for run in runs.every(request.store) if run != folder]

@@ -5,14 +5,14 @@ recently that another change within the clock's tick could leave all of these eq
 (the rule by which git calls an entry racy).
 """
 
-import json
 import os
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from engine.store import fs
+from engine import machine
+from engine.store import files, fs
 from engine.store.seal import seal, unseal
 from pipelines.errors import EnvironmentFault
 
@@ -25,7 +25,7 @@ _TRIES = 5
 class Memo:
     """A mapping from files to what was computed from them, at `<store>/memo/<name>.json`.
 
-    It is only kept where the store's folder exists already.
+    Only a run makes that folder: where it is not, nothing is kept, and nothing else is written.
     """
 
     def __init__(self, root: Path | None, name: str, version: str) -> None:
@@ -40,6 +40,7 @@ class Memo:
         path: Path,
         compute: Callable[[Path], Any],
         stamp: Callable[[Path], list[Any]] | None = None,
+        valid: Callable[[Any], bool] = lambda _: True,
     ) -> Any:
         """What `compute` makes of a file: a JSON value.
 
@@ -48,6 +49,8 @@ class Memo:
             compute: a function of the file's content alone.
             stamp: five values that change when the file does, the last two the newest mtime and
                 ctime; by default those of a file.
+            valid: whether a value that was kept can be what `compute` makes: the memo is a file,
+                in which anything may stand.
 
         Raises:
             OSError: the file cannot be read.
@@ -57,7 +60,7 @@ class Memo:
         for _ in range(_TRIES):
             before = stamp(path)
             held = self._entries.get(name)
-            if held is not None and held[0] == before:
+            if held is not None and held[0] == before and valid(held[1]):
                 return held[1]
             value = compute(path)
             if stamp(path) == before:
@@ -68,16 +71,14 @@ class Memo:
         raise EnvironmentFault(f"{path} changes while it is read: wait until it is whole")
 
     def save(self) -> None:
-        """Keep what is new for the next process."""
+        """Keep what is new for the next process, where a store has a folder for it."""
         if not self._changed or self._root is None or self._path is None:
-            return
-        if not self._root.is_dir():
             return
         kept = dict(list(self._entries.items())[-_ENTRIES:])
         self._changed = False
         try:
             data = seal({"version": self._version, "entries": kept})
-            fs.Disk(self._root).publish(self._path, [data])
+            fs.Disk(self._root).publish_beside(self._path, [data])
         except EnvironmentFault:
             # It only saves time: a store that cannot be written can still be read.
             return
@@ -86,10 +87,22 @@ class Memo:
         if self._path is None:
             return {}
         try:
-            data = unseal(self._path.read_bytes())
-        except (OSError, ValueError, json.JSONDecodeError):
+            files.real_folder(self._path.parent)
+            data = unseal(files.content(self._path))
+        except (OSError, ValueError) as error:
+            if isinstance(error, OSError) and error.errno in machine.BARRED:
+                raise machine.unreadable(self._path, error) from error
             return {}  # None yet, or damaged: everything is computed anew.
-        return dict(data["entries"]) if data.get("version") == self._version else {}
+        if not isinstance(data, dict) or data.get("version") != self._version:
+            return {}
+        found = data.get("entries")
+        kept = found.items() if isinstance(found, dict) else ()
+        return {path: entry for path, entry in kept if _is_entry(entry)}
+
+
+def _is_entry(entry: Any) -> bool:
+    """Whether it is a stamp and a value."""
+    return isinstance(entry, list) and len(entry) == 2  # noqa: PLR2004
 
 
 def _stamp(path: Path) -> list[Any]:

@@ -15,11 +15,11 @@ _STOPS = frozenset({"pipelines", "meta_tui"})
 _INSTALLED = {"site-packages", "dist-packages"}
 _ENGINE_STOPS = frozenset(
     {
-        "answers", "catalogue", "channel", "control", "dispatch", "event", "events", "execute",
-        "executors", "fingerprint", "history", "inputs", "installed", "interrupts", "journal",
-        "key", "launch", "ledger", "memo", "modules", "perform", "plan", "preview", "publish",
-        "reach", "relay", "request", "resolve", "revision", "runner", "runs", "schedule",
-        "selection", "session", "store", "task", "wishes",
+        "answers", "aside", "catalogue", "channel", "control", "dispatch", "event", "events",
+        "execute", "executors", "fingerprint", "history", "inputs", "installed", "interrupts",
+        "journal", "key", "launch", "ledger", "machine", "memo", "modules", "perform", "plan",
+        "preview", "publish", "reach", "relay", "request", "resolve", "revision", "runner", "runs",
+        "schedule", "selection", "session", "shapes", "store", "task", "wishes",
     }
 )  # fmt: skip
 """Modules of the engine that run stages and are not part of them; any other is followed."""
@@ -120,11 +120,19 @@ class Modules:
         if spec.has_location and spec.origin:
             # A new version writes this file anew, so what it says of the version stays true.
             name, version = self._memo.value(
-                Path(spec.origin), lambda _: installed.distribution(top)
+                Path(spec.origin), lambda _: installed.distribution(top), valid=_is_pair
             )
         else:
             name, version = installed.distribution(top)
         return Place(package=name, version=version)
+
+
+def _is_pair(value: object) -> bool:
+    """Whether it is a name and a version."""
+    match value:
+        case [str(), str()]:
+            return True
+    return False
 
 
 def _spec(top: str) -> ModuleSpec | None:

@@ -60,6 +60,14 @@ class Reading:
         """As JSON values."""
         return [self.digest, list(self.references), self.exports, self.union, self.lazy]
 
+    @staticmethod
+    def is_json(data: Any) -> bool:
+        """Whether a value is one that `to_json` can have made."""
+        match data:
+            case [str(), list(references), dict(exports), bool(), bool()]:
+                return all(isinstance(text, str) for text in (*references, *exports.values()))
+        return False
+
     @classmethod
     def from_json(cls, data: list[Any]) -> Self:
         """From JSON values."""

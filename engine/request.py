@@ -4,10 +4,9 @@ import json
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
-from pipelines.errors import UsageError
-from pipelines.text import safe_text
+from engine.shapes import wrong_field
+from engine.store import place
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,22 +53,30 @@ class Request:
 
     @classmethod
     def decode(cls, text: bytes) -> "Request":
-        """From `encode`."""
-        data: dict[str, Any] = json.loads(text)
+        """From `encode`.
+
+        Raises:
+            ValueError: it is no request: a name is missing or unknown, or a value is of another
+                type.
+        """
+        data = json.loads(text)
+        if not isinstance(data, dict):
+            raise ValueError("a request is a JSON object")
+        if wrong := wrong_field(cls, data):
+            raise ValueError(f"`{wrong}` is not what a request says")
         for name in ("overrides", "targets", "since", "only", "force"):
-            data[name] = tuple(data[name])
-        data["stage_files"] = tuple(Path(path) for path in data["stage_files"])
-        return cls(**{**data, "file": Path(data["file"]), "store": Path(data["store"])})
+            data[name] = tuple(data.get(name, ()))
+        data["stage_files"] = tuple(Path(path) for path in data.get("stage_files", ()))
+        try:
+            return cls(**{**data, "file": Path(data["file"]), "store": Path(data["store"])})
+        except (TypeError, KeyError) as error:
+            raise ValueError(f"no request: {error}") from error
 
 
 def home() -> Path:
-    """Where the store is: `META_HOME`, or `.meta` in the working directory.
+    """Where the store is; see `engine.store.place`.
 
     Raises:
-        UsageError: something that is no folder is there.
+        EnvironmentFault: something that is no store of this user's, or cannot be read, is there.
     """
-    place = Path(os.environ.get("META_HOME") or ".meta").absolute()
-    if place.exists() and not place.is_dir():
-        where = safe_text(str(place))
-        raise UsageError(f"{where} is a file: set META_HOME to a folder, where results are kept")
-    return place
+    return place.locate(os.environ.get("META_HOME", ""))

@@ -4,22 +4,31 @@ It reads only what the front process froze into the folder, and outlives it.
 """
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+from engine import machine
 from engine.launch import carry_out
 from engine.request import Request
 from engine.runs import RunFolder
 from engine.session import load
+from engine.store import files
 from pipelines.errors import MetaError
 
 
 def main() -> None:
     """Carry out a frozen run; whoever looks, looks at its folder."""
     folder = RunFolder(Path(sys.argv[1]))
-    request = Request.decode(folder.request.read_bytes())
     try:
-        pipeline = load(request, frozen=folder.pipeline.read_text())
+        # Frozen a moment ago by the process that started this one; the store is where it lies.
+        request = Request.decode(files.content(folder.request))
+        request = replace(request, store=folder.disk.root)
+        pipeline = load(request, frozen=files.content(folder.pipeline).decode())
         code = carry_out(folder, request, pipeline, lambda _: None)
+    except OSError as error:
+        fault = machine.told(error)
+        sys.stderr.write(f"{fault}\n")
+        code = fault.exit_code
     except MetaError as error:
         sys.stderr.write(f"{error}\n")
         code = error.exit_code

@@ -20,10 +20,12 @@ from dataclasses import dataclass
 from datetime import MAXYEAR, UTC, datetime, timedelta
 from pathlib import Path
 
-from engine.store import fs
+from engine import machine
+from engine.store import files, fs, names
 from pipelines.errors import UsageError
 
 _STAMP = "%Y%m%dT%H%M%S.%f"
+_STOP_BYTES = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +79,13 @@ class RunFolder:
         return descriptor
 
     def alive(self) -> bool:
-        """Whether its runner lives: whether the lock is held, never a pid."""
+        """Whether its runner lives: whether the lock is held, never a pid.
+
+        Raises:
+            OSError: the lock cannot be looked at.
+        """
         try:
-            descriptor = os.open(self.path / "alive", os.O_RDONLY | os.O_CLOEXEC)
+            descriptor = files.open_regular(self.path / "alive")
         except FileNotFoundError:
             return False
         try:
@@ -97,9 +103,12 @@ class RunFolder:
     def stop_requested(self) -> str:
         """`stop`, `kill` or nothing."""
         try:
-            return (self.path / "stop").read_text()
+            with files.opened(self.path / "stop") as stream:
+                return stream.read(_STOP_BYTES).decode("ascii", "replace")
         except FileNotFoundError:
             return ""
+        except OSError as error:
+            raise machine.unreadable(self.path / "stop", error) from error
 
 
 def create(store: Path, request: bytes, pipeline: str) -> RunFolder:
@@ -140,11 +149,24 @@ def _stamped(run: RunFolder) -> datetime | None:
 
 
 def every(store: Path) -> list[RunFolder]:
-    """All runs of a store, oldest first."""
+    """All runs of a store, oldest first: folders that are named as we name them, and no links.
+
+    Raises:
+        EnvironmentFault: who asks may not list them.
+    """
+    folder = store / "runs"
     try:
-        return [RunFolder(path) for path in sorted((store / "runs").iterdir()) if path.is_dir()]
+        with os.scandir(folder) as entries:
+            found = [it.name for it in entries if _is_run(it)]
     except FileNotFoundError:
         return []
+    except OSError as error:
+        raise machine.unreadable(folder, error) from error
+    return [RunFolder(folder / name) for name in sorted(found)]
+
+
+def _is_run(entry: "os.DirEntry[str]") -> bool:
+    return names.is_run(entry.name) and entry.is_dir(follow_symlinks=False)
 
 
 def find(store: Path, prefix: str = "") -> RunFolder:

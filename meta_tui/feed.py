@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from engine import machine
 from engine.events import Event, MetricBatch, RunStarted, decode, decode_batch
 from engine.journal import Tail
 from engine.runs import RunFolder
@@ -31,6 +32,7 @@ class Feed:
     """Lines that were no events: a damaged journal is told, not hidden."""
     fault: str = field(default="", init=False)
     """Why the journal cannot be read on; empty where it can."""
+    _error: OSError | None = field(default=None, init=False)
     _events: Tail = field(init=False)
     _metrics: dict[int, Tail] = field(default_factory=dict, init=False)
     _logs: dict[int, LogTail] = field(default_factory=dict, init=False)
@@ -58,9 +60,20 @@ class Feed:
         try:
             changed = self._read(budget_seconds)
             self.fault = "it was cut, or is another one by now" if self._events.cut else ""
+            self._error = None
         except OSError as error:
             changed, self.fault = False, error.strerror or "it is no file"
+            self._error = error
         return changed or self.fault != before
+
+    def check(self) -> None:
+        """Tell a command, which shows no screen, why the journal cannot be read on.
+
+        Raises:
+            EnvironmentFault: names the file and the remedy.
+        """
+        if self._error is not None:
+            raise machine.unreadable(self.folder.events, self._error) from self._error
 
     def _read(self, budget_seconds: float) -> bool:
         until = self.clock() + budget_seconds

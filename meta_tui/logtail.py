@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from engine.store import files
 from pipelines.text import safe_text
 
 _PIECE_BYTES = 1 << 18
@@ -78,7 +79,7 @@ class LogTail:
 
     def _piece(self) -> bytes:
         try:
-            with self.path.open("rb") as file:
+            with files.opened(self.path) as file:
                 file.seek(self._offset)
                 return file.read(_PIECE_BYTES)
         except FileNotFoundError:

@@ -10,6 +10,7 @@ from pathlib import Path
 from engine.events import RunEnded, decode
 from engine.request import Request
 from engine.runs import RunFolder
+from engine.store import files
 from meta_tui.view import State
 from pipelines.text import safe_text
 
@@ -104,7 +105,7 @@ def read(old: Entry) -> Entry:
 def _ends(path: Path) -> tuple[bytes, bytes]:
     """The first and the last bytes of a file; nothing of one that is not there."""
     try:
-        with path.open("rb", buffering=0) as file:
+        with files.opened(path) as file:
             head = file.read(_HEAD_BYTES)
             size = file.seek(0, os.SEEK_END)
             file.seek(max(0, size - _TAIL_BYTES))
@@ -125,7 +126,7 @@ def _end(tail: bytes) -> tuple[RunEnded | None, float]:
 
 def _request(folder: RunFolder) -> Request | None:
     try:
-        return Request.decode(folder.request.read_bytes())
+        return Request.decode(files.content(folder.request))
     except (OSError, ValueError, TypeError, KeyError):
         return None  # It is listed all the same, without what it was asked for.
 
@@ -135,7 +136,7 @@ def asked(entry: Entry) -> tuple[Request, str] | None:
     if entry.request is None:
         return None
     try:
-        return entry.request, entry.folder.pipeline.read_text(encoding="utf-8", errors="replace")
+        return entry.request, files.content(entry.folder.pipeline).decode("utf-8", "replace")
     except OSError:
         return None
 
@@ -145,7 +146,7 @@ def counted(entry: Entry) -> Entry:
     try:
         if entry.folder.events.stat().st_size > _COUNTED_BYTES:
             return replace(entry, counts={})
-        data = entry.folder.events.read_bytes()
+        data = files.content(entry.folder.events)
     except OSError:
         return replace(entry, counts={})  # Not there, or not ours: `read` told why.
     first = data.partition(b"\n")[0]

@@ -10,12 +10,14 @@ import errno
 import fcntl
 import os
 import shutil
+import stat
 import time
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from engine.store import files, marker, names
 from pipelines.errors import EnvironmentFault
 
 CHUNK = 1 << 20
@@ -31,12 +33,15 @@ _NEEDED = {
     errno.EPERM: "not permitted: make it writable, or set META_HOME to a folder of yours",
     errno.ENOENT: "its folder cannot be made there: set META_HOME to a folder of yours",
     errno.EIO: "the disk reports an error: check it (`dmesg`), or set META_HOME to another disk",
+    errno.EMFILE: "too many open files: raise the limit (`ulimit -n 1024`)",
+    errno.ENFILE: "the machine has too many open files: close some programs",
+    errno.ENOTDIR: "it is not inside a folder: set META_HOME to a folder of yours",
 }
 
 
 @contextmanager
 def faults(path: Path) -> Iterator[None]:
-    """Tell what the machine needs when an operation on `path` fails.
+    """Tell what the machine needs when an operation that writes `path` fails.
 
     Raises:
         EnvironmentFault: names the path and the remedy.
@@ -76,9 +81,13 @@ def open_append(path: Path) -> int:
     """A descriptor for appending, 0600 in a folder 0700, both made where they are missing."""
     with faults(path):
         new = not path.exists()
+        _no_link(path.parent)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
-        descriptor = os.open(path, flags, 0o600)
+        descriptor = os.open(path, flags | os.O_NONBLOCK, 0o600)
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise OSError(errno.EINVAL, files.NO_FILE)
         if new:
             sync_folder(path.parent)
         return descriptor
@@ -87,7 +96,8 @@ def open_append(path: Path) -> int:
 def open_lock(path: Path) -> int:
     """A descriptor of a file to lock, made where it is missing; no child inherits it."""
     with faults(path):
-        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+        return os.open(path, flags, 0o600)
 
 
 def overwrite(descriptor: int, data: bytes) -> None:
@@ -96,51 +106,76 @@ def overwrite(descriptor: int, data: bytes) -> None:
     os.pwrite(descriptor, data, 0)
 
 
-def remove(path: Path) -> None:
-    """Remove a file; one that is gone already is fine."""
-    with faults(path):
-        path.unlink(missing_ok=True)
-
-
-def remove_tree(folder: Path) -> None:
-    """Remove a folder and all in it; one that is gone already is fine."""
-    with faults(folder):
-        if folder.exists():
-            shutil.rmtree(folder)
+def _no_link(path: Path) -> None:
+    """Refuse what has the name of a folder of a store and is none."""
+    files.real_folder(path)
 
 
 def chunks(path: Path) -> Iterator[bytes]:
-    """The content of a file, piece by piece."""
+    """The content of a regular file, piece by piece; a link is followed: it may be a person's."""
     with path.open("rb") as stream:
         while block := stream.read(CHUNK):
             yield block
 
 
 class Disk:
-    """Writes below one root folder, which is made at the first write and not before."""
+    """Writes below one root folder, which is made at the first write and not before.
+
+    Nothing is written, renamed or removed below a root that is no store: one that has our marker,
+    or that was not there, or empty, and gets it first. No way below the root leads through a link.
+    """
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self._durable: set[Path] = set()
-        self._swept = False
 
     def folder(self, path: Path) -> Path:
         """A folder at or below the root, made with mode 0700 where missing; its name is durable.
 
         Folders found are synced once per process too: another process may have made one and been
         killed before it came to that.
+
+        Raises:
+            EnvironmentFault: the disk does not take it; something else has its name; the root is a
+                folder of other things.
         """
         if path in self._durable:
             return path
         with faults(path):
             if path == self.root:
                 path.mkdir(mode=0o700, parents=True, exist_ok=True)
+                self._claim()
             else:
                 self.folder(path.parent)
+                _no_link(path)
                 path.mkdir(mode=0o700, exist_ok=True)
             sync_folder(path.parent)
         self._durable.add(path)
         return path
+
+    def _claim(self) -> None:
+        """Make sure that the root is a store; only an empty folder becomes one here."""
+        if marker.marked(self.root):
+            return
+        # Asked again: another process may have begun the same store between the two looks.
+        if not marker.empty(self.root) and not marker.marked(self.root):
+            raise EnvironmentFault(
+                f"{self.root} is no store of meta and holds other things, which stay as they are: "
+                "set META_HOME to another folder"
+            )
+        self.mark()
+
+    def mark(self) -> None:
+        """Write the marker into the root; who calls knows that the folder may become a store."""
+        begun = self.root / marker.begun(uuid.uuid4().hex)
+        with faults(self.root):
+            try:
+                self._write(begun, [marker.text()], 0o600)
+                begun.rename(self.root / marker.NAME)
+                sync_folder(self.root)
+            except BaseException:
+                begun.unlink(missing_ok=True)
+                raise
 
     def publish(self, target: Path, content: Iterable[bytes], mode: int = 0o600) -> None:
         """Put a whole file at `target`, in place of any that is there.
@@ -148,9 +183,19 @@ class Disk:
         Raises:
             EnvironmentFault: the disk is full, read-only, broken; nothing was left behind.
         """
-        temporary = self.temporary()
+        self._put(self.temporary(), target, content, mode)
+
+    def publish_beside(self, target: Path, content: Iterable[bytes]) -> None:
+        """As `publish`, with nothing written outside the folder of `target`, which is there."""
+        with faults(target):
+            if not (marker.marked(self.root) and files.real_folder(target.parent)):
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+            self._put(target.with_name(uuid.uuid4().hex), target, content, 0o600)
+
+    def _put(self, temporary: Path, target: Path, content: Iterable[bytes], mode: int) -> None:
         self.folder(target.parent)
         with faults(target):
+            self._real(target.parent)
             try:
                 self._write(temporary, content, mode)
                 temporary.rename(target)
@@ -162,19 +207,42 @@ class Disk:
     def temporary(self) -> Path:
         """A path under `tmp/` that nothing has yet."""
         folder = self.folder(self.root / "tmp")
-        if not self._swept:
-            self._swept = True
-            with faults(folder):
-                _sweep(folder)
+        with faults(folder):
+            _no_link(folder)
         return folder / uuid.uuid4().hex
 
     def move(self, source: Path, target: Path) -> None:
-        """Rename within the root."""
+        """Rename within the root; of a link, the link itself."""
         self.folder(target.parent)
         with faults(target):
+            self._real(source.parent)
+            self._real(target.parent)
             source.rename(target)
             sync_folder(target.parent)
             sync_folder(source.parent)
+
+    def remove(self, path: Path) -> None:
+        """Remove a file or a link below the root; one that is gone already is fine."""
+        with faults(path), self._within(path.parent) as parent:
+            if parent is not None:
+                _unlink(path.name, parent)
+
+    def remove_tree(self, path: Path) -> None:
+        """Remove a folder below the root and all in it, or a link alone; gone already is fine."""
+        with faults(path), self._within(path.parent) as parent:
+            if parent is not None:
+                _remove(path.name, parent)
+
+    def sweep(self) -> None:
+        """Remove what killed processes left: names that we make, old, in folders of a store."""
+        for name in ("tmp", "memo"):
+            folder = self.root / name
+            with faults(folder), self._within(folder) as descriptor:
+                if descriptor is not None:
+                    _sweep(descriptor)
+        with faults(self.root), self._within(self.root) as descriptor:
+            if descriptor is not None:
+                _sweep(descriptor, markers=True)
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:
@@ -187,7 +255,34 @@ class Disk:
         finally:
             os.close(descriptor)
             self._durable.discard(folder)
-            remove_tree(folder)
+            self.remove_tree(folder)
+
+    @contextmanager
+    def _within(self, folder: Path) -> Iterator[int | None]:
+        """A descriptor of a folder at or below the root, reached without a link.
+
+        None where there is none, or the root is no store: there is nothing of ours to remove.
+        """
+        try:
+            descriptor = os.open(self.root, _FOLDER) if marker.marked(self.root) else None
+        except FileNotFoundError:
+            descriptor = None
+        try:
+            for part in folder.relative_to(self.root).parts:
+                if descriptor is None:
+                    break
+                above, descriptor = descriptor, None
+                descriptor = _step(above, part)
+            yield descriptor
+        finally:
+            if descriptor is not None:
+                os.close(descriptor)
+
+    def _real(self, folder: Path) -> None:
+        """Look that no folder on the way from the root became a link meanwhile."""
+        while folder != self.root:
+            _no_link(folder)
+            folder = folder.parent
 
     def _write(self, path: Path, content: Iterable[bytes], mode: int) -> None:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -205,19 +300,75 @@ class Disk:
             os.close(descriptor)
 
 
-def _sweep(folder: Path) -> None:
-    """Remove what killed processes left under `tmp/`."""
-    for path in folder.iterdir():
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+
+
+def _step(parent: int, name: str) -> int | None:
+    """The descriptor of a folder in an open one, which is closed; a link is refused."""
+    try:
+        return os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=parent)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENOTDIR):
+            raise OSError(errno.ELOOP, files.LINK) from error
+        raise
+    finally:
+        os.close(parent)
+
+
+def _unlink(name: str, parent: int) -> None:
+    try:
+        os.unlink(name, dir_fd=parent)
+    except FileNotFoundError:
+        return
+
+
+def _remove(name: str, parent: int) -> None:
+    """Remove an entry of an open folder; of a link the link, of a folder all in it."""
+    try:
+        mode = os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode
+        if stat.S_ISDIR(mode):
+            # By descriptors: what became a link since we looked is not followed.
+            shutil.rmtree(name, dir_fd=parent)
+        else:
+            os.unlink(name, dir_fd=parent)
+    except FileNotFoundError:
+        return
+
+
+def _sweep(folder: int, *, markers: bool = False) -> None:
+    """Remove what killed processes left in an open folder; whatever is not named by us stays."""
+    wanted = marker.is_begun if markers else names.is_scratch
+    with os.scandir(folder) as entries:
+        found = [entry.name for entry in entries if wanted(entry.name)]
+    for name in found:
         try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-        except FileNotFoundError:
-            continue  # Its owner has just published or removed it.
+            flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+            descriptor = os.open(name, flags, dir_fd=folder)
+        except OSError as error:
+            if error.errno in (errno.ENOENT, errno.ELOOP, errno.ENXIO, errno.EACCES, errno.EPERM):
+                continue  # Its owner has just published it; or it is a link, or not ours.
+            raise
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            old = time.time() - os.fstat(descriptor).st_mtime > ABANDONED_SECONDS
-        except BlockingIOError:
-            old = False  # Somebody is writing it.
+            old = time.time() - _newest(descriptor) > ABANDONED_SECONDS
+        except (BlockingIOError, FileNotFoundError):
+            old = False  # Somebody is writing it, or removing it.
         finally:
             os.close(descriptor)
         if old:
-            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+            _remove(name, folder)
+
+
+def _newest(descriptor: int) -> float:
+    """The mtime of an open file; of a folder, the newest of it and of all in it."""
+    found = os.fstat(descriptor)
+    if stat.S_ISDIR(found.st_mode):
+        times = [found.st_mtime]
+        for _, _, others, opened in os.fwalk(dir_fd=descriptor):
+            times.append(os.fstat(opened).st_mtime)
+            found_times = (os.stat(it, dir_fd=opened, follow_symlinks=False) for it in others)
+            times += [each.st_mtime for each in found_times]
+        return max(times)
+    return found.st_mtime if stat.S_ISREG(found.st_mode) else time.time()

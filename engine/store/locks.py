@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from engine.store import fs
+from engine.store import files, fs
 from pipelines.errors import EnvironmentFault
 
 _UNSUPPORTED = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
@@ -24,6 +24,7 @@ class Lease:
     """The right to compute a key, until released or until the process ends."""
 
     path: Path
+    _disk: fs.Disk
     _descriptor: int | None = field(repr=False)
 
     def release(self) -> None:
@@ -31,7 +32,7 @@ class Lease:
         if self._descriptor is None:
             return
         # Removed while held: whoever opened it meanwhile sees that it is no longer at its path.
-        fs.remove(self.path)
+        self._disk.remove(self.path)
         os.close(self._descriptor)
         self._descriptor = None
 
@@ -42,10 +43,11 @@ class Lease:
         self.release()
 
 
-def take(path: Path, owner: str) -> Lease | None:
+def take(disk: fs.Disk, path: Path, owner: str) -> Lease | None:
     """The lease at a path, or None while another process holds it.
 
     Args:
+        disk: the disk of the store.
         path: the lock's file; its folder exists.
         owner: the run that asks, to be told to those who wait.
 
@@ -68,25 +70,25 @@ def take(path: Path, owner: str) -> Lease | None:
         if _still_at(path, descriptor):
             with fs.faults(path):
                 fs.overwrite(descriptor, _owner(owner))
-            return Lease(path, descriptor)
+            return Lease(path, disk, descriptor)
         os.close(descriptor)
 
 
 def owner(path: Path) -> str:
     """Who holds the lease at a path, as last told: `run 7f3a (pid 4123)`; empty when nobody."""
     try:
-        data = json.loads(path.read_bytes())
+        data = json.loads(files.content(path))
         told = f"run {data['run']} (pid {data['pid']})"
         return told if data["host"] == socket.gethostname() else f"{told} on {data['host']}"
     except FileNotFoundError:
         return ""
-    except (ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError):
         return "another run"  # Taken this instant: the owner has not written its name yet.
 
 
 def _still_at(path: Path, descriptor: int) -> bool:
     try:
-        return os.path.samestat(path.stat(), os.fstat(descriptor))
+        return os.path.samestat(os.lstat(path), os.fstat(descriptor))
     except FileNotFoundError:
         return False
 

@@ -1,19 +1,19 @@
 """Objects: files by the sha256 of their content. What cannot be verified is never served."""
 
+import errno
 import hashlib
 import os
-import re
+import stat
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from engine import machine
 from engine.key import sha256
-from engine.store import fs
+from engine.store import files, fs, names
 from pipelines.errors import EnvironmentFault, MetaError
-
-_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 class Damaged(MetaError):  # noqa: N818 (what it says of the object, not of us)
@@ -36,8 +36,9 @@ class FileRef:
 
     def __post_init__(self) -> None:
         # A digest becomes a path: nothing but hex digits may reach the file system.
-        if not _DIGEST.fullmatch(self.sha256):
-            raise ValueError(f"{self.sha256!r} is not a sha256")
+        names.sha256_name(self.sha256)
+        if not isinstance(self.bytes, int) or isinstance(self.bytes, bool) or self.bytes < 0:
+            raise ValueError(f"{self.bytes!r} is no number of bytes")
 
 
 class Objects:
@@ -51,7 +52,7 @@ class Objects:
 
     def path(self, digest: str) -> Path:
         """Where an object lies, or would lie. Says nothing about its content."""
-        return Path(self._folder, digest[:2], digest)
+        return Path(self._folder, names.sha256_name(digest)[:2], digest)
 
     def put(self, source: Path | bytes) -> FileRef:
         """Keep bytes or a copy of a file.
@@ -74,12 +75,21 @@ class Objects:
     def fault(self, ref: FileRef) -> str:
         """What is wrong with an object at first sight: nothing when it is there with its size."""
         try:
-            size = os.stat(f"{self._folder}/{ref.sha256[:2]}/{ref.sha256}").st_size  # noqa: PTH116 (a thousand of them a run)
+            found = os.lstat(f"{self._folder}/{ref.sha256[:2]}/{ref.sha256}")
         except FileNotFoundError:
             return "is missing"
         except OSError as error:
+            self._barred(ref.sha256, error)
             return f"cannot be read ({error.strerror})"
+        if not stat.S_ISREG(found.st_mode):
+            return "is a link or no file"
+        size = found.st_size
         return "" if size == ref.bytes else f"has {size} bytes instead of {ref.bytes}"
+
+    def _barred(self, digest: str, error: OSError) -> None:
+        """Who may not read is told so: the object may be whole."""
+        if error.errno in machine.BARRED:
+            raise machine.unreadable(self.path(digest), error) from error
 
     def verified(self, digest: str) -> Path:
         """An object's path, after its content was compared with its name.
@@ -96,6 +106,7 @@ class Objects:
         except FileNotFoundError:
             raise Damaged(digest, "is missing") from None
         except OSError as error:
+            self._barred(digest, error)
             raise Damaged(digest, f"cannot be read ({error.strerror})") from error
         if found != digest:
             raise Damaged(digest, self.quarantine(path, f"its content has the sha256 {found}"))
@@ -116,14 +127,17 @@ class Objects:
 
     def _intact(self, digest: str, path: Path) -> bool:
         try:
+            _stamp(path)
             return _measure(path)[0] == digest
         except OSError:
             return False  # Missing or unreadable: it is written anew.
 
 
 def _stamp(path: Path) -> tuple[int, ...]:
-    stat = path.stat()
-    return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
+    found = os.lstat(path)
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError(errno.EINVAL, files.NO_FILE, os.fspath(path))
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def _measure(source: Path | bytes) -> tuple[str, int]:

@@ -1,17 +1,20 @@
 """Results: what a cell computed, published once and whole under its key."""
 
+import errno
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from engine import machine
 from engine.key import port_digest
-from engine.store import fs
+from engine.store import files, fs, names
 from engine.store.objects import FileRef, Objects
 from engine.store.seal import seal, unseal
 
 RESULT_FORMAT = 1
+NO_FILE = "its manifest is a link or no file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,11 @@ class Output:
     """Name of the artifact's class."""
     format: int
     files: Mapping[str, FileRef]
+
+    def __post_init__(self) -> None:
+        # Names of files may become paths: those of a folder that a stage is handed, or a copy's.
+        for name in self.files:
+            names.file_name(name)
 
     @property
     def digest(self) -> str:
@@ -77,7 +85,7 @@ class Results:
 
     def path(self, key: str) -> Path:
         """Where the result of a key lies, or would lie."""
-        return Path(self._folder, key[:2], key)
+        return Path(self._folder, names.sha256_name(key)[:2], key)
 
     def publish(self, key: str, result: Result) -> None:
         """Make a result visible. All its objects are in the store already.
@@ -96,14 +104,13 @@ class Results:
         """The result of a key, when it is whole: manifest intact, objects there with their size."""
         try:
             # Not by a Path: there are a thousand of them a run.
-            with open(f"{self._folder}/{key[:2]}/{key}", "rb", buffering=0) as stream:  # noqa: PTH123
-                data = stream.read()
+            data = files.content(f"{self._folder}/{names.sha256_name(key)[:2]}/{key}")
         except FileNotFoundError:
             return Miss("no earlier result")
         except OSError as error:
-            return Miss(f"the earlier result cannot be read ({error.strerror})", damaged=True)
+            return self._unreadable(key, error)
         try:
-            result = _decoded(key, unseal(data))
+            result = result_of(key, data)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             told = self._objects.quarantine(self.path(key), f"its manifest is damaged: {error}")
             return Miss(f"the earlier result is not usable: {told}", damaged=True)
@@ -114,6 +121,25 @@ class Results:
                 told = self._objects.quarantine(path, fault) if path.exists() else fault
                 return Miss(f"the earlier result is not usable: {where} {told}", damaged=True)
         return result
+
+    def _unreadable(self, key: str, error: OSError) -> Miss:
+        """Why a manifest cannot be read; what is no file is put aside, a link as a link."""
+        path = self.path(key)
+        if error.errno in machine.BARRED:
+            raise machine.unreadable(path, error) from error
+        told = f"the earlier result cannot be read ({error.strerror})"
+        if error.errno in (errno.ELOOP, errno.EINVAL):
+            told = f"the earlier result is not usable: {self._objects.quarantine(path, NO_FILE)}"
+        return Miss(told, damaged=True)
+
+
+def result_of(key: str, data: bytes) -> Result:
+    """The result in the bytes of a manifest.
+
+    Raises:
+        ValueError, KeyError, TypeError, AttributeError: it is damaged, or that of another key.
+    """
+    return _decoded(key, unseal(data))
 
 
 def _refs(result: Result) -> list[tuple[str, FileRef]]:

@@ -21,4 +21,7 @@ def unseal(data: bytes) -> Any:
     digest, _, body = data.partition(b"\n")
     if sha256(body).encode("ascii") != digest:
         raise ValueError("its content does not match its own digest")
-    return json.loads(body)
+    try:
+        return json.loads(body)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from engine.store import fs, locks
+from engine.store import fs, locks, names
 from engine.store.locks import Lease
 from engine.store.objects import FileRef, Objects
 from engine.store.partial import Partials
@@ -30,6 +30,10 @@ class Store:
     def put(self, source: Path | bytes) -> FileRef:
         """Keep bytes or a copy of a file as an object."""
         return self.objects.put(source)
+
+    def sweep(self) -> None:
+        """Remove what killed processes left; only a run does."""
+        self.disk.sweep()
 
     def scratch(self) -> AbstractContextManager[Path]:
         """An empty folder on the store's disk, removed at the end of the block."""
@@ -98,8 +102,9 @@ class Store:
             key: what is to be computed.
             owner: id of the run that asks.
         """
-        return locks.take(self.disk.folder(self.root / "locks") / key, owner)
+        name = names.sha256_name(key)
+        return locks.take(self.disk, self.disk.folder(self.root / "locks") / name, owner)
 
     def lease_owner(self, key: str) -> str:
         """Who computes a key now: `run 7f3a (pid 4123)`; empty when nobody does."""
-        return locks.owner(self.root / "locks" / key)
+        return locks.owner(self.root / "locks" / names.sha256_name(key))

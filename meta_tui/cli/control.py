@@ -34,6 +34,7 @@ class _Asking:
         self._over = False
         self._feed = Feed(folder, listen=self._hear)
         self._feed.poll(float("inf"))
+        self._feed.check()
 
     @property
     def view(self) -> RunView:

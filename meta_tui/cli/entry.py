@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import typer
 
+from engine import machine
 from meta_tui.terminal import open_door, tell
 from pipelines.errors import MetaError, MissingFiles
 
@@ -75,9 +76,14 @@ def main() -> int:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     wanted = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
     try:
+        if wanted:
+            machine.working_folder()
         application(wanted)()
     except MissingFiles as error:
         return tell(error, error.hint)
     except MetaError as error:
         return tell(error)
+    except OSError as error:
+        # The machine refuses what nobody expected it to: too many open files, a folder that went.
+        return tell(machine.told(error))
     return 0

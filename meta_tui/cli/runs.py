@@ -20,9 +20,14 @@ _NAMED = 6
 
 
 def whole(folder: RunFolder) -> RunView:
-    """All that the events of a run tell so far."""
+    """All that the events of a run tell so far.
+
+    Raises:
+        EnvironmentFault: they cannot be read.
+    """
     feed = Feed(folder)
     feed.poll(float("inf"))
+    feed.check()
     return feed.view
 
 

@@ -79,6 +79,7 @@ def _lines(folder: RunFolder) -> int:
         alive = folder.alive()
         while feed.poll():
             pass
+        feed.check()
         if feed.view.code is not None:
             import_module("meta_tui.cli.final").say_tables(feed.view, Store(home(), readonly=True))
             return feed.view.code

@@ -12,6 +12,7 @@ from engine import learning
 from engine.catalogue import Catalogue
 from engine.fingerprint import Code, Fingerprints, explain
 from engine.reach import Reading
+from engine.store import place
 
 ENGINE = Path(engine.__file__).parent
 
@@ -366,7 +367,7 @@ def test_files_that_changed_since_are_told(house):
 def test_the_memo_spares_reading_unchanged_files(house, monkeypatch):
     monkeypatch.setattr("engine.memo.SETTLED_NANOSECONDS", -1)
     path, root = staged(house, "memo"), house.root / "store"
-    root.mkdir()
+    place.adopt(root)
     first = code(path, root)
     reads = []
     original = Reading.of

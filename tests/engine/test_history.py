@@ -108,7 +108,7 @@ def test_a_torn_last_line_of_a_killed_run_is_skipped(store: Store, tail: str) ->
         b"[]",
         b"",
         b'{"kind": "cell_cached"}',
-        b'{"kind": "cell_cached", "time": 0, "cell": 9, "key": "k"}',
+        b'{"kind": "cell_cached", "time": 0, "cell": 9, "key": "' + b"ab" * 32 + b'"}',
         b'{"kind": "of a later version", "time": 0}',
     ],
 )

@@ -7,6 +7,7 @@ import pytest
 
 from engine import inputs
 from engine.inputs import Inputs
+from engine.store import place
 from pipelines.errors import MissingFiles
 
 
@@ -43,7 +44,7 @@ def test_gzip_wrappers_of_the_same_content_have_one_digest(tmp_path):
 
 def test_a_settled_file_is_read_once_even_by_a_later_process(tmp_path, settled, counted):
     root, file = tmp_path / "store", tmp_path / "a.bin"
-    root.mkdir()
+    place.adopt(root)
     file.write_bytes(b"images")
     first = Inputs(root)
     assert first.digest(file) == first.digest(file) == Inputs(root).digest(file)
@@ -69,7 +70,7 @@ def test_a_file_that_changed_a_moment_ago_is_read_again(
 @pytest.mark.parametrize("keep_mtime", [True, False])
 def test_an_edit_of_a_settled_file_is_seen(tmp_path, settled, keep_mtime):
     root, file = tmp_path / "store", tmp_path / "a.bin"
-    root.mkdir()
+    place.adopt(root)
     file.write_bytes(b"old")
     before, stat = Inputs(root).digest(file), file.stat()
     file.write_bytes(b"new")
@@ -80,7 +81,7 @@ def test_an_edit_of_a_settled_file_is_seen(tmp_path, settled, keep_mtime):
 
 def test_a_damaged_memo_is_ignored(tmp_path, settled):
     root, file = tmp_path / "store", tmp_path / "a.bin"
-    root.mkdir()
+    place.adopt(root)
     file.write_bytes(b"images")
     right = Inputs(root).digest(file)
     memo = root / "memo" / "files.json"
@@ -97,7 +98,7 @@ def test_no_store_is_made_for_a_memo(tmp_path, settled):
 
 def test_a_store_that_cannot_be_written_still_answers(tmp_path, settled, monkeypatch):
     root, file = tmp_path / "store", tmp_path / "a.bin"
-    root.mkdir()
+    place.adopt(root)
     file.write_bytes(b"images")
 
     def refuse(*args, **kwargs):

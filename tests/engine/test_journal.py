@@ -23,9 +23,9 @@ from engine.journal import Journal, Lines, Tail
 from pipelines.errors import EnvironmentFault
 
 STARTED = RunStarted(time=0, run="7f3a", name="toys", cells=(), pid=1, host="", device="cpu")
-NOTE, CACHED = Note(time=1, text="né"), CellCached(time=2, cell=0, key="k")
+NOTE, CACHED = Note(time=1, text="né"), CellCached(time=2, cell=0, key="ab" * 32)
 PROMISES = [
-    CellFinished(time=3, cell=1, key="k", seconds=1.0),
+    CellFinished(time=3, cell=1, key="ab" * 32, seconds=1.0),
     CellCheckpointed(time=4, cell=1, step=5),
     RunEnded(time=5, code=0, seconds=1.0),
 ]
@@ -81,7 +81,7 @@ def test_a_thousand_cached_cells_are_one_write(
     monkeypatch.setattr(Lines, "append", lambda _self, line, **_: lines.append(line))
     journal = Journal(tmp_path, lambda _: None)
     for cell in range(1000):
-        journal.event(CellCached(time=0, cell=cell, key="k"))
+        journal.event(CellCached(time=0, cell=cell, key="ab" * 32))
     journal.flush()
     assert len(lines) == 1
     assert len(lines[0].splitlines()) == 1000

@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 
 from engine import runs
+from engine.store import place
 from pipelines.errors import UsageError
 
 
 def made(store: Path, *ids: str) -> None:
+    place.adopt(store)
     for number, name in enumerate(ids):
         (store / "runs" / f"20260101T00000{number}-{name}").mkdir(parents=True)
 
@@ -51,6 +53,7 @@ def test_runs_of_one_second_keep_their_order(tmp_path: Path) -> None:
 def test_the_run_that_was_made_last_is_the_latest_though_the_clock_was_set_back(
     tmp_path: Path, last: str
 ) -> None:
+    place.adopt(tmp_path)
     (tmp_path / "runs" / last).mkdir(parents=True)
     created = [runs.create(tmp_path, b"", "") for _ in range(3)]
     assert [run.path.name for run in runs.every(tmp_path)] == [
@@ -61,6 +64,7 @@ def test_the_run_that_was_made_last_is_the_latest_though_the_clock_was_set_back(
 
 
 def test_a_run_is_stamped_with_the_time_where_nothing_is_later(tmp_path: Path) -> None:
+    place.adopt(tmp_path)
     (tmp_path / "runs" / "99991231T235959.999999-beef").mkdir(parents=True)
     (tmp_path / "runs" / "notes").mkdir(parents=True)
     before = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")

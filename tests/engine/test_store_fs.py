@@ -152,17 +152,20 @@ def test_a_store_in_a_place_that_is_no_folder_is_told(tmp_path):
 def test_an_abandoned_temporary_file_is_swept_and_one_in_use_is_not(tmp_path):
     disk = fs.Disk(tmp_path / "store")
     tmp = disk.folder(tmp_path / "store" / "tmp")
-    for name in ("old", "held", "young"):
+    old, held, young, folder = (letter * 32 for letter in "abcd")
+    for name in (old, held, young):
         (tmp / name).write_bytes(b"x")
-    (tmp / "folder").mkdir()
-    (tmp / "folder" / "x").write_bytes(b"x")
+    (tmp / folder).mkdir()
+    (tmp / folder / "x").write_bytes(b"x")
     long_ago = time.time() - 2 * fs.ABANDONED_SECONDS
-    for name in ("old", "held", "folder"):
-        os.utime(tmp / name, (long_ago, long_ago))
-    descriptor = os.open(tmp / "held", os.O_RDONLY)
+    for path in (tmp / old, tmp / held, tmp / folder / "x", tmp / folder):
+        os.utime(path, (long_ago, long_ago))
+    descriptor = os.open(tmp / held, os.O_RDONLY)
     fs.fcntl.flock(descriptor, fs.fcntl.LOCK_EX)
     Store(tmp_path / "store").put(b"y")
-    assert sorted(path.name for path in tmp.iterdir()) == ["held", "young"]
+    assert len(list(tmp.iterdir())) == 4
+    Store(tmp_path / "store").sweep()
+    assert sorted(path.name for path in tmp.iterdir()) == [held, young]
     os.close(descriptor)
 
 

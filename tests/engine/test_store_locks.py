@@ -126,12 +126,12 @@ def test_a_lock_file_removed_between_opening_and_locking_is_not_taken(store, mon
 
 
 def test_a_lock_file_is_removed_while_it_is_held(store, monkeypatch):
-    lease, remove, seen = store.lease(KEY, "a"), fs.remove, []
+    lease, remove, seen = store.lease(KEY, "a"), fs.Disk.remove, []
 
-    def try_then_remove(path):
+    def try_then_remove(disk, path):
         seen.append(store.lease(KEY, "b"))
-        remove(path)
+        remove(disk, path)
 
-    monkeypatch.setattr(fs, "remove", try_then_remove)
+    monkeypatch.setattr(fs.Disk, "remove", try_then_remove)
     lease.release()
     assert seen == [None]

@@ -12,7 +12,7 @@ from engine import events
 from engine.artifacts import Contrast, Interval, Row, Scores, Table
 from engine.events import CellInfo, Event, MetricBatch
 from engine.runs import RunFolder
-from engine.store import Output, Result, Store
+from engine.store import Output, Result, Store, place
 
 START = 1000.0
 
@@ -90,6 +90,7 @@ def make_run(tmp_path: Path) -> Callable[[list[Event]], RunFolder]:
     """Writes events into a run's folder of the store `tmp_path / "store"`."""
 
     def write(told: list[Event]) -> RunFolder:
+        place.adopt(tmp_path / "store")
         folder = RunFolder(tmp_path / "store" / "runs" / "20250101T000000-7f3a")
         for name in ("metrics", "logs"):
             (folder.path / name).mkdir(parents=True, exist_ok=True)

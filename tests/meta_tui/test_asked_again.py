@@ -54,8 +54,8 @@ def test_a_cell_that_succeeds_at_last_is_simply_done_and_its_curve_is_that_of_th
 ):
     again = [
         RETRIED,
-        events.CellStarted(time=1090, cell=4, key="k", worker=0, why="none; attempt 2"),
-        events.CellFinished(time=1099, cell=4, key="k", seconds=9.0),
+        events.CellStarted(time=1090, cell=4, key="ab" * 32, worker=0, why="none; attempt 2"),
+        events.CellFinished(time=1099, cell=4, key="ab" * 32, seconds=9.0),
     ]
     view = folded([*middle_events, *again])
     assert (view.cells[4].state, view.cells[4].attempt) == (State.DONE, 2)
@@ -152,7 +152,7 @@ def test_the_list_of_runs_counts_what_the_last_events_say_as_the_view_does(
         event: Event
         match data.draw(st.sampled_from(["start", "end", "retry"])):
             case "start":
-                event = events.CellStarted(time=2, cell=cell, key="k", worker=0, why="")
+                event = events.CellStarted(time=2, cell=cell, key="ab" * 32, worker=0, why="")
             case "retry" if failed:
                 revived = tuple(data.draw(st.sets(st.sampled_from(skipped)))) if skipped else ()
                 cell = data.draw(st.sampled_from(failed))
@@ -164,8 +164,10 @@ def test_the_list_of_runs_counts_what_the_last_events_say_as_the_view_does(
             case _:
                 kind = data.draw(st.sampled_from(sorted(STATES)))
                 event = {
-                    "cell_finished": events.CellFinished(time=3, cell=cell, key="k", seconds=1.0),
-                    "cell_cached": events.CellCached(time=3, cell=cell, key="k"),
+                    "cell_finished": events.CellFinished(
+                        time=3, cell=cell, key="ab" * 32, seconds=1.0
+                    ),
+                    "cell_cached": events.CellCached(time=3, cell=cell, key="ab" * 32),
                     "cell_failed": events.CellFailed(time=3, cell=cell, error="e"),
                     "cell_skipped": events.CellSkipped(time=3, cell=cell, culprit=0),
                     "cell_interrupted": events.CellInterrupted(time=3, cell=cell, step=1),

@@ -18,7 +18,7 @@ def run_of(store, name: str, *told: events.Event, pipeline: str = "ladder", also
 
 
 def took(cell: int, seconds: float) -> events.CellFinished:
-    return events.CellFinished(time=1, cell=cell, key="k", seconds=seconds)
+    return events.CellFinished(time=1, cell=cell, key="ab" * 32, seconds=seconds)
 
 
 def all_of(past: Past, pipeline: str = "ladder") -> dict[str, float]:
@@ -55,7 +55,7 @@ def test_nothing_is_read_before_our_pipeline_is_known(tmp_path):
 
 def test_runs_of_other_pipelines_and_what_was_cached_tell_nothing(tmp_path):
     run_of(tmp_path, "20250101T000000-aa", took(0, 1.0), pipeline="other")
-    run_of(tmp_path, "20250102T000000-bb", events.CellCached(time=1, cell=0, key="k"))
+    run_of(tmp_path, "20250102T000000-bb", events.CellCached(time=1, cell=0, key="ab" * 32))
     assert all_of(Past(run_of(tmp_path, "20250103T000000-cc"))) == {}
 
 

@@ -45,7 +45,9 @@ def test_a_checkpoint_is_no_news(middle_events):
 
 
 def test_a_resumed_and_an_interrupted_cell_name_their_step(middle_events):
-    again = events.CellStarted(time=1, cell=9, key="k", worker=0, why="its checkpoint", step=40)
+    again = events.CellStarted(
+        time=1, cell=9, key="ab" * 32, worker=0, why="its checkpoint", step=40
+    )
     stopped = events.CellInterrupted(time=1, cell=9, step=44)
     lines = told([*middle_events, again, stopped]).splitlines()
     assert lines[-2].endswith("tuned@head=zero@seed=1  its checkpoint, from step 40")
@@ -65,7 +67,7 @@ def test_hostile_names_reach_no_line(middle_events):
     hostile = [
         start,
         events.Note(time=0, text=evil, cell=0),
-        events.CellFinished(time=0, cell=0, key="k", seconds=1.0, scores={evil: 1.0}),
+        events.CellFinished(time=0, cell=0, key="ab" * 32, seconds=1.0, scores={evil: 1.0}),
     ]
     assert all(letter.isprintable() or letter == "\n" for letter in told(hostile))
 

@@ -18,7 +18,7 @@ def begun(*infos, running=()) -> RunView:
     )
     return view_of([
         events.RunStarted(time=0, run="r", name="n", cells=cells, pid=1, host="h", device="cpu"),
-        *(events.CellStarted(time=0, cell=cell, key="k", worker=0, why="") for cell in running),
+        *(events.CellStarted(time=0, cell=at, key="ab" * 32, worker=0, why="") for at in running),
     ])  # fmt: skip
 
 
@@ -30,9 +30,9 @@ def test_the_time_left_is_that_of_the_pace_so_far_shared_by_the_workers():
     infos = tuple(events.CellInfo(f"a@s={i}", "a", "t", {"s": str(i)}, ()) for i in range(4))
     view = view_of([
         events.RunStarted(time=0, run="r", name="n", cells=infos, pid=1, host="h", device="cpu"),
-        events.CellStarted(time=0, cell=0, key="k", worker=0, why=""),
-        events.CellStarted(time=0, cell=1, key="k", worker=1, why=""),
-        events.CellFinished(time=10, cell=0, key="k", seconds=10.0),
+        events.CellStarted(time=0, cell=0, key="ab" * 32, worker=0, why=""),
+        events.CellStarted(time=0, cell=1, key="ab" * 32, worker=1, why=""),
+        events.CellFinished(time=10, cell=0, key="ab" * 32, seconds=10.0),
     ])  # fmt: skip
     view = fold_batch(view, 1, MetricBatch("t", 50, 100, 0.0))
     # Cell 1 took 10 s for its half: 10 s more. Cells 2 and 3 take the mean of 10 s and 20 s each.
@@ -43,7 +43,7 @@ def test_the_first_steps_show_no_pace():
     infos = (events.CellInfo("a", "a", "t", {}, ()),)
     view = view_of([
         events.RunStarted(time=0, run="r", name="n", cells=infos, pid=1, host="h", device="cpu"),
-        events.CellStarted(time=0, cell=0, key="k", worker=0, why=""),
+        events.CellStarted(time=0, cell=0, key="ab" * 32, worker=0, why=""),
     ])  # fmt: skip
     assert remaining(fold_batch(view, 0, MetricBatch("t", 4, 100, 0.0)), 10.0) is None
     assert remaining(fold_batch(view, 0, MetricBatch("t", 5, 100, 0.0)), 10.0) == Remaining(190.0)
@@ -53,7 +53,7 @@ def test_comparisons_and_choices_do_not_make_the_time_left_a_least_one():
     infos = (events.CellInfo("a", "a", "t", {}, ()), events.CellInfo("b", "b", "compare", {}, (0,)))
     view = view_of([
         events.RunStarted(time=0, run="r", name="n", cells=infos, pid=1, host="h", device="cpu"),
-        events.CellStarted(time=0, cell=0, key="k", worker=0, why=""),
+        events.CellStarted(time=0, cell=0, key="ab" * 32, worker=0, why=""),
     ])  # fmt: skip
     view = fold_batch(view, 0, MetricBatch("t", 50, 100, 0.0))
     assert remaining(view, 10.0) == Remaining(10.0, least=False)
@@ -63,7 +63,7 @@ def test_a_resumed_cell_is_judged_by_the_steps_that_it_made_itself():
     infos = (events.CellInfo("a", "a", "t", {}, ()),)
     view = view_of([
         events.RunStarted(time=0, run="r", name="n", cells=infos, pid=1, host="h", device="cpu"),
-        events.CellStarted(time=0, cell=0, key="k", worker=0, why="", step=90),
+        events.CellStarted(time=0, cell=0, key="ab" * 32, worker=0, why="", step=90),
     ])  # fmt: skip
     view = fold_batch(view, 0, MetricBatch("t", 95, 100, 0.0))
     assert remaining(view, 50.0) == Remaining(50.0)
@@ -95,7 +95,7 @@ def test_a_cell_that_takes_longer_than_before_has_no_negative_time_left():
 
 def test_a_stage_that_is_slower_than_before_is_so_in_its_other_cells_too():
     view = begun(("a@s=0", "t", ()), ("a@s=1", "t", ()), ("a@s=2", "t", ()))
-    done = events.CellFinished(time=20, cell=0, key="k", seconds=20.0)
+    done = events.CellFinished(time=20, cell=0, key="ab" * 32, seconds=20.0)
     past = {"a@s=0": 10.0, "a@s=1": 30.0}
     # The second took 30 s and now takes twice as long; the third is new: the mean of its stage.
     assert remaining(fold(view, done), 20.0, past) == Remaining(2 * 30.0 + 20.0)

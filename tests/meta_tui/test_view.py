@@ -17,7 +17,7 @@ def folded(told: list[Event], view: RunView | None = None) -> RunView:
 
 
 def started(view: RunView, cell: int, step: int = 0) -> RunView:
-    event = events.CellStarted(time=1100, cell=cell, key="k", worker=0, why="", step=step)
+    event = events.CellStarted(time=1100, cell=cell, key="ab" * 32, worker=0, why="", step=step)
     return fold(view, event)
 
 
@@ -63,7 +63,7 @@ def test_the_end_of_a_run_stops_what_still_ran(middle_events):
 
 def test_an_event_of_a_cell_that_is_not_there_changes_nothing(middle_events):
     view = folded(middle_events)
-    event = events.CellCached(time=1, cell=99, key="k")
+    event = events.CellCached(time=1, cell=99, key="ab" * 32)
     assert fold(view, event) is view
     assert fold_batch(view, -1, batch((1,))) is view
 
@@ -166,10 +166,10 @@ def test_ten_thousand_events_of_a_thousand_cells_fold_in_well_under_a_second():
 def test_cells_that_run_one_after_the_other_were_never_busy_at_once(middle_events):
     view = folded(middle_events[:1])
     for cell in range(5):
-        began = events.CellStarted(time=cell, cell=cell, key="k", worker=0, why="")
+        began = events.CellStarted(time=cell, cell=cell, key="ab" * 32, worker=0, why="")
         view = folded([began], view)
         assert (view.running, view.busiest) == (1, 1)
-        view = folded([events.CellFinished(time=cell, cell=cell, key="k", seconds=1.0)], view)
+        view = folded([events.CellFinished(time=cell, cell=cell, key="ab" * 32, seconds=1.0)], view)
     assert (view.running, view.busiest) == (0, 1)
 
 

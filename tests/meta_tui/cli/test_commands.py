@@ -290,8 +290,8 @@ def test_a_picture_of_a_run_is_an_svg_of_the_dashboard(ran):
 @pytest.mark.parametrize("words", [("status",), ("show",), ("watch",), ("run", "nights.yaml")])
 def test_a_store_that_is_a_file_is_told_with_the_fix(place, words):
     done = meta(place, *words, META_HOME=str(place / "nights.yaml"))
-    assert done.returncode == 2
-    assert "nights.yaml is a file: set META_HOME to a folder" in done.stderr
+    assert done.returncode == 3
+    assert "nights.yaml is no folder: set META_HOME to a folder" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -36,12 +36,12 @@ def folder(store, name, *told):
 def test_after_half_a_minute_of_silence_a_line_tells_the_time_that_earlier_runs_took(
     tmp_path, clock, capsys
 ):
-    took = [events.CellFinished(time=1, cell=n, key="k", seconds=40.0) for n in (0, 1)]
+    took = [events.CellFinished(time=1, cell=n, key="ab" * 32, seconds=40.0) for n in (0, 1)]
     folder(tmp_path, "20250101T000000-aaaa", began("aaaa"), *took)
     folder(tmp_path, "20250102T000000-bbbb")
     told = Printer(tmp_path, as_json=False)
     told(began("bbbb"))
-    told(events.CellStarted(time=1100, cell=0, key="k", worker=1, why="new"))
+    told(events.CellStarted(time=1100, cell=0, key="ab" * 32, worker=1, why="new"))
     capsys.readouterr()
     clock[0] = 129.0
     told((0, events.MetricBatch("train", 1, 100, 1.0)))

@@ -140,7 +140,7 @@ async def test_r_starts_the_run_again_and_shows_the_new_one(finished, another, s
         shown = text_of(app)
         assert "8c4b" in shown
         assert "7f3a" not in shown
-        append(another, events.CellCached(time=1101, cell=0, key="k"))
+        append(another, events.CellCached(time=1101, cell=0, key="ab" * 32))
         app.poll()
         await pilot.press("2")
         await pilot.pause()

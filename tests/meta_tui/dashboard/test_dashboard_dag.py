@@ -170,14 +170,14 @@ async def test_the_time_left_of_a_run_that_just_began_comes_from_the_run_before(
     before.mkdir(parents=True)
     told = [
         began("aaaa", 1.0),
-        events.CellFinished(time=2, cell=0, key="k", seconds=100.0),
-        events.CellFinished(time=2, cell=1, key="k", seconds=50.0),
+        events.CellFinished(time=2, cell=0, key="ab" * 32, seconds=100.0),
+        events.CellFinished(time=2, cell=1, key="ab" * 32, seconds=50.0),
     ]
     text = "".join(events.encode(event) + "\n" for event in told)
     (before / "events.jsonl").write_text(text, encoding="utf-8")
     folder = make_run([
         began("7f3a", 1000.0),
-        events.CellStarted(time=1000.0, cell=0, key="k", worker=0, why=""),
+        events.CellStarted(time=1000.0, cell=0, key="ab" * 32, worker=0, why=""),
     ])  # fmt: skip
     descriptor = folder.hold()
     app = app_of(folder, store, now=1010.0)
@@ -185,7 +185,7 @@ async def test_the_time_left_of_a_run_that_just_began_comes_from_the_run_before(
         app.poll()
         await pilot.pause()
         assert "ETA 2:20" in text_of(app)
-        append(folder, events.CellFinished(time=1030, cell=0, key="k", seconds=30.0))
+        append(folder, events.CellFinished(time=1030, cell=0, key="ab" * 32, seconds=30.0))
         app.source.now = lambda: 1030.0
         app.poll()
         await pilot.pause()

@@ -17,6 +17,7 @@ from engine import events
 from engine.events import CellInfo, MetricBatch
 from engine.runs import RunFolder
 from engine.store import Store
+from engine.store.place import adopt
 from meta_tui.dashboard.app import Dashboard
 from meta_tui.dashboard.source import Source
 from meta_tui.dashboard.widgets.log import LogPane
@@ -254,6 +255,7 @@ def odd_run(place: Path, name: str) -> RunFolder:
     """A run in which everything has this name, with a failure and a note that hold it too."""
     cells = [CellInfo(f"{name}@{name}={at}", name, name, {name: f"{name}{at}"}, ()) for at in "ab"]
     cells.append(CellInfo(f"{name}2", f"{name}2", "compare", {}, (0, 1)))
+    adopt(place / "store")
     folder = RunFolder(place / "store" / "runs" / "20250102T000000-7f3a")
     for part in ("metrics", "logs"):
         (folder.path / part).mkdir(parents=True)
@@ -320,6 +322,7 @@ async def test_numbers_of_every_kind_are_drawn_or_told(tmp_path):
 
 
 def numbers_run(place: Path) -> RunFolder:
+    adopt(place / "store")
     folder = RunFolder(place / "store" / "runs" / "20250102T000000-7f3a")
     for part in ("metrics", "logs"):
         (folder.path / part).mkdir(parents=True)

@@ -76,7 +76,7 @@ async def test_the_cursor_follows_what_runs_until_it_is_moved(live, store):
         assert stages.item == Item("tuned")
         await pilot.press("up", "enter", "down", "j")
         assert stages.item == Item("backbone", 3)
-        append(live, events.CellStarted(time=1, cell=11, key="k", worker=0, why="x"))
+        append(live, events.CellStarted(time=1, cell=11, key="ab" * 32, worker=0, why="x"))
         app.poll()
         assert stages.item == Item("backbone", 3)
         await pilot.press("escape")
@@ -266,7 +266,7 @@ async def test_a_thousand_cells_are_a_few_widgets_and_a_quick_draw(make_run, sto
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("enter")
         assert len(list(app.screen.walk_children())) < 20
-        append(folder, *(events.CellCached(time=2, cell=i, key="k") for i in range(1000)))
+        append(folder, *(events.CellCached(time=2, cell=i, key="ab" * 32) for i in range(1000)))
         began = time.process_time()
         app.poll()
         await pilot.pause()

@@ -17,7 +17,7 @@ def long(cells, count):
         time=START, run="r", name="n", cells=cells, pid=1, host="h", device="cpu"
     )
     saved = [events.CellCheckpointed(time=START + at, cell=0, step=at) for at in range(count)]
-    began = events.CellStarted(time=START, cell=0, key="k", worker=0, why="")
+    began = events.CellStarted(time=START, cell=0, key="ab" * 32, worker=0, why="")
     return [started, began, *saved, events.RunEnded(time=START + count, code=0, seconds=9.0)]
 
 

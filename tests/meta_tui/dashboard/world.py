@@ -19,6 +19,7 @@ from engine.request import Request
 from engine.runs import RunFolder
 from engine.session import load
 from engine.store import Output, Result, Store
+from engine.store.place import adopt
 from meta_tui.dashboard.source import Source
 
 STATES = ("empty", "running", "failed", "finished", "thousand")
@@ -104,6 +105,7 @@ def key(cell: int) -> str:
 def world(place: Path, state: str) -> World:
     """A store with a run in a state, and before it one that is done."""
     store = Store(place / "store")
+    adopt(store.root)
     before = text_of("finished").replace("lr: 0.2", "lr: 0.1")
     known = cells_of(before)
     _write(place, "20250101T000000-1a2b", known, _done(known, "1a2b", START - 5000), before)

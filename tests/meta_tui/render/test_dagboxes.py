@@ -20,8 +20,8 @@ def half_done(name, cells):
         events.RunStarted(time=0, run="r", name="n", cells=infos, pid=1, host="h", device="cpu"),
     )
     for event in (
-        events.CellFinished(time=5, cell=0, key="k", seconds=5.0),
-        events.CellStarted(time=5, cell=1, key="j", worker=1, why="new"),
+        events.CellFinished(time=5, cell=0, key="ab" * 32, seconds=5.0),
+        events.CellStarted(time=5, cell=1, key="ab" * 32, worker=1, why="new"),
     ):
         view = fold(view, event)
     view = fold_batch(view, 1, events.MetricBatch("train", 25, 100, 1.0))
