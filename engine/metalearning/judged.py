@@ -34,8 +34,9 @@ def headline(
 ) -> tuple[int, list[str]]:
     """The step that gives the figure, and how it came to be that one."""
     marks = found["test"].marks("loss")
-    if len(marks) == 1:
-        return marks[0], []
+    if marks == [0]:
+        told = [f"no steps, so `headline: {wanted}` does nothing"] if wanted else []
+        return 0, told
     if wanted == "chosen_on_validate":
         tasks = found["validate"]
         metric = "accuracy" if tasks.marks("accuracy") else "loss"
@@ -92,10 +93,10 @@ def scores(
                 curves[label] = tuple((step, _mean(v)) for step, v in values.items())
                 if name == "test":
                     points |= {f"{label}@step={m}": tuple(v) for m, v in values.items()}
+    # Where one task's loss is no number, an accuracy beside it says nothing.
+    lost = not all(map(isfinite, each[f"{tasks.task}/loss"]))
     each = {name: values for name, values in each.items() if all(map(isfinite, values))}
     metrics = {name: _mean(values) for name, values in each.items()}
-    # Where one task's loss is no number, an accuracy beside it says nothing.
-    lost = f"{tasks.task}/loss" not in metrics
     curves = {n: tuple(point for point in c if isfinite(point[1])) for n, c in curves.items()}
     return Scores(
         metrics=metrics,

@@ -148,6 +148,56 @@ def test_a_closed_form_has_one_fit_and_no_curve(bench, learners, families):
     assert not any("headline" in note for note in found.notes)
 
 
+WITHOUT_STEPS = {
+    "ridge": None, "probe": {"kind": "probe"}, "fixed probe": {"kind": "probe", "l2": 0.1},
+    "prototype": {"kind": "prototype"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WITHOUT_STEPS)
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"curve": [1, 10]},
+        {"curve": [3]},
+        {"curve": [1, 5], "headline": 5},
+        {"curve": [1, 5], "headline": 1},
+        {"curve": [2, 7], "headline": "chosen_on_validate"},
+        {"curve": [0]},
+    ],
+)
+def test_what_has_no_steps_is_judged_once_whatever_the_curve(
+    bench, learners, model, families, name, fields
+):
+    learner = learners["ridge"] if name == "ridge" else model
+    fields = {**fields, "method": WITHOUT_STEPS[name]}
+    usual = {**fields, "curve": [0, 10], "headline": None}
+    more = {"validate": families["val"]}
+    found = _judge(bench, learner, families["test"], **more, **fields)
+    expected = _judge(bench, learner, families["test"], **more, **usual)
+    assert found.status == expected.status == "ok"
+    assert found.metrics == expected.metrics
+    assert found.each == expected.each
+    assert not found.curves
+    idle = "no steps, so `headline"
+    assert any(idle in note for note in found.notes) == bool(fields.get("headline"))
+
+
+@pytest.mark.parametrize(
+    "fields", [{"curve": [1, 2]}, {"curve": [2]}, {"curve": [5], "headline": 5}]
+)
+def test_what_has_steps_is_judged_at_those_of_the_curve(bench, learners, families, fields):
+    whole = _judge(bench, learners["maml"], families["test"])
+    curve = dict(whole.curves["test/loss"])
+    found = _judge(bench, learners["maml"], families["test"], **fields)
+    step = fields.get("headline", 2)
+    assert found.metrics["test/loss"] == curve[step]
+    assert any(note.startswith(f"headline at step {step}") for note in found.notes)
+    assert list(dict(found.curves.get("test/loss", ()))) == (
+        fields["curve"] if len(fields["curve"]) > 1 else []
+    )
+
+
 def test_what_is_transductive_is_said_with_the_queries(bench, learners, families):
     def note(**fields):
         return _judge(bench, learners["maml"], families["test"], **fields).notes

@@ -119,9 +119,14 @@ def curve(
     marks: tuple[int, ...],
     state: Weights | None = None,
 ) -> dict[int, Judged]:
-    """How tasks are answered after some numbers of steps; one at 0 if an algorithm has no steps."""
-    found = {}
+    """How tasks are answered after some numbers of steps.
+
+    An algorithm without steps has one answer, at 0, whatever the marks are.
+    """
+    found: dict[int, Judged] = {}
+    last = theta
     for step, weights in enumerate(algorithm.walk(net, theta, batch, max(marks), state or {})):
+        last = weights
         if step in marks:
             found[step] = judge(net, weights, batch)
-    return found
+    return found or {0: judge(net, last, batch)}
