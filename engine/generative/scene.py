@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from engine import learning
 from engine.artifacts import Dataset, Generator
+from engine.methods.examples import loaded
 from engine.methods.targets import sized
 from engine.run import Run
 from pipelines.errors import StageError
@@ -182,7 +183,7 @@ def scene(
     return Scene(
         generator,
         learning.generative.pairs.restore(generator, run.device),
-        learning.data.load(data, run.files, run.device) if data else None,
+        loaded(run, data) if data else None,
         labels,
         dict(zip(data.classes, data.names, strict=False)) if data else {},
         count,

@@ -12,6 +12,7 @@ from engine.artifacts import Dataset, Gallery, Generator, Model, Scores
 from engine.generative import album, likelihoods, notes
 from engine.generative.coders import Coder, MlpCoder
 from engine.generative.likelihoods import Likelihood
+from engine.methods.examples import loaded
 from engine.optimizers import Training
 from engine.run import Run
 from pipelines.errors import StageError
@@ -82,7 +83,7 @@ def trained(run: Run, params: Fitting, data: Dataset, way: Way) -> Trained:
     Raises:
         StageError: the net does not fit the images.
     """
-    task = learning.data.load(data, run.files, run.device)
+    task = loaded(run, data, needs=("train",))
     likelihood, portable = likelihoods.fields(params.likelihood), learning.weights.portable
     design = learning.generative.nets.Design(
         params.net.model_dump(), task.shape, params.z, data.name,

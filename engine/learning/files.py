@@ -22,6 +22,10 @@ DRAWINGS = "omniglot"
 """Logical name that stands for both archives of drawings."""
 
 
+class UnreadableError(ValueError):
+    """An outside file that cannot be read: says which, what is wrong, and the fix."""
+
+
 @lru_cache(maxsize=8)
 def content(path: Path, sha256: str) -> bytes:
     """The uncompressed content of a file, kept for the next cell of this process.

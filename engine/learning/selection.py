@@ -16,6 +16,18 @@ def balanced(labels: Sequence[int], order: Sequence[int], count: int) -> list[in
     return sorted(position for _, _, position in sorted(keyed)[:count])
 
 
+def at_most(labels: Sequence[int], order: Sequence[int], each: int) -> list[int]:
+    """Positions of at most so many examples of each class, in ascending order.
+
+    Args:
+        labels: class of each example.
+        order: permutation of the positions; earlier ones are preferred within a class.
+        each: examples of a class; of a smaller class all are taken.
+    """
+    ranks = zip(order, _ranks(labels, order), strict=True)
+    return sorted(position for position, rank in ranks if rank <= each)
+
+
 def proportional(labels: Sequence[int], order: Sequence[int]) -> list[int]:
     """The same order, changed so that every beginning has the classes in their proportions.
 

@@ -8,7 +8,8 @@ from engine import learning
 from engine.algorithms import Algorithm
 from engine.artifacts import Dataset, Head, Learner, Model, TaskFamily
 from engine.metalearning.ready import backbone, moments, packed
-from engine.methods.ladder import Old, afterwards, remembered
+from engine.methods.base import NOTHING_TO_REPLAY
+from engine.methods.ladder import Old, afterwards, remembered, replayed
 from engine.run import Run
 from pipelines.errors import StageError
 
@@ -126,9 +127,9 @@ def rehearsal(run: Run, params: Any, begun: Begun) -> "learning.meta.rehearsal.R
     if params.learn in {"adapter", "head"}:
         run.note(f"`replay` does nothing: `learn: {params.learn}` leaves the backbone as it is")
         return None
-    old = [learning.mixture.Old(item.task, item.head) for item in begun.olds if item.head]
+    old = replayed(begun.olds)
     if not old:
-        raise StageError("`replay` has nothing to draw from: no old task with a kept head")
+        raise StageError(NOTHING_TO_REPLAY)
     return learning.meta.rehearsal.Rehearsal(
         begun.network,
         old,

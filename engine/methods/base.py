@@ -15,6 +15,9 @@ Curves = dict[str, list[tuple[int, float]]]
 Start = Literal["random", "zero", "probe", "kept"]
 """How a new head starts: at random, at 0, as fitted on the frozen features, or as the one that the
 model has for these targets."""
+NOTHING_TO_REPLAY = (
+    "`replay` has nothing to draw from: no old task has both training images and a kept head"
+)
 Fault = tuple[str, str, str]
 """Field of a method, what is wrong with it, and the fix."""
 

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 
 from engine import learning
-from engine.methods.base import FewShot, Learned, Lesson, Method, Start
+from engine.methods.base import NOTHING_TO_REPLAY, FewShot, Learned, Lesson, Method, Start
 from engine.methods.probe import Probe
 from engine.optimizers import Optimizer, Sgd, Share, Training
 from engine.run import Run
@@ -164,7 +164,7 @@ class Finetune(Training, Method, FewShot):
 
     def _mixture(self, run: Run, lesson: Lesson) -> "learning.mixture.Mixture":
         if self.replay and not lesson.replay:
-            raise StageError("`replay` has nothing to draw from: no old task with a kept head")
+            raise StageError(NOTHING_TO_REPLAY)
         if self.replay and not 0 < self.replayed < self.batch:
             raise StageError(f"`replay: {self.replay}` is {self.replayed} of {self.batch} images")
         seeds = learning.mixture.Seeds(run.seed("order"), run.seed("augment"), run.seed("replay"))

@@ -1,11 +1,12 @@
 """One rung of the adaptation ladder: measure, adapt by a method, measure again."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from engine import learning
 from engine.artifacts import Dataset, Head, Model, Scores
 from engine.methods.base import Lesson, Method
+from engine.methods.examples import loaded
 from engine.methods.targets import answering
 from engine.run import Run
 from pipelines.errors import StageError
@@ -81,11 +82,11 @@ def adapt(
     classes = {name: head.classes for name, head in model.heads.items()}
     heads = {name: found for name, found in classes.items() if name != data.task}
     olds = [remembered(run, net, heads, item) for item in retain]
-    task = learning.data.load(data, run.files, run.device)
+    task = loaded(run, data, needs=("train",))
     sources = [remembered(run, net, heads, replay, judge=False)] if replay else olds
     lesson = Lesson(
         task=task,
-        replay=tuple(learning.mixture.Old(old.task, old.head) for old in sources if old.head),
+        replay=replayed(sources),
         measure=lambda: _moment(net, task, olds),
         others=tuple(heads),
         kept=answering(classes, data.task, data.classes),
@@ -97,6 +98,15 @@ def adapt(
         metrics |= afterwards(net, old)
     made = Head(data.classes, run.digests.get("data", ("",))[0], method.kind)
     return Adapted(_model(model, data, net, made), learned.scores(metrics))
+
+
+def replayed(olds: Iterable[Old]) -> tuple["learning.mixture.Old", ...]:
+    """The old tasks that can be replayed: with a head that answers them and training images."""
+    return tuple(
+        learning.mixture.Old(old.task, old.head)
+        for old in olds
+        if old.head and "train" in old.task.parts
+    )
 
 
 def remembered(
@@ -116,7 +126,7 @@ def remembered(
         data: the task.
         judge: measure it, for `afterwards`.
     """
-    task = learning.data.load(data, run.files, run.device)
+    task = loaded(run, data)
     head = answering(heads, data.task, data.classes)
     return Old(task, head, standing(net, task, head) if judge else {})
 

@@ -6,6 +6,7 @@ from math import isfinite
 
 from engine import learning
 from engine.artifacts import Dataset, Model, Scores
+from engine.methods.examples import loaded
 from engine.methods.ladder import network, standing
 from engine.methods.targets import answering, distinct_tasks, said, same_shape
 from engine.run import Run
@@ -74,7 +75,7 @@ def evaluate(
         if head is None:
             shown = said(item.classes, dict(zip(item.classes, item.names, strict=False)))
             raise StageError(f"the model has no head for {item.task}, classes {shown}")
-        task = learning.data.load(item, run.files, run.device)
+        task = loaded(run, item)
         net = network(model, item, run.device)
         found = learning.metrics.judged(net, task, head)
         if before is not None:

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from pydantic import Field
 
-from engine import imagesets, learning
+from engine import imagesets
 from engine.artifacts import Dataset, Judge, Samples, Scores
 from engine.generative import judged
+from engine.methods.examples import loaded
 from engine.methods.targets import sized
 from engine.run import Run
 from pipelines.errors import StageError
@@ -96,7 +97,7 @@ def evaluate_samples(
     if not len(samples):
         run.note(samples.how)
         return Judged(Scores({}, status="diverged", notes=(samples.how,)))
-    task = learning.data.load(data, run.files, run.device)
+    task = loaded(run, data)
     judged.check(judge, samples, data)
     n = _count(params.n, {
         "samples": len(samples),

@@ -9,6 +9,7 @@ from pydantic import Field, PositiveFloat, PositiveInt
 from engine import learning
 from engine.artifacts import Dataset, Scores
 from engine.artifacts import Judge as Panel
+from engine.methods.examples import loaded
 from engine.nets import Conv4, Net
 from engine.optimizers import Share, Training
 from engine.run import Run
@@ -74,7 +75,7 @@ def judge(run: Run, params: Judge, *, data: Dataset) -> Appointed:
     sampled from, and its seeds are its own.
     """
     fields = params.net.model_dump()
-    task = learning.data.load(data, run.files, run.device)
+    task = loaded(run, data)
     if len(data.classes) < 2 or not _PARTS.keys() <= task.parts.keys():  # noqa: PLR2004
         raise StageError(f"{data.task}: a judge needs two classes, and training and test images")
     seeds = {

@@ -10,6 +10,7 @@ from pydantic import Field, PositiveInt
 from engine import imagesets, learning
 from engine.artifacts import Dataset, Generator, Scores
 from engine.generative import notes
+from engine.methods.examples import loaded
 from engine.methods.targets import sized
 from engine.run import Run
 from pipelines.errors import StageError
@@ -87,7 +88,7 @@ def likelihood(run: Run, params: Likelihood, *, generator: Generator, data: Data
     in every run; so is the noise of the codes. The notes say which nats may be compared.
     """
     _fits(generator, data, params.part)
-    task = learning.data.load(data, run.files, run.device)
+    task = loaded(run, data)
     examples = task.parts[params.part]
     count = len(examples)
     if params.images is not None and params.images > count:

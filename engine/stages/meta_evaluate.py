@@ -32,8 +32,8 @@ class MetaEvaluate(Params):
     transductive), of the support set, or the running averages of training. By default those that
     a learner was trained with, and `support` for a model."""
     curve: Annotated[tuple[NonNegativeInt, ...], Field(min_length=1)] = (0, 1, 5, 10, 50)
-    """Adaptation steps after which the queries are judged. What has no steps (a closed form, `probe`,
-    `prototype`) is judged once, whatever is given here."""
+    """Adaptation steps after which the queries are judged. What has no steps (a closed form,
+    `probe`, `prototype`) is judged once, whatever is given here."""
     headline: NonNegativeInt | Literal["chosen_on_validate"] | None = None
     """The step of the curve that gives the figure: a number, or the best on the validation tasks.
     By default as many steps as a learner was trained with, else the last."""

@@ -8,6 +8,7 @@ from pydantic import Field, PositiveInt
 from engine import learning
 from engine.artifacts import Dataset, Head, Model, Scores
 from engine.methods.base import Learned
+from engine.methods.examples import loaded
 from engine.nets import Conv4, Net
 from engine.optimizers import Training
 from engine.run import Run
@@ -52,7 +53,7 @@ def _facts(look: Look) -> Mapping[str, Facts]:
 def pretrain(run: Run, params: Pretrain, *, data: Dataset) -> Pretrained:
     """Train a backbone and a head for the dataset's task from random weights."""
     fields = params.net.model_dump()
-    task = learning.data.load(data, run.files, run.device)
+    task = loaded(run, data, needs=("train",))
     net = learning.nets.build(fields, task.shape, run.seed("init")).to(run.device)
     head = learning.heads.drawn(net.width, len(task.classes), run.seed("head"))
     net.heads[task.name] = head.module().to(run.device)

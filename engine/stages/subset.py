@@ -1,6 +1,7 @@
 """Few labels: a random, class-balanced part of a dataset's training and validation images."""
 
 import random
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Self
@@ -13,13 +14,15 @@ from engine.run import Run
 from pipelines.errors import StageError
 from pipelines.facts import Facts, Look
 from pipelines.stage import Params, stage
+from pipelines.text import listed
 
 
 class Subset(Params):
     train: PositiveInt | None = None
     """Training images to keep, with classes as equal as can be; all by default."""
     train_per_class: PositiveInt | None = None
-    """Training images of each class to keep, instead of `train`."""
+    """Training images of each class to keep, at most, instead of `train`: of a class with fewer,
+    all are kept, and a note says so."""
     val: NonNegativeInt | None = None
     """Validation images to keep; all by default."""
 
@@ -60,22 +63,48 @@ def subset(run: Run, params: Subset, *, data: Dataset) -> Fewer:
 
     Of one seed, a smaller subset lies within a larger one.
     """
-    count = params.train
-    if params.train_per_class is not None:
-        count = params.train_per_class * len(data.classes)
     parts = dict(data.parts)
-    for name, wanted in {"train": count, "val": params.val}.items():
+    if params.train_per_class is not None:
+        parts["train"] = _bounded(run, data, params.train_per_class)
+    for name, wanted in {"train": params.train, "val": params.val}.items():
         if wanted is not None:
             parts[name] = _drawn(run, data, name, wanted)
     return Fewer(replace(data, parts=parts))
 
 
 def _drawn(run: Run, data: Dataset, name: str, count: int) -> Part:
+    """So many examples of a part, with classes as equal as can be."""
     part = data.parts[name]
     if count > len(part):
         raise StageError(f"{data.task} has {len(part)} {name} images, fewer than {count}")
+    labels, order = _shuffled(run, data, name)
+    chosen = learning.selection.balanced(labels, order, count)
+    there, left = len(set(labels)), len({labels[place] for place in chosen})
+    if count and left < there:
+        run.note(f"`{name}: {count}` keeps an image of {left} of the {there} classes only")
+    return replace(part, indices=tuple(part.indices[place] for place in chosen))
+
+
+def _bounded(run: Run, data: Dataset, each: int) -> Part:
+    """At most so many training examples of every class."""
+    part = data.parts["train"]
+    if not len(part):
+        raise StageError(f"{data.task} has no training images, and `train_per_class` keeps some")
+    labels, order = _shuffled(run, data, "train")
+    names = dict(zip(data.classes, data.names, strict=False))
+    counts = Counter(labels)
+    few = {label: counts[label] for label in data.classes if counts[label] < each}
+    if few:
+        all_kept = listed(f"{names.get(label, label)} has {n}" for label, n in few.items())
+        run.note(f"`train_per_class: {each}` keeps all images of smaller classes: {all_kept}")
+    chosen = learning.selection.at_most(labels, order, each)
+    return replace(part, indices=tuple(part.indices[place] for place in chosen))
+
+
+def _shuffled(run: Run, data: Dataset, name: str) -> tuple[list[int], list[int]]:
+    """Labels of a part's examples, and an order of them that is drawn by the seed."""
+    part = data.parts[name]
     labels = learning.files.labels(run.files, data.files, part.labels)[list(part.indices)]
     order = list(range(len(part)))
     random.Random(f"{run.seed('subset')}/{name}").shuffle(order)
-    chosen = learning.selection.balanced(labels.tolist(), order, count)
-    return replace(part, indices=tuple(part.indices[place] for place in chosen))
+    return labels.tolist(), order

@@ -4,8 +4,14 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from engine.channel import Silent
 from engine.learning import files
+from engine.stages.evaluate import evaluate
+from engine.stages.finetune import finetune
+from engine.stages.linear_probe import linear_probe
+from engine.stages.pretrain import pretrain
 from engine.stages.subset import subset
+from engine.stages.vae import vae
 from pipelines.errors import StageError
 
 
@@ -65,3 +71,67 @@ def test_facts_say_how_many_examples_of_the_smallest_class_stay(look, known, fie
     high = replace(known[1], examples={"train": 104, "val": 35, "test": 35})
     facts, _ = look(subset, fields, data=high)
     assert facts["data"].examples == fewest
+
+
+def _uneven(bench, data, few):
+    """The same with so many training images of the first class alone."""
+    labels = files.labels(bench.files, data.files, "digits.csv")
+    part = data.parts["train"]
+    rare = [i for i in part.indices if labels[i] == data.classes[0]]
+    kept = tuple(i for i in part.indices if i not in set(rare[few:]))
+    return replace(data, parts={**data.parts, "train": replace(part, indices=kept)})
+
+
+@pytest.mark.parametrize(("each", "kept"), [(4, 4), (6, 6), (7, 6), (20, 6)])
+def test_a_number_per_class_bounds_each_class_and_smaller_ones_are_noted(bench, lesson, each, kept):
+    data = _uneven(bench, lesson.high, 6)
+    run = bench.run(channel=Silent())
+    found = bench.stage(subset, {"train_per_class": each}, run=run, data=data).data
+    assert _counts(bench, found, "train")[5:].tolist() == [kept, each, each, each, each]
+    assert run.channel.notes == (
+        [f"`train_per_class: {each}` keeps all images of smaller classes: `5 has 6`"]
+        if each > 6
+        else []
+    )
+
+
+def test_a_number_per_class_of_nothing_is_refused(bench, lesson):
+    train = replace(lesson.high.parts["train"], indices=())
+    data = replace(lesson.high, parts={**lesson.high.parts, "train": train})
+    with pytest.raises(StageError, match="high has no training images"):
+        bench.stage(subset, {"train_per_class": 2}, data=data)
+
+
+def test_a_count_that_leaves_classes_without_an_image_is_noted(bench, lesson):
+    run = bench.run(channel=Silent())
+    bench.stage(subset, {"train": 3, "val": 5}, run=run, data=lesson.high)
+    assert run.channel.notes == ["`train: 3` keeps an image of 3 of the 5 classes only"]
+
+
+def _without(data, *parts):
+    """The same dataset, in which some parts have no image."""
+    empty = {name: replace(data.parts[name], indices=()) for name in parts}
+    return replace(data, parts={**data.parts, **empty})
+
+
+@pytest.mark.parametrize("kind", [pretrain, linear_probe, finetune, vae])
+def test_who_learns_from_data_without_training_images_says_so(bench, lesson, kind):
+    data = _without(lesson.high, "train")
+    more = {} if kind in (pretrain, vae) else {"model": lesson.model}
+    fields = {"linear_probe": {"l2": "loo"}, "vae": {"z": 2}}.get(kind.name)
+    with pytest.raises(StageError, match=r"high has no training images.* has validation and test"):
+        bench.stage(kind, fields, data=data, **more)
+
+
+def test_who_is_judged_on_no_images_at_all_says_so(bench, lesson):
+    data = _without(lesson.low, "train", "val", "test")
+    with pytest.raises(StageError, match="low has no images"):
+        bench.stage(evaluate, model=lesson.model, data=(data,))
+
+
+def test_what_is_replayed_needs_training_images(bench, lesson):
+    with pytest.raises(StageError, match="no old task has both training images and a kept head"):
+        bench.stage(
+            finetune, {"replay": 0.5, "steps": 1}, model=lesson.model, data=lesson.few,
+            retain=(_without(lesson.low, "train"),),
+        )  # fmt: skip
