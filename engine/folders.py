@@ -162,7 +162,7 @@ class Choice:
 
 def borders(count: int, shares: tuple[float, float, float]) -> dict[str, tuple[int, int]]:
     """Part -> first and last place (not included) of its share of so many."""
-    train, val, _ = shares
+    train, val = (learning.counts.exact(share) for share in shares[:2])
     first, second = round(train * count), round((train + val) * count)
     return dict(zip(PARTS, ((0, first), (first, second), (second, count)), strict=True))
 

@@ -1,6 +1,7 @@
 """Optimisers and the length of a training as values. The code is in `engine.learning.train`."""
 
 import math
+from fractions import Fraction
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
@@ -70,16 +71,16 @@ class Training(Params):
             raise ValueError("give `steps` or `epochs`, not both")
         return self
 
-    def total(self, examples: int, new: int, otherwise: int) -> int:
+    def total(self, examples: int, new: Fraction | int, otherwise: int) -> int:
         """Steps in all.
 
         Args:
             examples: new training images.
-            new: of these in one batch.
+            new: of these in one batch, on average.
             otherwise: steps where neither `steps` nor `epochs` is given.
         """
         if self.epochs is not None:
-            return max(1, math.ceil(self.epochs * examples / new))
+            return max(1, math.ceil(learning.counts.exact(self.epochs) * examples / new))
         return self.steps or otherwise
 
     def recipe(self, steps: int, **more: Any) -> "learning.train.Recipe":

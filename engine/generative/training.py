@@ -124,7 +124,7 @@ def _trainer(
     task: "learning.data.Task",
 ) -> "learning.generative.trainer.GenerativeTrainer":
     count = len(task.parts["train"])
-    steps = params.total(count, params.batch, math.ceil(EPOCHS * count / params.batch))
+    steps = params.total(count, params.batch, -(-EPOCHS * count // params.batch))
     seeds = learning.generative.trainer.Seeds(
         run.seed("order"), run.seed("augment"), run.seed("noise")
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import count
 from typing import Any
 
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from engine.learning.counts import dealt, until
 from engine.learning.data import Batches, Task, generator, quartered
 from engine.learning.nets import Network
 
@@ -63,14 +65,16 @@ class Stream:
 
 
 class Mixture:
-    """Batches of fixed size: `batch - replayed` new images and `replayed` old ones.
+    """Batches of fixed size: new images, and `replayed` old ones on average over the steps.
 
-    Several old tasks share the old images as equally as can be, taking turns with what is left
-    over. The loss is the mean over the batch, so that an old image weighs as much as a new one.
+    Where that is no whole number, the count differs by one between steps, always the same way:
+    after k steps floor(k * replayed) old images have been seen. Several old tasks take turns, image
+    by image. The loss is the mean over the batch, so that an old image weighs as much as a new one,
+    however many there are.
     """
 
     def __init__(
-        self, new: Task, old: Sequence[Old], *, batch: int, replayed: int, seeds: Seeds
+        self, new: Task, old: Sequence[Old], *, batch: int, replayed: Fraction | int, seeds: Seeds
     ) -> None:
         self._new = Stream(new, new.name, order=seeds.order, augment=seeds.augment)
         self._old = [
@@ -78,12 +82,13 @@ class Mixture:
             for item, seed in zip(old, count(seeds.replay, 2), strict=False)
         ]
         self._batch = batch
-        self._replayed = replayed
+        self._replayed = Fraction(replayed)
 
     def loss(self, net: Network, step: int) -> Tensor:
         """Mean cross-entropy of the batch of a step, each image by its task's head."""
         streams = [self._new, *self._old]
-        sizes = [self._batch - self._replayed, *self._sizes(step)]
+        olds = self._sizes(step)
+        sizes = [self._batch - sum(olds), *olds]
         used = [(stream, size) for stream, size in zip(streams, sizes, strict=True) if size]
         drawn = [stream.take(size) for stream, size in used]
         z = net.features(torch.cat([x for x, _ in drawn]))
@@ -95,11 +100,9 @@ class Mixture:
         return total / self._batch
 
     def _sizes(self, step: int) -> list[int]:
-        tasks = len(self._old)
-        if not tasks:
-            return []
-        share, rest = divmod(self._replayed, tasks)
-        return [share + ((place + step) % tasks < rest) for place in range(tasks)]
+        """Images of each old task in a step."""
+        before, after = until(step - 1, self._replayed), until(step, self._replayed)
+        return dealt(before, after, len(self._old)) if self._old else []
 
     def state_dict(self) -> dict[str, Any]:
         """Where every stream is."""

@@ -1,6 +1,7 @@
 """Full fine-tuning: every weight moves, from the pretrained ones on."""
 
 from collections.abc import Mapping
+from fractions import Fraction
 from typing import ClassVar, Literal
 
 from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
@@ -65,7 +66,8 @@ class Finetune(Training, Method, FewShot):
     """How the new head starts: at random, at 0, as fitted on the frozen features, or as the head
     that the model has with the same targets."""
     replay: Share = 0.0
-    """Share of each batch that is drawn from old tasks."""
+    """Share of the images that is drawn from old tasks: exact on average over the steps, so that
+    0.2 of a batch of 8 is 1 or 2 images a step, 8 in 5 steps."""
     keep_heads: Literal["train", "frozen", "drop"] = "train"
     """What becomes of the old heads: trained on with what is replayed, kept as they are, or gone.
     Without replay they have no loss, and `train` is `frozen`."""
@@ -85,9 +87,16 @@ class Finetune(Training, Method, FewShot):
     """Steps at which the test metrics are recorded, for `metric@step=10` and plots."""
 
     @property
-    def replayed(self) -> int:
-        """Old images in each batch."""
-        return round(self.replay * self.batch)
+    def replayed(self) -> Fraction:
+        """Old images in a batch, on average over the steps."""
+        return learning.counts.exact(self.replay) * self.batch
+
+    def replays_nothing(self, steps: int) -> str:
+        """What is wrong with a share that is no image in so many steps; empty where nothing is."""
+        if not self.replay or learning.counts.until(steps, self.replayed):
+            return ""
+        told = f"`replay: {self.replay:g}` of batches of {self.batch}"
+        return f"{told} is no image in {steps} step{'s' * (steps > 1)}"
 
     @property
     def marks(self) -> tuple[int, ...]:
@@ -108,7 +117,7 @@ class Finetune(Training, Method, FewShot):
         )
         trainer = learning.train.Trainer(
             net,
-            self._mixture(run, lesson),
+            self._mixture(run, lesson, steps),
             self.recipe(
                 steps,
                 anchor=self.anchor.weight if self.anchor else 0.0,
@@ -162,13 +171,13 @@ class Finetune(Training, Method, FewShot):
             return learning.heads.zero(net.width, outputs)
         return Probe(l2="auto" if "val" in lesson.task.parts else "loo").fit(net, lesson.task)
 
-    def _mixture(self, run: Run, lesson: Lesson) -> "learning.mixture.Mixture":
+    def _mixture(self, run: Run, lesson: Lesson, steps: int) -> "learning.mixture.Mixture":
         if self.replay and not lesson.replay:
             raise StageError(NOTHING_TO_REPLAY)
-        if self.replay and not 0 < self.replayed < self.batch:
-            raise StageError(f"`replay: {self.replay}` is {self.replayed} of {self.batch} images")
+        if fault := self.replays_nothing(steps):
+            raise StageError(fault)
         seeds = learning.mixture.Seeds(run.seed("order"), run.seed("augment"), run.seed("replay"))
-        old = lesson.replay if self.replayed else ()
+        old = lesson.replay if self.replay else ()
         return learning.mixture.Mixture(
             lesson.task, old, batch=self.batch, replayed=self.replayed, seeds=seeds
         )

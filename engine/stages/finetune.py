@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from engine.artifacts import Dataset, Model
-from engine.methods.finetune import Finetune
+from engine.methods.finetune import STEPS, Finetune
 from engine.methods.ladder import Adapted, adapt
 from engine.methods.targets import adaptation, answering, said
 from engine.run import Run
@@ -45,12 +45,10 @@ def _check_kept(look: Look, params: Finetune) -> None:
 def _check_replay(look: Look, params: Finetune) -> None:
     if not params.replay:
         return
-    if not 0 < params.replayed < params.batch:
-        look.error(
-            "replay",
-            f"{params.replay:g} of a batch of {params.batch} rounds to {params.replayed} images",
-            "take a larger share or a larger batch",
-        )
+    # How many steps some epochs are is known when the images are.
+    steps = params.steps or (STEPS if params.epochs is None else None)
+    if steps and (fault := params.replays_nothing(steps)):
+        look.error("replay", fault, "take a larger share, a larger batch or more steps")
     if params.keep_heads == "drop":
         look.error("keep_heads", "what is replayed needs its head", "say `train` or `frozen`")
     sources = look.inputs.get("replay", ()) or look.inputs.get("retain", ())

@@ -55,7 +55,8 @@ class MetaTrain(Params):
     """Batch norm's statistics: each pass by its own examples (transductive), those of the support
     set, or of both together (transductive)."""
     replay: Share = 0.0
-    """Share of each step's examples, and of its loss, that come from what is retained."""
+    """Share of all examples, and of the loss, that come from what is retained: exact on average
+    over the steps, some of which may have none."""
     stop: Patience | None = None
     """Early stopping by the validation tasks."""
     precision: Literal["float32", "bfloat16"] = "float32"

@@ -2,6 +2,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
+from engine.channel import Silent
 from engine.stages.evaluate import evaluate
 from engine.stages.finetune import finetune
 from engine.stages.linear_probe import linear_probe
@@ -103,15 +104,45 @@ def test_replay_may_draw_from_other_data(bench, lesson):
     assert not _same(own, given)
 
 
-def test_replay_that_rounds_to_nothing_is_an_error_before_and_while_it_runs(
+def test_replay_of_no_image_in_all_steps_is_an_error_before_and_while_it_runs(
     bench, lesson, look, known
 ):
-    with pytest.raises(StageError, match="is 0 of 20 images"):
-        bench.tune(lesson, replay=0.02)
+    with pytest.raises(StageError, match="of batches of 20 is no image in 12 steps"):
+        bench.tune(lesson, replay=0.004)
     low, high, model = known
-    fields = {"replay": 0.02, "batch": 20}
-    _, faults = look(finetune, fields, model=model, data=high, retain=low)
+    inputs = {"model": model, "data": high, "retain": low}
+    fields = {"replay": 0.004, "batch": 20, "steps": 12}
+    _, faults = look(finetune, fields, **inputs)
     assert [(severity, place) for severity, place, *_ in faults] == [("error", "replay")]
+    assert not look(finetune, {**fields, "steps": 13}, **inputs)[1]
+    assert not look(finetune, {"replay": 0.05, "batch": 8}, **inputs)[1]
+    assert not look(finetune, {"replay": 0.99, "batch": 1}, **inputs)[1]
+
+
+def test_each_share_is_an_experiment_of_its_own_and_resumes_to_the_same_bits(
+    bench, lesson, tmp_path
+):
+    def tuned(share, **more):
+        fields = {"batch": 8, "steps": 7, "replay": share, "curve": []}
+        return bench.tune(lesson, **fields, **more)
+
+    found = {share: tuned(share) for share in (0.2, 0.25, 0.3)}
+    losses = {item.scores.metrics["low/forgetting"] for item in found.values()}
+    weights = {float(item.model.weights["heads.low.weight"].sum()) for item in found.values()}
+    assert len(weights) == 3, losses
+    for step in (2, 3):
+        again = bench.interrupted(tmp_path / str(step), step, lambda run: tuned(0.3, run=run))
+        assert _same(again.model.weights, found[0.3].model.weights)
+
+
+def test_epochs_count_the_new_images_that_are_really_seen(bench, lesson):
+    # Of 60 images 8 - 1.6 = 6.4 are new in a step.
+    data = lesson.few
+    run = bench.run(channel=Silent())
+    fields = {"batch": 8, "steps": None, "epochs": 1.6, "replay": 0.2, "curve": []}
+    bench.tune(lesson, run=run, **fields)
+    assert len(data.parts["train"]) == 60
+    assert run.channel.batches[-1].total == 15  # 1.6 * 60 / 6.4
 
 
 def test_replay_without_anything_to_replay_is_an_error(bench, lesson, look, known):

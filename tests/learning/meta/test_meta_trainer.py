@@ -198,12 +198,44 @@ def test_replay_moves_only_what_is_learned(replaying):
 
 
 @pytest.mark.parametrize(
-    ("share", "examples", "images"), [(0.1, 120, 13), (0.5, 40, 40), (0.01, 5, 1)]
-)
-def test_the_share_is_one_of_all_examples(replaying, share, examples, images):
-    _, _, rehearsed, _ = replaying
+    ("share", "examples", "drawn"),
+    [(0.1, [120] * 3, [13, 26, 40]), (0.5, [40], [40]), (0.01, [5] * 20, [0] * 19 + [1]),
+     (0.2, [2, 1, 1, 5, 3], [0, 0, 1, 2, 3]), (0.3, [7] * 5, [3, 6, 9, 12, 15])],
+)  # fmt: skip
+def test_the_share_is_one_of_all_examples_exactly_on_average(replaying, share, examples, drawn):
+    theta, _, rehearsed, _ = replaying
     rehearsed.share = share
-    assert rehearsed.images(examples) == images
+    zero = {name: torch.zeros_like(item) for name, item in theta.items()}
+    found = []
+    for new in examples:
+        rehearsed.mixed(theta, zero, new)
+        found.append(rehearsed.drawn)
+    assert found == drawn
+
+
+def test_an_old_image_weighs_as_much_as_a_new_example_however_many_there_are(replaying):
+    theta, part, rehearsed, network = replaying
+    rehearsed.share = 0.2
+    zero = {name: torch.zeros_like(item) for name, item in theta.items()}
+    # 1 old image beside 6 new examples, then 2: 0.2 of all is 1.5 beside 6.
+    seen = [rehearsed.mixed(theta, zero, 6) for _ in range(2)]
+    network.load_state_dict(theta)
+    network.double()
+    order = data.Batches(len(part), 1, "cpu").take(3)
+    for found, index in zip(seen, (order[:1], order[1:]), strict=True):
+        pictures = part.pictures(index).double()
+        loss = functional.cross_entropy(network(pictures, "old"), part.y[index], reduction="sum")
+        grads = torch.autograd.grad(loss * 0.8 / 6, list(network.parameters()))
+        for (name, _), old in zip(network.named_parameters(), grads, strict=True):
+            torch.testing.assert_close(found[name].double(), old, atol=1e-6, rtol=1e-5)
+
+
+def test_a_step_without_an_old_image_keeps_the_weight_of_the_new_ones(replaying):
+    theta, _, rehearsed, _ = replaying
+    rehearsed.share = 0.01
+    meta = {name: torch.randn_like(item) for name, item in theta.items()}
+    found = rehearsed.mixed(theta, meta, 5)
+    assert all(torch.allclose(found[name], 0.99 * meta[name]) for name in meta)
 
 
 def test_statistics_are_averaged_over_the_batches():
