@@ -14,6 +14,7 @@ from engine.answers import CellCancelled, CellRetried, RequestRefused
 from engine.event import Event
 from engine.shapes import wrong_field
 from engine.store import names
+from pipelines import reading
 
 __all__ = [
     "KINDS", "CellCached", "CellCheckpointed", "CellFailed", "CellFinished", "CellInfo",
@@ -203,10 +204,7 @@ def decode(line: str | bytes) -> Event | None:
     Raises:
         ValueError: the line is torn or is not an event.
     """
-    try:
-        data = json.loads(line)
-    except RecursionError as error:
-        raise ValueError("it is nested too deeply") from error
+    data = reading.decoded(line)
     if not isinstance(data, dict):
         raise ValueError("an event is a JSON object")
     kind = KINDS.get(str(data.pop("kind", "")))
@@ -257,7 +255,7 @@ def decode_batch(line: str | bytes) -> MetricBatch:
     Raises:
         ValueError: the line is torn or is not a batch.
     """
-    data: dict[str, Any] = json.loads(line)
+    data: dict[str, Any] = reading.decoded(line)
     try:
         data["steps"] = tuple(data["steps"])
         data["values"] = {name: tuple(column) for name, column in data["values"].items()}

@@ -22,12 +22,15 @@ from engine.key import canonical, sha256
 from engine.memo import Memo
 from engine.modules import Modules, Place
 from engine.reach import ALL, Reading
+from pipelines import reading
 from pipelines.stage import Params, Stage
 
 FINGERPRINT_FORMAT = 1
 WHOLE = "!"
 """Ends the name of a module that is reached by who knows which name: even a file that only passes
 names on counts then."""
+MODULE_BYTES = 1 << 25
+"""Of a Python file."""
 _PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 _LEARNING = "engine.learning"
 _TOLD = 3
@@ -187,7 +190,7 @@ def explain(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
 
 
 def _reading(path: Path) -> list[Any]:
-    return Reading.of(path.read_bytes()).to_json()
+    return Reading.of(reading.content(path, MODULE_BYTES)).to_json()
 
 
 def _absolute(reference: str, module: str, place: Place) -> str:

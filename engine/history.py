@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from engine.events import CellCached, CellFinished, Event, RunStarted, decode
-from engine.journal import Tail
+from engine.journal import whole
 from engine.runs import RunFolder
 from engine.store import Result, Store
 
@@ -69,9 +69,10 @@ def _keys(run: RunFolder, name: str) -> tuple[dict[str, str] | None, bool]:
 
 
 def _events(run: RunFolder) -> list[Event | None]:
-    """What a run's journal tells; a line that a kill tore, or that is damaged, tells nothing."""
+    """What a run's journal tells; a line that is damaged, or a file that is none, tells nothing."""
     events: list[Event | None] = []
-    for line in Tail(run.events).read(-1):
-        with contextlib.suppress(ValueError):
-            events.append(decode(line))
+    with contextlib.suppress(OSError):
+        for line in whole(run.events):
+            with contextlib.suppress(ValueError):
+                events.append(decode(line))
     return events

@@ -9,10 +9,13 @@ from pathlib import Path
 from engine import learning
 from engine.memo import Memo
 from engine.store import fs, names
+from pipelines import reading
 from pipelines.errors import MissingFiles
 from pipelines.text import safe_text
 
 _GZIP = b"\x1f\x8b"
+UNPACKED_BYTES = 1 << 30
+"""What a packed file may hold; a few kilobytes can be made to unpack to any size."""
 
 
 class Inputs:
@@ -52,7 +55,10 @@ def _folder(path: Path) -> str:
 
 
 def _bytes(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    digest = hashlib.sha256()
+    for block in fs.chunks(path):
+        digest.update(block)
+    return digest.hexdigest()
 
 
 def _digest(path: Path) -> str:
@@ -63,13 +69,17 @@ def _digest(path: Path) -> str:
 
 
 def _content(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as stream:
+    with reading.opened(path) as stream:
         packed = stream.read(len(_GZIP)) == _GZIP
     if not packed:
         yield from fs.chunks(path)
         return
     with gzip.open(path, "rb") as unpacked:
+        left = UNPACKED_BYTES
         while block := unpacked.read(fs.CHUNK):
+            left -= len(block)
+            if left < 0:
+                raise ValueError(f"it unpacks to more than {UNPACKED_BYTES:,} bytes")
             yield block
 
 

@@ -4,8 +4,9 @@ A line is one `os.write`, so that a kill tears at most the last one; a reader dr
 Data reach the disk (fdatasync) only where an event promises something.
 """
 
+import errno
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,6 +24,10 @@ from engine.store import files, fs
 
 PROMISES = (CellFinished, CellCheckpointed, RunEnded)
 READ_BYTES = 1 << 20
+LONGEST_LINE = 1 << 25
+"""Bytes of a line that is read: the first event of a run names up to 100,000 cells."""
+MOST_BYTES = 1 << 28
+"""Bytes of a journal that is read."""
 
 Observer = Callable[[Event | tuple[int, MetricBatch]], None]
 
@@ -114,8 +119,12 @@ class Tail:
     """Reads the new whole lines of a file that grows. A file that is not there has none."""
 
     path: Path
+    most_bytes: int | None = None
+    """A file that is longer is not read."""
     _offset: int = field(default=0, init=False)
-    _torn: bytes = field(default=b"", init=False)
+    _torn: bytearray = field(default_factory=bytearray, init=False)
+    _lost: bool = field(default=False, init=False)
+    """The line that is read now is too long to be one of ours: it is dropped."""
 
     @property
     def unread(self) -> int:
@@ -141,16 +150,50 @@ class Tail:
     def read(self, limit_bytes: int = READ_BYTES) -> list[bytes]:
         """Complete lines since the last call: none where there is nothing new but a torn one.
 
-        From about `limit_bytes` of the file; a line that is longer is read to its end.
+        From about `limit_bytes` of the file; a line that is longer is read to its end. One that is
+        longer than `LONGEST_LINE` comes as an empty line: it is no event.
+
+        Raises:
+            OSError: it cannot be read, is no file, or is longer than `most_bytes`.
         """
         try:
             with files.opened(self.path) as file:
+                self._refuse(os.fstat(file.fileno()).st_size)
                 file.seek(self._offset)
-                while data := file.read(limit_bytes):
+                while data := file.read(READ_BYTES if self._lost else limit_bytes):
                     self._offset += len(data)
-                    *lines, self._torn = (self._torn + data).split(b"\n")
-                    if lines:
+                    if lines := self._lines(data):
                         return lines
         except FileNotFoundError:
             return []
         return []
+
+    def _refuse(self, size: int) -> None:
+        if self.most_bytes is not None and size > self.most_bytes:
+            told = f"it has {size:,} bytes; at most {self.most_bytes:,} are read"
+            raise OSError(errno.EFBIG, told, str(self.path))
+
+    def _lines(self, data: bytes) -> list[bytes]:
+        head, newline, rest = data.partition(b"\n")
+        if not self._lost:
+            self._torn += head
+        if len(self._torn) > LONGEST_LINE:
+            self._lost = True
+            self._torn.clear()
+        if not newline:
+            return []
+        first = b"" if self._lost else bytes(self._torn)
+        *lines, torn = rest.split(b"\n")
+        self._torn, self._lost = bytearray(torn), False
+        return [first, *lines]
+
+
+def whole(path: Path, most_bytes: int = MOST_BYTES) -> Iterator[bytes]:
+    """The lines of a file of lines, piece by piece; none of one that is not there.
+
+    Raises:
+        OSError: see `Tail.read`.
+    """
+    tail = Tail(path, most_bytes)
+    while lines := tail.read():
+        yield from lines

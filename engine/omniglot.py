@@ -11,6 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from engine import imagesets, learning
+from pipelines import reading
 from pipelines.errors import MissingFiles
 from pipelines.text import safe_text
 
@@ -129,7 +130,8 @@ def _listed(path: Path, size: int, _changed: int) -> dict[int, int]:
         raise MissingFiles(f"{shown} is too large for a list of characters", GET_LISTS, "split")
     numbers = learning.alphabets.numbers()
     found: dict[int, int] = {}
-    for place, line in enumerate(path.read_text(encoding="utf-8", errors="replace").split(), 1):
+    lines = reading.content(path, LIST_BYTES).decode("utf-8", "replace").split()
+    for place, line in enumerate(lines, 1):
         name = line.rpartition("/rot")[0]
         if name not in numbers:
             unknown = f"{shown}, line {place}: Omniglot has no character {safe_text(line[:80])!r}"

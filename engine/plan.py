@@ -15,6 +15,7 @@ from engine.key import Key, difference
 from engine.resolve import Resolver
 from engine.selection import Selection
 from engine.store import Damaged, Miss, Result
+from pipelines import reading
 from pipelines.pipeline import Cell, Pipeline
 
 CHANGES_TOLD = 3
@@ -111,8 +112,8 @@ def reason(cell: Cell, key: Key, resolver: Resolver, history: History, found: Re
 
     def code(old: str, _new: str) -> str:
         try:
-            before = json.loads(resolver.store.read_object(old))
-        except Damaged:
+            before = reading.decoded(resolver.store.read_object(old))
+        except (Damaged, OSError, ValueError):
             return "code changed"
         return explain(before, json.loads(resolver.code(cell).data))
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from engine.shapes import wrong_field
 from engine.store import place
+from pipelines import reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ class Request:
             ValueError: it is no request: a name is missing or unknown, or a value is of another
                 type.
         """
-        data = json.loads(text)
+        data = reading.decoded(text)
         if not isinstance(data, dict):
             raise ValueError("a request is a JSON object")
         if wrong := wrong_field(cls, data):

@@ -14,6 +14,7 @@ from engine.runs import RunFolder
 from engine.session import load
 from engine.store import files
 from pipelines.errors import MetaError
+from pipelines.text import safe_text
 
 
 def main() -> None:
@@ -30,7 +31,7 @@ def main() -> None:
         sys.stderr.write(f"{fault}\n")
         code = fault.exit_code
     except MetaError as error:
-        sys.stderr.write(f"{error}\n")
+        sys.stderr.write(f"{safe_text(str(error), lines=True)}\n")
         code = error.exit_code
     sys.exit(code)
 

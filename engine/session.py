@@ -4,8 +4,10 @@ from dataclasses import replace
 
 from engine.catalogue import Catalogue
 from engine.request import Request
+from pipelines import reading
 from pipelines.errors import UsageError
 from pipelines.pipeline import Pipeline, check
+from pipelines.source import BYTES
 from pipelines.text import safe_text
 
 
@@ -21,7 +23,7 @@ def load(request: Request, *, frozen: str | None = None) -> Pipeline:
         UsageError: the file cannot be read.
     """
     try:
-        text = request.file.read_bytes() if frozen is None else frozen.encode()
+        text = reading.content(request.file, BYTES) if frozen is None else frozen.encode()
     except OSError as error:
         shown = safe_text(str(request.file))
         raise UsageError(f"cannot read {shown}: {error.strerror}") from error

@@ -4,6 +4,7 @@ What a journal, a request or a note says was written by us, or by anybody else w
 """
 
 import dataclasses
+import math
 import types
 import typing
 from collections.abc import Callable, Mapping
@@ -28,12 +29,18 @@ def _checks(kind: type) -> tuple[tuple[str, Check], ...]:
     return tuple((item.name, _check(hints[item.name])) for item in dataclasses.fields(kind))
 
 
+LARGEST = 1 << 64
+"""Numbers of a journal count cells, steps, seconds and bytes; a larger one overflows somewhere."""
+
+
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    return math.isfinite(value) and abs(value) < LARGEST
 
 
 def _is_whole(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < LARGEST
 
 
 _PLAIN: Mapping[Any, Check] = {

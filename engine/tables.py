@@ -9,6 +9,7 @@ from pathlib import Path
 
 from engine import learning
 from engine.folders import SHARES, borders
+from pipelines import reading
 from pipelines.errors import MissingFiles
 from pipelines.text import safe_text, shown
 
@@ -77,7 +78,7 @@ def known(path: Path, choice: Choice) -> "learning.sheets.Sheet":
 
 @lru_cache(maxsize=4)
 def _known(path: Path, choice: Choice, _size: int, _changed: int) -> "learning.sheets.Sheet":
-    return choice.read(path.read_bytes())
+    return choice.read(reading.content(path, LARGEST))
 
 
 def divided(sheet: "learning.sheets.Sheet") -> dict[str, str]:

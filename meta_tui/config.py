@@ -13,6 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipelines import reading
 from pipelines.errors import PipelineError, Problem, UsageError
 from pipelines.text import safe_text, shown, suggestion
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from pipelines.source import Document
 
 THEMES = ("dark", "light", "colorblind", "mono")
+_BYTES = 1 << 16
 _SETTINGS = ("keys", "theme", "ascii")
 
 
@@ -61,7 +63,7 @@ def read(path: Path) -> Config:
         UsageError: it cannot be read.
     """
     try:
-        text = path.read_bytes()
+        text = reading.content(path, _BYTES)
     except FileNotFoundError:
         return Config()
     except OSError as error:

@@ -5,17 +5,20 @@ before everything is loaded. A torn line is kept for the next poll by the tail; 
 event is dropped. The folder may vanish at any time.
 """
 
+import errno
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from engine import machine
 from engine.events import Event, MetricBatch, RunStarted, decode, decode_batch
-from engine.journal import Tail
+from engine.journal import MOST_BYTES, Tail
 from engine.runs import RunFolder
 from meta_tui.logtail import LogTail
 from meta_tui.view import SENSELESS, RunView, fold, fold_batches
 
+MOST_DROPPED = 1_000
+"""Damaged lines after which a journal is not read on: a kill tears one."""
 _CHUNK_BYTES, _MUCH_BYTES = 1 << 14, 1 << 15
 
 
@@ -38,7 +41,7 @@ class Feed:
     _logs: dict[int, LogTail] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
-        self._events = Tail(self.folder.events)
+        self._events = Tail(self.folder.events, MOST_BYTES)
 
     def gone(self) -> bool:
         """The run's folder was deleted."""
@@ -82,6 +85,9 @@ class Feed:
             changed = True
             for line in lines:
                 self._event(line)
+            if self.dropped > MOST_DROPPED:
+                told = f"more than {MOST_DROPPED:,} of its lines are damaged"
+                raise OSError(errno.EINVAL, told, str(self.folder.events))
             if self.clock() >= until:
                 break
         return changed

@@ -15,7 +15,7 @@ from engine.events import (
     Event,
     decode,
 )
-from engine.journal import Tail
+from engine.journal import MOST_BYTES, Tail
 from engine.runs import RunFolder
 from pipelines.text import safe_text
 
@@ -33,7 +33,7 @@ class Happened:
     _saves: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
-        self._tail = Tail(self.folder.events)
+        self._tail = Tail(self.folder.events, MOST_BYTES)
 
     def read(self) -> bool:
         """Read what is new; whether it tells anything of the cell."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from engine import runs
 from engine.events import CellFinished, RunStarted, decode
 from engine.history import LOOK_BACK
-from engine.journal import Tail
+from engine.journal import whole
 from engine.runs import RunFolder
 
 _FINISHED = f'"{CellFinished.kind}"'.encode()
@@ -51,8 +51,8 @@ def _took(run: RunFolder, pipeline: str) -> dict[str, float]:
     """Seconds of the cells that a run finished; nothing of a run of another pipeline."""
     found: dict[str, float] = {}
     try:
-        first, *lines = Tail(run.events).read(-1) or [b""]
-        began = decode(first)
+        lines = whole(run.events)
+        began = decode(next(lines, b""))
         if not isinstance(began, RunStarted) or began.name != pipeline:
             return found
         for line in lines:

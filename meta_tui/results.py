@@ -3,7 +3,6 @@
 Reads the store and changes nothing. A result that is not there any more is told, not raised.
 """
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +11,7 @@ from engine.artifacts import Gallery, Scores, Table
 from engine.store import Result, Store
 from meta_tui.curves import Curves, published
 from meta_tui.view import CellView, RunView
+from pipelines import reading
 from pipelines.errors import MetaError
 from pipelines.text import safe_text
 
@@ -110,7 +110,7 @@ def curves(cell: CellView, store: Store) -> Curves:
     if isinstance(found, Missing) or found.curves is None:
         return {}
     try:
-        data = json.loads(store.read_object(found.curves.sha256))
+        data = reading.decoded(store.read_object(found.curves.sha256))
     except (MetaError, OSError, ValueError):
         return {}  # The curves are an ornament of the result: the numbers are shown without them.
     return published(data)

@@ -144,9 +144,7 @@ def asked(entry: Entry) -> tuple[Request, str] | None:
 def counted(entry: Entry) -> Entry:
     """The entry with its cells by state."""
     try:
-        if entry.folder.events.stat().st_size > _COUNTED_BYTES:
-            return replace(entry, counts={})
-        data = files.content(entry.folder.events)
+        data = files.content(entry.folder.events, _COUNTED_BYTES)
     except OSError:
         return replace(entry, counts={})  # Not there, or not ours: `read` told why.
     first = data.partition(b"\n")[0]

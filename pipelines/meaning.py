@@ -12,6 +12,7 @@ from pipelines.facts import Facts, Look
 from pipelines.reader import Path
 from pipelines.report import Report
 from pipelines.stage import Params
+from pipelines.text import shown
 from pipelines.values import Draft, Values
 
 UNKNOWN = Facts(known=False)
@@ -135,4 +136,15 @@ def _missing(params: Params, folder: Folder) -> MissingFiles | None:
         params.files(folder)
     except MissingFiles as error:
         return error
+    except (OSError, ValueError) as error:
+        return _unreadable(params, error)
     return None
+
+
+def _unreadable(params: Params, error: OSError | ValueError) -> MissingFiles:
+    """A path that no system takes (too long, a NUL in it), or that may not be looked at."""
+    path = str(getattr(error, "filename", None) or "")
+    reason = getattr(error, "strerror", None) or str(error)
+    texts = {name: value for name, value in params if isinstance(value, str) and value}
+    place = next((name for name, value in texts.items() if value in path or "\0" in value), "")
+    return MissingFiles(f"cannot read {shown(path or texts.get(place, ''))}: {reason}", "", place)

@@ -10,9 +10,10 @@ from typing import Any
 
 from pipelines.errors import Mark, PipelineError, Problem
 from pipelines.reader import REFUSED, Path, Place, Reader, mark_at
+from pipelines.reading import PIPELINE_BYTES
 from pipelines.text import safe_text
 
-BYTES = 256 * 1024
+BYTES = PIPELINE_BYTES
 
 _DIRECTIVE = re.compile("^%", re.MULTILINE)
 

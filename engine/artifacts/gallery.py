@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Self
 
 from engine.artifacts import storage
+from pipelines import reading
 from pipelines.stage import Artifact
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
@@ -70,7 +71,15 @@ class Gallery(Artifact):
         described = storage.load(files, "gallery.json")
         return cls(
             tuple(
-                Picture(item["name"], item["caption"], files[item["file"]].read_bytes())
+                Picture(
+                    item["name"],
+                    item["caption"],
+                    reading.content(files[item["file"]], storage.MOST_BYTES),
+                )
                 for item in described
             )
         )
+
+
+def _png(path: Path) -> bytes:
+    return reading.content(path, storage.MOST_BYTES)

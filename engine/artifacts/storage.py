@@ -5,6 +5,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pipelines import reading
+
+MOST_BYTES = 1 << 28
+"""Of a description that is read."""
+
 
 def dump(folder: Path, name: str, value: Any) -> None:
     """Write a JSON value as a file of a folder."""
@@ -14,4 +19,4 @@ def dump(folder: Path, name: str, value: Any) -> None:
 
 def load(files: Mapping[str, Path], name: str) -> Any:
     """Read what `dump` wrote."""
-    return json.loads(files[name].read_bytes())
+    return reading.decoded(reading.content(files[name], MOST_BYTES))

@@ -12,10 +12,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+import pipelines.reading
 from engine import machine
 
 LINK = "it is a link, and a store holds none: put there what it leads to, or set META_HOME"
 NO_FILE = "it is no regular file"
+MOST_BYTES = 1 << 26
+"""Of a file that is read whole: a manifest, a request, a memo."""
 
 
 @contextmanager
@@ -60,14 +63,14 @@ def opened(path: str | Path) -> BinaryIO:
     return os.fdopen(open_regular(path), "rb", buffering=0)
 
 
-def content(path: str | Path) -> bytes:
-    """All bytes of a regular file.
+def content(path: str | Path, most_bytes: int = MOST_BYTES) -> bytes:
+    """All bytes of a regular file that is not too large; of one that is, nothing is read.
 
     Raises:
-        OSError: as `open_regular`.
+        OSError: as `open_regular`; or it has more bytes.
     """
     with opened(path) as stream:
-        return stream.read()
+        return pipelines.reading.whole(stream, os.fspath(path), most_bytes)
 
 
 def real_folder(path: Path) -> bool:

@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from engine.store import files, marker, names
+from pipelines import reading
 from pipelines.errors import EnvironmentFault
 
 CHUNK = 1 << 20
@@ -113,7 +114,7 @@ def _no_link(path: Path) -> None:
 
 def chunks(path: Path) -> Iterator[bytes]:
     """The content of a regular file, piece by piece; a link is followed: it may be a person's."""
-    with path.open("rb") as stream:
+    with reading.opened(path) as stream:
         while block := stream.read(CHUNK):
             yield block
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Self
 
 from engine.store import files, fs
+from pipelines import reading
 from pipelines.errors import EnvironmentFault
 
 _UNSUPPORTED = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
@@ -77,7 +78,7 @@ def take(disk: fs.Disk, path: Path, owner: str) -> Lease | None:
 def owner(path: Path) -> str:
     """Who holds the lease at a path, as last told: `run 7f3a (pid 4123)`; empty when nobody."""
     try:
-        data = json.loads(files.content(path))
+        data = reading.decoded(files.content(path))
         told = f"run {data['run']} (pid {data['pid']})"
         return told if data["host"] == socket.gethostname() else f"{told} on {data['host']}"
     except FileNotFoundError:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from engine import machine
 from engine.store import files
+from pipelines import reading
 from pipelines.errors import EnvironmentFault
 
 NAME = "meta-store.json"
@@ -67,7 +68,7 @@ def marked(root: Path) -> bool:
 
 def _format(data: bytes) -> int | None:
     try:
-        told = json.loads(data)
+        told = reading.decoded(data)
     except (ValueError, RecursionError):
         return None
     if not isinstance(told, dict) or told.get("kind") != _KIND:

@@ -15,6 +15,10 @@ from engine.store.locks import Lease
 from engine.store.objects import FileRef, Objects
 from engine.store.partial import Partials
 from engine.store.results import Miss, Output, Result, Results
+from pipelines import reading
+
+MOST_BYTES = 1 << 28
+"""Of an object that is read at once: curves, and code that a result came from."""
 
 
 class Store:
@@ -61,8 +65,9 @@ class Store:
 
         Raises:
             Damaged: it is missing or changed.
+            OSError: it has more bytes than are read at once.
         """
-        return self.objects.verified(digest).read_bytes()
+        return reading.content(self.objects.verified(digest), MOST_BYTES)
 
     def partial(self, key: str) -> Path:
         """Where the checkpoints of a key lie, or would lie."""

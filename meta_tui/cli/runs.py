@@ -13,6 +13,7 @@ from meta_tui.cli.output import say, say_json, say_lines, signs
 from meta_tui.feed import Feed
 from meta_tui.naming import cells_named
 from meta_tui.plain import status as status_lines
+from meta_tui.terminal import warn
 from meta_tui.view import CellView, RunView, State
 from pipelines.errors import UsageError
 
@@ -28,6 +29,9 @@ def whole(folder: RunFolder) -> RunView:
     feed = Feed(folder)
     feed.poll(float("inf"))
     feed.check()
+    if feed.dropped:
+        lines = f"{feed.dropped} damaged line{'s' * (feed.dropped > 1)}"
+        warn(f"warning: {lines} of the journal of run {folder.id} left out")
     return feed.view
 
 

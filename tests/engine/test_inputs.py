@@ -101,8 +101,12 @@ def test_a_store_that_cannot_be_written_still_answers(tmp_path, settled, monkeyp
     place.adopt(root)
     file.write_bytes(b"images")
 
-    def refuse(*args, **kwargs):
-        raise OSError(30, "Read-only file system")
+    opened = os.open
+
+    def refuse(path, flags, *args, **kwargs):
+        if flags & (os.O_WRONLY | os.O_RDWR | os.O_DIRECTORY):
+            raise OSError(30, "Read-only file system")
+        return opened(path, flags, *args, **kwargs)
 
     monkeypatch.setattr("os.open", refuse)
     assert Inputs(root).digest(file) == hashlib.sha256(b"images").hexdigest()
