@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-all lint types bench screens docs clean
+.PHONY: demo test test-all lint types bench screens numbers docs clean
 
 demo: $(VENV)/installed
 	$(BIN)/meta run examples/ladder.yaml
@@ -31,6 +31,11 @@ bench: $(VENV)/installed-dev
 
 screens: $(VENV)/installed
 	$(BIN)/python docs/screens.py
+
+# Hours on two cores for all; `docs/measured.py run NAME` makes one, and what is there is kept.
+numbers: $(VENV)/installed
+	$(BIN)/python docs/measured.py run
+	$(BIN)/python docs/measured.py write
 
 docs: $(VENV)/installed
 	$(BIN)/meta stages --markdown > docs/stages.md

@@ -1,6 +1,7 @@
 """The device of a run, chosen without torch: the front process must not spend seconds on it."""
 
 import os
+import platform
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -32,6 +33,23 @@ class Device:
 
 
 _CPU = Device("cpu", "cpu", 0, "cpu")
+
+
+def processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
+    """What the CPU calls itself, with its family and model where the kernel tells them.
+
+    Digits of a result depend on it: `Intel(R) Xeon(R) Processor, family 6, model 207`.
+    """
+    try:
+        lines = cpuinfo.read_text(errors="replace").partition("\n\n")[0].splitlines()
+    except OSError:
+        return safe_text(platform.processor() or platform.machine())
+    told = {name.strip(): value.strip() for name, _, value in (x.partition(":") for x in lines)}
+    numbers = [f"{short} {told[name]}" for short, name in _NUMBERS if name in told]
+    return safe_text(", ".join([told.get("model name") or platform.machine(), *numbers]))
+
+
+_NUMBERS = (("family", "cpu family"), ("model", "model"))
 
 
 def choose(

@@ -14,6 +14,7 @@ from engine import learning
 from engine.artifacts import Choice, Scores
 from engine.catalogue import Catalogue
 from engine.channel import Channel
+from engine.device import processor
 from engine.executors import Task
 from engine.run import Run
 from engine.store import FileRef, Output, Store
@@ -92,10 +93,18 @@ def _provenance(task: Task) -> dict[str, Any]:
     return {
         "host": platform.node(),
         "machine": platform.machine(),
+        "cpu": _cpu(task["packages"]),
         "device": task["device"],
         "threads": task["threads"],
         "packages": task["packages"],
     }
+
+
+def _cpu(packages: Mapping[str, str]) -> str:
+    """The processor, and for a stage that reaches torch the instruction set of its kernels."""
+    if "torch" not in packages:
+        return processor()
+    return f"{processor()}, {learning.kernels.instruction_set()}"
 
 
 def _run(task: Task, channel: Channel, store: Store) -> Run:

@@ -168,6 +168,7 @@ def _origin(kept: Result) -> Mapping[str, str]:
         "run": told.get("run", ""),
         "host": told.get("host", ""),
         "device": told.get("device", ""),
+        "cpu": told.get("cpu", ""),
         "revision": f"{revision}{dirty}",
         "packages": ", ".join(f"{name} {version}" for name, version in packages.items()),
         "memory": f"{peak / 1e6:.0f} MB at most" if peak else "",

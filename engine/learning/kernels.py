@@ -12,3 +12,8 @@ def prepare(seed: int, *, threads: int) -> None:
     """
     torch.set_num_threads(threads)
     torch.manual_seed(seed)
+
+
+def instruction_set() -> str:
+    """What torch's kernels on the CPU are compiled for here: `AVX512`; another gives other bits."""
+    return str(torch.backends.cpu.get_cpu_capability())

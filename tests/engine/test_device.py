@@ -1,9 +1,10 @@
+import platform
 import subprocess
 import sys
 
 import pytest
 
-from engine.device import Device, choose
+from engine.device import Device, choose, processor
 from pipelines.errors import EnvironmentFault, UsageError
 
 SMI = """#!/bin/sh
@@ -88,3 +89,19 @@ def test_any_other_name_is_a_usage_error(machine, name):
 def test_choosing_does_not_load_torch():
     program = "import sys, engine.device as d; d.choose('auto'); assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_a_processor_tells_its_name_family_and_model(tmp_path):
+    told = tmp_path / "cpuinfo"
+    told.write_text(
+        "processor\t: 0\ncpu family\t: 6\nmodel\t\t: 207\nmodel name\t: Intel(R) Xeon(R)\n\n"
+        "processor\t: 1\ncpu family\t: 7\nmodel\t\t: 1\nmodel name\t: another\n"
+    )
+    assert processor(told) == "Intel(R) Xeon(R), family 6, model 207"
+
+
+def test_a_processor_without_a_name_is_at_least_its_machine(tmp_path):
+    told = tmp_path / "cpuinfo"
+    told.write_text("processor\t: 0\nBogoMIPS\t: 50.00\n")
+    assert processor(told) == platform.machine()
+    assert processor(tmp_path / "none")
