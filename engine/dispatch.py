@@ -2,6 +2,7 @@
 
 import heapq
 import time
+from collections.abc import Set
 from dataclasses import dataclass, field
 
 from engine import events
@@ -56,6 +57,7 @@ class Dispatch:
 
     def advance(self) -> None:
         """Resolve what is ready, and start as much as there are slots for."""
+        self._let_go(self.ledger.let_go())
         for ordinal, key in list(self.elsewhere.items()):
             self._look(ordinal, key)
         while (ready := self.ledger.schedule.next()) is not None:
@@ -67,16 +69,30 @@ class Dispatch:
             _, ordinal, key = heapq.heappop(self._queued)
             self._start(ordinal, key)
 
+    def _let_go(self, cells: Set[int]) -> None:
+        """Forget cells that were taken and wait again, perhaps for another key."""
+        if not cells:
+            return
+        self._queued = [item for item in self._queued if item[1] not in cells]
+        heapq.heapify(self._queued)
+        for cell in cells:
+            self.elsewhere.pop(cell, None)
+
     def _look(self, ordinal: int, key: Key) -> None:
         """Serve a cell from the store, or queue it."""
         cell = self.resolver.pipeline.cells[ordinal]
-        found = None if self.selection.forces(cell) else self.resolver.store.result(key.digest)
+        found = None if self.selection.forces(cell) else self.resolver.result(key)
         if isinstance(found, Result):
             self.elsewhere.pop(ordinal, None)
             self.ledger.cached(ordinal, key.digest, found)
-        elif not self.selection.allows(cell):
-            self.ledger.fail(ordinal, "no result in the store, and it may not run")
-        elif ordinal not in self.elsewhere:
+            return
+        if not self.selection.allows(cell):
+            why = self._why(cell, key, found or Miss("no earlier result"))
+            self.ledger.fail(ordinal, self.selection.refusal(cell, why))
+            return
+        if isinstance(found, Miss) and found.damaged and ordinal not in self.ledger.damage:
+            self.ledger.tell_damaged(ordinal, found.reason)
+        if ordinal not in self.elsewhere:
             rank = self.ledger.schedule.rank(ordinal)
             heapq.heappush(self._queued, (rank, ordinal, key))
         elif self.executor.free > 0:
@@ -93,7 +109,7 @@ class Dispatch:
             self.elsewhere[ordinal] = key
             return
         self.elsewhere.pop(ordinal, None)
-        found = store.result(key.digest)
+        found = self.resolver.result(key)
         if isinstance(found, Result) and not self.selection.forces(cell):
             # Another run published it between our look and our lease.
             lease.release()
@@ -102,17 +118,26 @@ class Dispatch:
         self.active[ordinal] = Active(cell, key, lease, time.monotonic())
         self._submit(cell, key, found)
 
+    def _why(self, cell: Cell, key: Key, found: Result | Miss) -> str:
+        """Why a cell runs: as it was told when its damage was found, which is put aside by now."""
+        if told := self.ledger.damage.get(cell.ordinal):
+            return told
+        if self.selection.forces(cell) and self.selection.allows(cell):
+            return "forced"
+        return reason(cell, key, self.resolver, self.history, found)
+
     def _submit(self, cell: Cell, key: Key, found: Result | Miss) -> None:
         store, forced = self.resolver.store, self.selection.forces(cell)
         attempt = self.ledger.attempts.get(cell.ordinal, 1)
         if forced and attempt == 1:
             store.checkpoint_drop(key.digest)
         note = store.checkpoint_note(key.digest) or {}
-        why = "forced" if forced else reason(cell, key, self.resolver, self.history, found)
+        why = self._why(cell, key, found)
         why += f"; attempt {attempt}" if attempt > 1 else ""
         results, log = self.ledger.results, self.folder.log(cell.ordinal)
         task = describe(self.resolver, cell, key.digest, results, log, self.options)
         worker = self.executor.submit(cell.ordinal, task)
+        self.ledger.schedule.running(cell.ordinal)
         self.ledger.tell(
             events.CellStarted(
                 time=time.time(),

@@ -17,9 +17,10 @@ from engine.store import names
 from pipelines import reading
 
 __all__ = [
-    "KINDS", "CellCached", "CellCheckpointed", "CellFailed", "CellFinished", "CellInfo",
-    "CellInterrupted", "CellSkipped", "CellStarted", "CellWaiting", "Event", "MetricBatch", "Note",
-    "RunEnded", "RunStarted", "decode", "decode_batch", "encode", "encode_batch",
+    "KINDS", "CellCached", "CellCheckpointed", "CellDamaged", "CellFailed", "CellFinished",
+    "CellInfo", "CellInterrupted", "CellSkipped", "CellStarted", "CellWaiting", "Event",
+    "MetricBatch", "Note", "RunEnded", "RunStarted", "decode", "decode_batch", "encode",
+    "encode_batch",
 ]  # fmt: skip
 
 
@@ -82,12 +83,27 @@ class CellStarted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CellWaiting(Event):
-    """Another run computes this cell now."""
+    """Another run computes this cell now, or what it was reading is computed again."""
 
     kind: ClassVar[str] = "cell_waiting"
     cell: int
     owner: str
-    """"run 7f3a (pid 4123)"."""
+    """What it waits for: "run 7f3a (pid 4123)"."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellDamaged(Event):
+    """A cell's result cannot be used, because its bytes are damaged.
+
+    The cell is computed again; `CellFailed` follows at once where that may not be.
+    """
+
+    kind: ClassVar[str] = "cell_damaged"
+    cell: int
+    why: str
+    """"its result was damaged (model/weights.safetensors: object 0a1b2c3d4e5f has other bytes)"."""
+    reader: int | None = None
+    """The cell that was reading it; None where the runner found it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,9 +202,9 @@ class MetricBatch:
 KINDS: Mapping[str, type[Event]] = {
     kind.kind: kind
     for kind in (
-        RunStarted, CellCached, CellStarted, CellWaiting, CellCheckpointed, CellFinished,
-        CellFailed, CellSkipped, CellInterrupted, CellCancelled, CellRetried, RequestRefused, Note,
-        RunEnded,
+        RunStarted, CellCached, CellStarted, CellWaiting, CellDamaged, CellCheckpointed,
+        CellFinished, CellFailed, CellSkipped, CellInterrupted, CellCancelled, CellRetried,
+        RequestRefused, Note, RunEnded,
     )
 }  # fmt: skip
 

@@ -12,6 +12,7 @@ from engine import events
 from engine.control import Inbox
 from engine.dispatch import Active, Dispatch
 from engine.executors import FINAL, Executor, Message
+from engine.heal import Healing
 from engine.history import History
 from engine.interrupts import Interrupts
 from engine.journal import Journal
@@ -22,6 +23,7 @@ from engine.resolve import Resolver
 from engine.runs import RunFolder
 from engine.schedule import Schedule
 from engine.selection import Selection
+from engine.store import Damaged
 from engine.task import Options
 from engine.wishes import Wishes
 from pipelines.errors import EnvironmentFault, StageError
@@ -46,6 +48,7 @@ class Execution:
     _ledger: Ledger = field(init=False)
     _dispatch: Dispatch = field(init=False)
     _publisher: Publisher = field(init=False)
+    _healing: Healing = field(init=False)
     _wishes: Wishes = field(init=False)
     _fault: str = ""
     _began: float = field(default_factory=time.monotonic)
@@ -65,6 +68,7 @@ class Execution:
             self._ledger,
         )
         self._publisher = Publisher(self.resolver, self.folder.id)
+        self._healing = Healing(self.resolver, self.selection, self._ledger)
         self._wishes = Wishes(Inbox(self.folder), self._ledger, self.executor)
 
     def run(self) -> int:
@@ -85,6 +89,7 @@ class Execution:
                 self.executor.cancel(kill=True)
             for active in self._dispatch.active.values():
                 active.lease.release()
+            self.resolver.store.remember()
             took = round(time.monotonic() - self._began, 3)
             now = time.time()
             self.journal.event(
@@ -119,6 +124,8 @@ class Execution:
         if self.options.fail_fast and self._ledger.failed and not self.interrupts.stopping:
             self.interrupts.stop(1)
         self._wishes.attend(self._dispatch.active.keys(), stopping=self.interrupts.stopping)
+        if self._ledger.schedule.finished and not self.interrupts.stopping:
+            self._healing.check_shown()
         return not self._ledger.schedule.finished
 
     def _stuck(self) -> bool:
@@ -135,6 +142,8 @@ class Execution:
                 self._take(active, message)
             elif message.kind == "interrupted" or lost:
                 self._interrupted(message, alone=alone)
+            elif "damaged" in message.body:
+                self._healing.unread(message.cell, *message.body["damaged"])
             else:
                 body = message.body
                 self._ledger.fail(message.cell, body["error"], body.get("traceback", ""))
@@ -150,6 +159,9 @@ class Execution:
             result = self._publisher.publish(cell, key, message.body)
         except StageError as error:
             self._ledger.fail(cell.ordinal, str(error))
+            return
+        except Damaged as error:
+            self._healing.unread(cell.ordinal, error.digest, error.reason)
             return
         seconds = time.monotonic() - active.began
         self._ledger.finished(cell.ordinal, key.digest, result, seconds)

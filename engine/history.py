@@ -8,7 +8,7 @@ from typing import Any
 from engine.events import CellCached, CellFinished, Event, RunStarted, decode
 from engine.journal import whole
 from engine.runs import RunFolder
-from engine.store import Result, Store
+from engine.store import Store
 
 LOOK_BACK = 20
 """Runs that are searched for the last one of a pipeline."""
@@ -36,8 +36,7 @@ class History:
     def components(self, cell: str) -> Mapping[str, Any] | None:
         """Key components of the last result of a cell of this name, where it is still there."""
         key = self._load().get(cell)
-        found = self.store.result(key) if key else None
-        return found.components if isinstance(found, Result) else None
+        return self.store.components(key) if key else None
 
     def _load(self) -> dict[str, str]:
         if self._keys is None:

@@ -16,10 +16,11 @@ _INSTALLED = {"site-packages", "dist-packages"}
 _ENGINE_STOPS = frozenset(
     {
         "answers", "aside", "catalogue", "channel", "control", "dispatch", "event", "events",
-        "execute", "executors", "fingerprint", "history", "inputs", "installed", "interrupts",
-        "journal", "key", "launch", "ledger", "machine", "memo", "modules", "perform", "plan",
-        "preview", "publish", "reach", "relay", "request", "resolve", "revision", "runner", "runs",
-        "schedule", "selection", "session", "shapes", "store", "task", "wishes",
+        "execute", "executors", "fingerprint", "heal", "history", "inputs", "installed",
+        "interrupts", "journal", "key", "launch", "ledger", "machine", "memo", "modules",
+        "perform", "plan", "preview", "publish", "reach", "relay", "request", "resolve",
+        "revision", "runner", "runs", "schedule", "selection", "session", "shapes", "store",
+        "task", "wishes",
     }
 )  # fmt: skip
 """Modules of the engine that run stages and are not part of them; any other is followed."""

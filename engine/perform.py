@@ -56,7 +56,13 @@ def perform(task: Task, channel: Channel) -> dict[str, Any]:
     run = _run(task, channel, store)
     _prepare(task["packages"], run)
     params = stage.params.model_validate_json(json.dumps(task["params"]))
-    returned = stage.function(run, params, **_inputs(task, stage, catalogue, store))
+    inputs = _inputs(task, stage, catalogue, store)
+    try:
+        returned = stage.function(run, params, **inputs)
+    finally:
+        # A stage may read its files late: what they were damaged into meanwhile is no result, and
+        # no fault of the stage. Files that nobody touched are not read again.
+        _verify(task, store)
     run.close()
     made = _made(stage, returned)
     outputs = _mirrored(task, stage, made)
@@ -145,6 +151,17 @@ def _inputs(
         else:
             found[name] = artifacts[0] if artifacts else None
     return found
+
+
+def _verify(task: Task, store: Store) -> None:
+    """Look that all files that a cell was given are still what they were.
+
+    Raises:
+        Damaged: one is not.
+    """
+    for items in task["inputs"].values():
+        for item in items:
+            store.files(Output.of(item["output"]))
 
 
 def _made(stage: Stage[..., Any], returned: Any) -> dict[str, Artifact]:

@@ -52,17 +52,47 @@ class Plan:
 
 
 def plan(resolver: Resolver, selection: Selection, history: History) -> Plan:
-    """What a run of these cells would do."""
+    """What a run of these cells would do.
+
+    What a cell that runs would read is verified, as the run will: damage there makes its makers
+    run. So nothing is a hit here that the run finds damaged.
+    """
+    # Each time around something was found damaged that counted as a hit.
+    for _ in range(len(resolver.pipeline.cells) + 1):
+        planned, damaged = _planned(resolver, selection, history)
+        if not damaged:
+            break
+    return Plan(tuple(planned.values()))
+
+
+def _planned(
+    resolver: Resolver, selection: Selection, history: History
+) -> tuple[dict[int, CellPlan], bool]:
+    """The plan by what the store is known to hold, and whether that was found to be damaged."""
     results: dict[int, Result] = {}
     planned: dict[int, CellPlan] = {}
+    damaged = False
     for cell in resolver.pipeline.cells:
         if cell.ordinal not in selection.cells:
             continue
         found = _waits(cell, resolver.pipeline, planned, selection)
         if found is None:
             found = _decide(cell, resolver, selection, history, results)
+            if found.state in {"run", "resume"}:
+                damaged |= not _can_read(cell, resolver, results)
         planned[cell.ordinal] = found
-    return Plan(tuple(planned.values()))
+    return planned, damaged
+
+
+def _can_read(cell: Cell, resolver: Resolver, results: Mapping[int, Result]) -> bool:
+    """Whether all that a cell would read is whole; the store knows from then on what is not."""
+    try:
+        for wires in cell.inputs.values():
+            for wire in wires:
+                resolver.store.files(resolver.output(wire, results))
+    except Damaged:
+        return False
+    return True
 
 
 def _waits(
@@ -91,13 +121,13 @@ def _decide(
     results: dict[int, Result],
 ) -> CellPlan:
     key = resolver.key(cell, results)
-    found = resolver.store.result(key.digest)
+    found = resolver.result(key)
     forced = selection.forces(cell)
     if isinstance(found, Result) and not forced:
         results[cell.ordinal] = found
         return CellPlan(cell.ordinal, cell.name, "hit", "cached", key.digest)
     if not selection.allows(cell):
-        why = "no result in the store, and it may not run"
+        why = selection.refusal(cell, reason(cell, key, resolver, history, found))
         return CellPlan(cell.ordinal, cell.name, "blocked", why, key.digest)
     note = resolver.store.checkpoint_note(key.digest)
     if note is not None and not forced:
@@ -117,11 +147,15 @@ def reason(cell: Cell, key: Key, resolver: Resolver, history: History, found: Re
             return "code changed"
         return explain(before, json.loads(resolver.code(cell).data))
 
+    if isinstance(found, Miss) and found.damaged:
+        return found.reason
     before = history.components(cell.name)
-    if before is not None:
-        changes = difference(before, key.components, code)
-        if changes:
-            return "; ".join(changes[:CHANGES_TOLD])
+    try:
+        changes = difference(before, key.components, code) if before is not None else []
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return "its earlier result cannot be compared with"
+    if changes:
+        return "; ".join(changes[:CHANGES_TOLD])
     return found.reason if isinstance(found, Miss) else "no earlier result"
 
 

@@ -18,4 +18,6 @@ def preview(request: Request) -> tuple[Pipeline, Plan]:
     pipeline = load(request)
     found = resolver(pipeline, request.store, readonly=True)
     history = History(found.store, pipeline.name, runs.every(request.store))
-    return pipeline, plan(found, select(pipeline, request), history)
+    planned = plan(found, select(pipeline, request), history)
+    found.store.remember()
+    return pipeline, planned

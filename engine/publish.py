@@ -24,6 +24,7 @@ class Publisher:
         """The result of a cell, from the last message of its worker; readers see it from now on.
 
         Raises:
+            Damaged: one of its objects is not there any more.
             StageError: its code changed meanwhile, or it cannot be a result.
         """
         store, code = self.resolver.store, self.resolver.code(cell)

@@ -12,8 +12,11 @@ from typing import Any
 from engine.fingerprint import Code, Fingerprints
 from engine.inputs import Inputs
 from engine.key import Key, cell_key
-from engine.store import Output, Result, Store
+from engine.store import Damaged, Miss, Output, Result, Store
 from pipelines.pipeline import Cell, Pipeline, Wire
+
+SHOWN_TYPE = "Table"
+"""Type of the outputs that a run prints at its end."""
 
 
 @dataclass(slots=True)
@@ -58,6 +61,17 @@ class Resolver:
             mirror=mirror,
         )
 
+    def result(self, key: Key) -> Result | Miss:
+        """The result of a key. What a run prints of it at its end is verified, not only looked at.
+
+        Raises:
+            EnvironmentFault: this process cannot read now.
+        """
+        found = self.store.result(key.digest)
+        if isinstance(found, Result) and (damaged := find_damage(self.store, found)):
+            return Miss(found.damage(damaged.digest, damaged.reason), damaged=True)
+        return found
+
     def output(self, wire: Wire, results: Mapping[int, Result]) -> Output:
         """The published output at the other end of a connection."""
         return results[wire.cell].outputs[wire.output]
@@ -89,6 +103,17 @@ class Resolver:
             found = digests, self.fingerprints.of(kind, cell.params)
             self._params[id(cell.params)] = found
         return found
+
+
+def find_damage(store: Store, result: Result) -> Damaged | None:
+    """The first damaged object of what a run prints of a result at its end."""
+    for output in result.outputs.values():
+        if output.type == SHOWN_TYPE:
+            try:
+                store.files(output)
+            except Damaged as error:
+                return error
+    return None
 
 
 def resolver(pipeline: Pipeline, store: Path, *, readonly: bool = False) -> Resolver:

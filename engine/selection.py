@@ -1,11 +1,13 @@
 """Which cells a command is about: targets, `--from`, `--only`, `--force`."""
 
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from engine.request import Request
 from pipelines.errors import UsageError
 from pipelines.pipeline import Cell, Pipeline
+from pipelines.text import safe_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,19 @@ class Selection:
     cells: frozenset[int]
     only: frozenset[int]
     forced: frozenset[int]
+    command: str = "meta run FILE"
+    """The command line for the file, without cells."""
+
+    def refusal(self, cell: Cell, why: str) -> str:
+        """Why a cell that may not run has no result to use, and how to get one.
+
+        Args:
+            cell: the cell.
+            why: what is the matter with its result.
+        """
+        if cell.cache == "require":
+            return f"{why}, and `cache: require` computes nothing: run it with another `--cache`"
+        return f"{why}, and it was not asked for: `{self.command} {cell.name}` computes it"
 
     def forces(self, cell: Cell) -> bool:
         """Whether a cell runs even where its result is there."""
@@ -47,7 +62,8 @@ def select(pipeline: Pipeline, request: Request) -> Selection:
         if cell.ordinal in covered:
             covered |= cell.needs
     forced = named(pipeline, request.force) & covered
-    return Selection(frozenset(covered), only or frozenset(covered), forced)
+    command = f"meta run {safe_text(shlex.quote(str(request.file)))}"
+    return Selection(frozenset(covered), only or frozenset(covered), forced, command)
 
 
 def named(pipeline: Pipeline, names: Iterable[str]) -> frozenset[int]:

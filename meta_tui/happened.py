@@ -6,6 +6,7 @@ from engine.answers import CellCancelled, CellRetried, RequestRefused
 from engine.events import (
     CellCached,
     CellCheckpointed,
+    CellDamaged,
     CellFailed,
     CellFinished,
     CellInterrupted,
@@ -74,6 +75,8 @@ def _words(event: Event | None) -> str:
             return f"{resumed}: {safe_text(event.why, limit=500)}" if event.why else resumed
         case CellCheckpointed():
             return f"saved at step {event.step}"
+        case CellDamaged():
+            return safe_text(event.why, limit=500)
         case CellWaiting():
             return f"waited for {safe_text(event.owner, limit=200)}"
         case CellCancelled() | CellRetried() | RequestRefused():

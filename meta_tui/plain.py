@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from engine.answers import CellCancelled, CellRetried, RequestRefused
 from engine.events import (
     CellCached,
+    CellDamaged,
     CellFailed,
     CellFinished,
     CellInterrupted,
@@ -90,7 +91,10 @@ def _line(view: RunView, cell: CellView, told: str, signs: Signs) -> str:
 
 def _told(cell: CellView, event: Event) -> str | None:
     match event:
-        case CellCached() | CellWaiting() | CellSkipped() | CellCancelled() | CellRetried():
+        case (
+            CellCached() | CellWaiting() | CellDamaged() | CellSkipped() | CellCancelled()
+            | CellRetried()
+        ):  # fmt: skip
             return f"  {cell.why}"
         case CellStarted():
             resumed = f", from step {event.step}" if event.step else ""

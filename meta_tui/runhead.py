@@ -25,7 +25,8 @@ _COUNTED: Mapping[State, bytes] = {
     State.DONE: b"cell_finished", State.CACHED: b"cell_cached", State.FAILED: b"cell_failed",
     State.SKIPPED: b"cell_skipped", State.STOPPED: b"cell_interrupted",
 }  # fmt: skip
-_RETRIED = b'\n{"kind": "cell_retried"'
+_REOPENED = (b'\n{"kind": "cell_retried"', b'\n{"kind": "cell_damaged"')
+"""After these a cell that was over may end once more."""
 _OF_CELL = re.compile(rb'^{"kind": "(cell_\w+)", "time": [^,]*, "cell": (\d+)')
 _REVIVED = re.compile(rb'"revived": \[([\d, ]*)\]}$')
 
@@ -148,7 +149,7 @@ def counted(entry: Entry) -> Entry:
     except OSError:
         return replace(entry, counts={})  # Not there, or not ours: `read` told why.
     first = data.partition(b"\n")[0]
-    if _RETRIED in data:
+    if any(mark in data for mark in _REOPENED):
         counts = _last(data)
     else:
         counts = {state: data.count(b'\n{"kind": "%b"' % kind) for state, kind in _COUNTED.items()}
@@ -157,7 +158,7 @@ def counted(entry: Entry) -> Entry:
 
 
 def _last(data: bytes) -> dict[State, int]:
-    """Cells by the last that was told of each: one that was tried again ended more than once."""
+    """Cells by the last that was told of each: one may end more than once."""
     kinds = {kind: state for state, kind in _COUNTED.items()}
     states: dict[int, State] = {}
     for line in data.splitlines():
@@ -167,7 +168,7 @@ def _last(data: bytes) -> dict[State, int]:
         kind, cell = found[1], int(found[2])
         if kind in kinds:
             states[cell] = kinds[kind]
-        elif kind == b"cell_retried":
+        elif kind in {b"cell_retried", b"cell_damaged"}:
             states.pop(cell, None)
             revived = _REVIVED.search(line)
             for other in revived[1].split(b",") if revived else ():

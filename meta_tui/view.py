@@ -12,6 +12,7 @@ from engine.answers import CellCancelled, CellRetried, RequestRefused
 from engine.events import (
     CellCached,
     CellCheckpointed,
+    CellDamaged,
     CellFailed,
     CellFinished,
     CellInterrupted,
@@ -175,9 +176,8 @@ def _cell(view: RunView, cell: CellView, event: Event) -> CellView:
     match event:
         case CellStarted():
             return _began(cell, event)
-        case CellWaiting():
-            why = f"waiting for {safe_text(event.owner, limit=200)}"
-            return replace(cell, state=State.WAITING, why=why)
+        case CellWaiting() | CellDamaged():
+            return _waits(cell, event)
         case CellCheckpointed():
             return replace(cell, checkpoint=event.step)
         case CellCancelled() | CellRetried():
@@ -190,6 +190,15 @@ def _cell(view: RunView, cell: CellView, event: Event) -> CellView:
             return replace(cell, state=State.CACHED, key=key, same_as=same, why=why)
         case _:
             return _ended(view, cell, event)
+
+
+def _waits(cell: CellView, event: CellWaiting | CellDamaged) -> CellView:
+    if isinstance(event, CellDamaged):
+        why = safe_text(event.why, limit=500)
+        return replace(_again(cell), state=State.WAITING, why=why, key="")
+    return replace(
+        cell, state=State.WAITING, why=f"waiting for {safe_text(event.owner, limit=200)}"
+    )
 
 
 def _began(cell: CellView, event: CellStarted) -> CellView:

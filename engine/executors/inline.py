@@ -8,6 +8,7 @@ from engine.events import MetricBatch
 from engine.executors import Message, Task
 from engine.perform import perform
 from engine.run import Interrupted
+from engine.store import Damaged
 from pipelines.errors import MetaError
 from pipelines.text import safe_text
 
@@ -42,6 +43,9 @@ def outcome(cell: int, task: Task, channel: Collected | object) -> Message:
         return Message(cell, "done", perform(task, channel))  # type: ignore[arg-type]
     except Interrupted as stop:
         return Message(cell, "interrupted", {"step": stop.step})
+    except Damaged as error:
+        body = {"error": str(error), "code": 1, "damaged": [error.digest, error.reason]}
+        return Message(cell, "failed", body)
     except MetaError as error:
         body = {"error": safe_text(str(error)), "traceback": "", "code": error.exit_code}
         return Message(cell, "failed", body)

@@ -13,18 +13,28 @@ from typing import ClassVar
 from engine import machine
 from engine.key import sha256
 from engine.store import files, fs, names
+from engine.store.touched import Stamp, Touched
 from pipelines.errors import EnvironmentFault, MetaError
+
+_OTHER_BYTES = "has other bytes"
+_MACHINE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EINTR, errno.EAGAIN})
+"""Errors that say nothing about the file."""
 
 
 class Damaged(MetaError):  # noqa: N818 (what it says of the object, not of us)
-    """An object is missing or its bytes are not those it is named by; compute it again."""
+    """An object is missing or its bytes are not those it is named by; compute it again.
+
+    Attributes:
+        digest: the object.
+        reason: what is wrong with it, as a sentence about it goes on: "has other bytes".
+    """
 
     exit_code: ClassVar[int] = 1
 
     def __init__(self, digest: str, reason: str) -> None:
         self.digest = digest
         self.reason = reason
-        super().__init__(f"object {digest[:12]} {reason}; it will be computed again")
+        super().__init__(f"object {digest[:12]} {reason}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +58,8 @@ class Objects:
         self._disk = disk
         self._readonly = readonly
         self._folder = os.fspath(disk.root / "objects")
-        self._verified: dict[str, tuple[int, ...]] = {}
+        self._verified: dict[str, Stamp] = {}
+        self._touched = Touched(disk)
 
     def path(self, digest: str) -> Path:
         """Where an object lies, or would lie. Says nothing about its content."""
@@ -69,61 +80,90 @@ class Objects:
                 fs.sync_folder(target.parent)
         else:
             content = [source] if isinstance(source, bytes) else _checked(source, digest)
+            if target.is_dir():
+                self.quarantine(target, "is no file")
             self._disk.publish(target, content, mode=0o444)
         return FileRef(digest, size)
 
-    def fault(self, ref: FileRef) -> str:
-        """What is wrong with an object at first sight: nothing when it is there with its size."""
+    def fault(self, ref: FileRef, since: int | None = None) -> str:
+        """What is wrong with an object at first sight: nothing when it is there with its size.
+
+        Args:
+            ref: the object.
+            since: when the result that names it was published, in nanoseconds: an object that was
+                touched after that is read to its end.
+
+        Raises:
+            EnvironmentFault: this process may or can not read now.
+        """
         try:
             found = os.lstat(f"{self._folder}/{ref.sha256[:2]}/{ref.sha256}")
-        except FileNotFoundError:
-            return "is missing"
         except OSError as error:
-            self._barred(ref.sha256, error)
-            return f"cannot be read ({error.strerror})"
+            return unreadable(self.path(ref.sha256), error)
         if not stat.S_ISREG(found.st_mode):
             return "is a link or no file"
-        size = found.st_size
-        return "" if size == ref.bytes else f"has {size} bytes instead of {ref.bytes}"
-
-    def _barred(self, digest: str, error: OSError) -> None:
-        """Who may not read is told so: the object may be whole."""
-        if error.errno in machine.BARRED:
-            raise machine.unreadable(self.path(digest), error) from error
+        if found.st_size != ref.bytes:
+            return f"has {found.st_size} bytes instead of {ref.bytes}"
+        if touched_after(found, since) or self._touched.knows(ref.sha256):
+            return self._changed(ref.sha256, _stamp_of(found))
+        return ""
 
     def verified(self, digest: str) -> Path:
         """An object's path, after its content was compared with its name.
 
         Raises:
             Damaged: it is missing, or it is not what it is named by and was put in quarantine.
+            EnvironmentFault: this process may or can not read now.
         """
         path = self.path(digest)
         try:
-            seen = _stamp(path)
-            if self._verified.get(digest) == seen:
+            stamp = _stamp(path)
+            if self._verified.get(digest) == stamp:
                 return path
             found, _ = _measure(path)
-        except FileNotFoundError:
-            raise Damaged(digest, "is missing") from None
         except OSError as error:
-            self._barred(digest, error)
-            raise Damaged(digest, f"cannot be read ({error.strerror})") from error
+            reason = unreadable(path, error)
+            self.quarantine(path, reason)
+            raise Damaged(digest, reason) from error
         if found != digest:
-            raise Damaged(digest, self.quarantine(path, f"its content has the sha256 {found}"))
-        self._verified[digest] = seen
+            self._touched.keep(digest, stamp, found)
+            self._touched.save()
+            self.quarantine(path, f"its content has the sha256 {found}")
+            raise Damaged(digest, _OTHER_BYTES)
+        self._verified[digest] = stamp
         return path
 
-    def quarantine(self, path: Path, reason: str) -> str:
-        """Put a damaged file aside, with the reason beside it; returns the reason to tell."""
-        if self._readonly:
-            return reason
+    def quarantine(self, path: Path, reason: str) -> None:
+        """Put a damaged file aside, with the reason beside it, if it is there and that can be."""
+        if self._readonly or not os.path.lexists(path):
+            return
         aside = self._disk.root / "quarantine" / f"{path.name[:64]}.{uuid.uuid4().hex[:8]}"
         try:
             self._disk.publish(aside.with_suffix(".reason"), [f"{reason}\n".encode()])
             self._disk.move(path, aside)
-        except EnvironmentFault as error:
-            return f"{reason}; it could not be put aside ({error})"
-        return f"{reason}; it was put in {aside.parent}"
+        except EnvironmentFault:
+            return  # It stays where it is; it is not served, and writing it anew tells why not.
+
+    def remember(self) -> None:
+        """Keep for later processes what was found out about objects that were touched."""
+        self._touched.save()
+
+    def _changed(self, digest: str, stamp: Stamp) -> str:
+        """What is wrong with the content of an object that was touched; nothing where it is well.
+
+        What was found before counts as long as the file stays as it is.
+        """
+        if self._verified.get(digest) == stamp:
+            return ""
+        found = self._touched.found(digest, stamp)
+        if found:
+            return "" if found == digest else _OTHER_BYTES
+        try:
+            self.verified(digest)
+        except Damaged as error:
+            return error.reason
+        self._touched.keep(digest, stamp, digest)
+        return ""
 
     def _intact(self, digest: str, path: Path) -> bool:
         try:
@@ -133,10 +173,40 @@ class Objects:
             return False  # Missing or unreadable: it is written anew.
 
 
-def _stamp(path: Path) -> tuple[int, ...]:
+def touched_after(found: os.stat_result, since: int | None) -> bool:
+    """Whether a file was written, renamed or given another mode after a time in nanoseconds."""
+    return since is not None and max(found.st_mtime_ns, found.st_ctime_ns) > since
+
+
+def unreadable(path: Path, error: OSError) -> str:
+    """What is wrong with a file of the store that cannot be read.
+
+    Raises:
+        EnvironmentFault: the fault is not the file's, or it is for another user to read.
+    """
+    if error.errno in _MACHINE or (error.errno in machine.BARRED and not _is_ours(path)):
+        raise machine.unreadable(path, error) from error
+    if isinstance(error, FileNotFoundError):
+        return "is missing"
+    return f"cannot be read ({error.strerror})"
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether a file is there and this user's, whatever its mode is by now."""
+    try:
+        return os.lstat(path).st_uid == os.geteuid()
+    except OSError:
+        return False
+
+
+def _stamp(path: Path) -> Stamp:
     found = os.lstat(path)
     if not stat.S_ISREG(found.st_mode):
         raise OSError(errno.EINVAL, files.NO_FILE, os.fspath(path))
+    return _stamp_of(found)
+
+
+def _stamp_of(found: os.stat_result) -> Stamp:
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 

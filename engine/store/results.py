@@ -1,20 +1,19 @@
 """Results: what a cell computed, published once and whole under its key."""
 
-import errno
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from engine import machine
 from engine.key import port_digest
 from engine.store import files, fs, names
-from engine.store.objects import FileRef, Objects
+from engine.store.objects import Damaged, FileRef, Objects, unreadable
 from engine.store.seal import seal, unseal
 
 RESULT_FORMAT = 1
-NO_FILE = "its manifest is a link or no file"
+_SENSELESS = (ValueError, KeyError, TypeError, AttributeError)
+"""What decoding raises on bytes that are no manifest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +65,34 @@ class Result:
     """`seconds` and the like."""
     curves: FileRef | None = None
 
+    @property
+    def digests(self) -> Mapping[str, str]:
+        """Output port -> identity of its content."""
+        return {port: output.digest for port, output in self.outputs.items()}
+
+    @property
+    def files(self) -> list[tuple[str, FileRef]]:
+        """All its objects, each with the words for where it is: `model/weights.safetensors`."""
+        found = [
+            (f"{port}/{name}", ref)
+            for port, output in self.outputs.items()
+            for name, ref in output.files.items()
+        ]
+        return found if self.curves is None else [*found, ("its curves", self.curves)]
+
+    def names(self, digest: str) -> bool:
+        """Whether an object is one of its."""
+        return any(ref.sha256 == digest for _, ref in self.files)
+
+    def damage(self, digest: str, reason: str) -> str:
+        """The words for damage of one of its objects: the same in plan, run and show."""
+        where = next((where for where, ref in self.files if ref.sha256 == digest), "a file")
+        return f"its result was damaged ({where}: object {digest[:12]} {reason})"
+
 
 @dataclass(frozen=True, slots=True)
 class Miss:
-    """There is no result to use, and why: "no earlier result", or what is damaged."""
+    """There is no result to use, and why: "no earlier result", or how it was damaged."""
 
     reason: str
     damaged: bool = False
@@ -91,46 +114,59 @@ class Results:
         """Make a result visible. All its objects are in the store already.
 
         Raises:
-            ValueError: an object is not there, or a score is not finite.
+            Damaged: an object is not there.
+            ValueError: a score is not finite.
             EnvironmentFault: the disk does not take it.
         """
-        for where, ref in _refs(result):
-            fault = self._objects.fault(ref)
-            if fault:
-                raise ValueError(f"cannot publish {key[:12]}: {where} {fault}")
-        self._disk.publish(self.path(key), [seal(_encoded(key, result))])
+        for _, ref in result.files:
+            if fault := self._objects.fault(ref):
+                raise Damaged(ref.sha256, fault)
+        target = self.path(key)
+        if target.is_dir():
+            self._objects.quarantine(target, "is no file")
+        self._disk.publish(target, [seal(_encoded(key, result))])
+
+    def components(self, key: str) -> Mapping[str, Any] | None:
+        """What a key was made of, as its result tells; None where that cannot be read.
+
+        Nothing else of the result is looked at, and nothing is put aside.
+        """
+        try:
+            return result_of(key, files.content(self.path(key))).components
+        except (OSError, *_SENSELESS):
+            return None
 
     def read(self, key: str) -> Result | Miss:
-        """The result of a key, when it is whole: manifest intact, objects there with their size."""
+        """The result of a key, when it is whole.
+
+        That is: its manifest is intact, its objects are there with their sizes, and those that
+        were touched after the manifest was written hold what they are named by.
+
+        Raises:
+            EnvironmentFault: this process cannot read now.
+        """
         try:
             # Not by a Path: there are a thousand of them a run.
-            data = files.content(f"{self._folder}/{names.sha256_name(key)[:2]}/{key}")
+            with files.opened(f"{self._folder}/{names.sha256_name(key)[:2]}/{key}") as stream:
+                published = os.fstat(stream.fileno()).st_mtime_ns
+                data = stream.read()
         except FileNotFoundError:
             return Miss("no earlier result")
         except OSError as error:
-            return self._unreadable(key, error)
+            return self._damaged(key, unreadable(self.path(key), error))
         try:
             result = result_of(key, data)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            told = self._objects.quarantine(self.path(key), f"its manifest is damaged: {error}")
-            return Miss(f"the earlier result is not usable: {told}", damaged=True)
-        for where, ref in _refs(result):
-            fault = self._objects.fault(ref)
-            if fault:
-                path = self._objects.path(ref.sha256)
-                told = self._objects.quarantine(path, fault) if path.exists() else fault
-                return Miss(f"the earlier result is not usable: {where} {told}", damaged=True)
+        except _SENSELESS as error:
+            return self._damaged(key, str(error))
+        for _, ref in result.files:
+            if fault := self._objects.fault(ref, published):
+                self._objects.quarantine(self._objects.path(ref.sha256), fault)
+                return Miss(result.damage(ref.sha256, fault), damaged=True)
         return result
 
-    def _unreadable(self, key: str, error: OSError) -> Miss:
-        """Why a manifest cannot be read; what is no file is put aside, a link as a link."""
-        path = self.path(key)
-        if error.errno in machine.BARRED:
-            raise machine.unreadable(path, error) from error
-        told = f"the earlier result cannot be read ({error.strerror})"
-        if error.errno in (errno.ELOOP, errno.EINVAL):
-            told = f"the earlier result is not usable: {self._objects.quarantine(path, NO_FILE)}"
-        return Miss(told, damaged=True)
+    def _damaged(self, key: str, reason: str) -> Miss:
+        self._objects.quarantine(self.path(key), f"its manifest is damaged: {reason}")
+        return Miss(f"its result was damaged (its manifest: {reason})", damaged=True)
 
 
 def result_of(key: str, data: bytes) -> Result:
@@ -140,15 +176,6 @@ def result_of(key: str, data: bytes) -> Result:
         ValueError, KeyError, TypeError, AttributeError: it is damaged, or that of another key.
     """
     return _decoded(key, unseal(data))
-
-
-def _refs(result: Result) -> list[tuple[str, FileRef]]:
-    found = [
-        (f"{port}/{name}", ref)
-        for port, output in result.outputs.items()
-        for name, ref in output.files.items()
-    ]
-    return found if result.curves is None else [*found, ("its curves", result.curves)]
 
 
 def _encoded(key: str, result: Result) -> dict[str, Any]:

@@ -52,6 +52,14 @@ class Store:
         """The whole result of a key, or why there is none."""
         return self.results.read(key)
 
+    def components(self, key: str) -> Mapping[str, Any] | None:
+        """What a key was made of, as its result tells; None where that cannot be read."""
+        return self.results.components(key)
+
+    def remember(self) -> None:
+        """Keep for later processes what was found out about objects that were touched."""
+        self.objects.remember()
+
     def files(self, output: Output) -> dict[str, Path]:
         """Files of an output by name, each verified against its digest.
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from engine.answers import CellRetried
 from engine.artifacts import Table
-from engine.events import Event
+from engine.events import CellDamaged, Event
 from engine.request import Request
 from engine.runs import RunFolder
 from engine.store import Store
@@ -88,10 +88,11 @@ class Source:
     def _listen(self, view: RunView, event: Event) -> None:
         self.history += lines(view, event, self.signs)
         self.wishes.hear(event)
-        if isinstance(event, CellRetried):
+        if isinstance(event, CellRetried | CellDamaged):
             # What was told of it, and of what waits again with it, may become something else.
+            revived = event.revived if isinstance(event, CellRetried) else ()
             for known in (self._tables, self._pictured):
-                for cell in (event.cell, *event.revived):
+                for cell in (event.cell, *revived):
                     known.pop(cell, None)
 
     @property

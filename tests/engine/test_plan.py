@@ -67,7 +67,8 @@ def test_only_blocks_what_may_not_run_and_what_needs_it(workshop):
         "first": "blocked", "second": "blocked", "third": "blocked",
     }  # fmt: skip
     said = whys(workshop, only=("third",))
-    assert said["first"] == "no result in the store, and it may not run"
+    asked = f"and it was not asked for: `meta run {workshop.file} first` computes it"
+    assert said["first"] == f"no earlier result, {asked}"
     assert said["second"] == "not asked for, and needs first"
     assert said["third"] == "needs second"
     workshop.run(targets=("second",))
@@ -110,7 +111,7 @@ def test_a_damaged_result_is_told_as_damaged(workshop):
     told = workshop.run(CHAIN)
     Store(workshop.store).results.path(told.keys()["aside"]).write_text("nonsense")
     assert states(workshop)["aside"] == "run"
-    assert whys(workshop)["aside"].startswith("the earlier result is not usable: ")
+    assert whys(workshop)["aside"].startswith("its result was damaged (its manifest: ")
 
 
 def test_the_reason_looks_behind_a_run_that_was_killed_in_the_middle_of_a_line(workshop):

@@ -49,6 +49,7 @@ def test_a_failure_skips_what_needs_it_and_leaves_the_other_branch() -> None:
 
 def test_a_cell_skipped_once_is_not_skipped_again() -> None:
     schedule = Schedule(needs(set(), set(), {0, 1}))
+    assert {schedule.next(), schedule.next()} == {0, 1}
     assert schedule.failed(0) == [2]
     assert schedule.failed(1) == []
     assert schedule.finished

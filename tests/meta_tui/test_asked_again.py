@@ -150,9 +150,11 @@ def test_the_list_of_runs_counts_what_the_last_events_say_as_the_view_does(
         failed = [c.ordinal for c in view.cells if c.state in {State.FAILED, State.STOPPED}]
         skipped = [c.ordinal for c in view.cells if c.state is State.SKIPPED]
         event: Event
-        match data.draw(st.sampled_from(["start", "end", "retry"])):
+        match data.draw(st.sampled_from(["start", "end", "retry", "damage"])):
             case "start":
                 event = events.CellStarted(time=2, cell=cell, key="ab" * 32, worker=0, why="")
+            case "damage" if view.cells[cell].state in {State.DONE, State.CACHED}:
+                event = events.CellDamaged(time=2, cell=cell, why='"cell": 0,', reader=0)
             case "retry" if failed:
                 revived = tuple(data.draw(st.sets(st.sampled_from(skipped)))) if skipped else ()
                 cell = data.draw(st.sampled_from(failed))

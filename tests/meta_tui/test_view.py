@@ -6,6 +6,7 @@ import pytest
 
 from engine import events
 from engine.events import CellInfo, Event, MetricBatch
+from meta_tui.plain import lines
 from meta_tui.view import RunView, State, fold, fold_batch, fold_batches, stopped
 
 
@@ -189,3 +190,18 @@ def test_of_many_batches_those_without_sense_are_counted_and_the_others_move_on(
     assert senseless == 2
     assert (view.cells[5].loop, view.cells[5].step) == (told[0].loop, 2)
     assert fold_batches(view, 99, told) == (view, 0)
+
+
+def test_a_cell_whose_result_was_damaged_waits_again_and_is_not_counted_as_over(middle_events):
+    before = folded(middle_events)
+    why = "its result was damaged (model/w.bin: object 0a1b2c3d4e5f has other bytes)\x1b"
+    view = fold(before, events.CellDamaged(time=1100, cell=2, why=why, reader=5))
+    cell = view.cells[2]
+    assert (cell.state, cell.key) == (State.WAITING, "")
+    assert cell.why == why.replace("\x1b", "\\x1b")
+    assert view.ended == before.ended - 1
+    assert lines(view, events.CellDamaged(time=1100, cell=2, why=why)) == [
+        f"[ {view.ended}/12] · waiting  backbone@seed=0  {cell.why}"
+    ]
+    view = fold(view, events.CellWaiting(time=1101, cell=5, owner="backbone@seed=0"))
+    assert (view.cells[5].state, view.running) == (State.WAITING, before.running - 1)

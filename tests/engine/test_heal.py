@@ -1,0 +1,396 @@
+"""Damage of a store, of any byte of it: found, told alike everywhere, healed in the same run."""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conftest import Told, Workshop
+from engine import launch
+from engine.events import (
+    CellCached,
+    CellDamaged,
+    CellFailed,
+    CellFinished,
+    CellSkipped,
+    CellStarted,
+    CellWaiting,
+    Event,
+    Note,
+)
+from engine.executors.inline import Inline
+from engine.preview import preview
+from engine.store import Result, Store
+
+CHAIN = """
+stages:
+  first: {uses: give, with: {value: 3.0}}
+  second: {uses: scale, from: {number: first}}
+  third: {uses: scale, from: {number: second}, with: {times: 5.0}}
+"""
+NUMBER = hashlib.sha256(b"3.0").hexdigest()
+LONGER = CHAIN + "  fourth: {uses: scale, from: {number: third}, with: {times: 7.0}}\n"
+
+
+@pytest.fixture
+def shop(workshop, monkeypatch) -> Workshop:
+    """A workshop whose cells run in this process, one after another."""
+    monkeypatch.setattr(launch, "Local", lambda slots, environment: Inline())
+    return workshop
+
+
+def watched(shop: Workshop, watch: Callable[[Event, Told], None], stages="", **options) -> Told:
+    """A run, each event of which is shown to `watch` when it is told."""
+    told = Told(-1, [])
+
+    def observe(event: Any) -> None:
+        if not isinstance(event, tuple):
+            told.events.append(event)
+            watch(event, told)
+
+    told.code = launch.run(shop.request(stages, **options), observe)
+    return told
+
+
+def result(shop: Workshop, told: Told, cell: str) -> Result:
+    found = Store(shop.store, readonly=True).result(told.keys()[cell])
+    assert isinstance(found, Result)
+    return found
+
+
+def place(shop: Workshop, told: Told, cell: str, file: str = "number.txt") -> Path:
+    """Where an object of a cell lies."""
+    made = result(shop, told, cell)
+    found = {name.rpartition("/")[2]: ref for name, ref in made.files}
+    return Store(shop.store).objects.path(found[file].sha256)
+
+
+def flip(path: Path, at: int = 0, *, keep_times: bool = False) -> None:
+    before, data = path.stat(), bytearray(path.read_bytes())
+    data[at] ^= 1
+    path.chmod(0o600)
+    path.write_bytes(data)
+    if keep_times:
+        # As a disk that rots: no clock tells of it.
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def whys(told: Told) -> dict[str, str]:
+    return {told.names[e.cell]: e.why for e in told.events if isinstance(e, CellStarted)}
+
+
+def planned(shop: Workshop, stages: str = "", **options) -> dict[str, tuple[str, str]]:
+    _, plan = preview(shop.request(stages, **options))
+    return {cell.name: (cell.state, cell.why) for cell in plan.cells}
+
+
+@pytest.fixture
+def rotting(monkeypatch) -> None:
+    """A disk whose damage no time of a file tells: only reading finds it."""
+    from engine.store import objects
+
+    monkeypatch.setattr(objects, "touched_after", lambda found, since: False)
+
+
+def swap(path: Path) -> None:
+    other = next(it for it in path.parent.parent.glob("*/*") if it != path and it.is_file())
+    kept = other.read_bytes()
+    path.chmod(0o600)
+    path.write_bytes(kept)
+
+
+def to_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def to_nothing(path: Path) -> None:
+    path.unlink()
+
+
+def truncate(path: Path) -> None:
+    path.chmod(0o600)
+    os.truncate(path, 1)
+
+
+DAMAGES = [flip, truncate, to_nothing, to_folder, swap]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("cell", ["first", "second", "third"])
+def test_a_damaged_object_is_healed_in_the_next_run_and_all_tell_the_same(shop, damage, cell):
+    before = shop.run(CHAIN)
+    numbers = shop.numbers(before)
+    damage(place(shop, before, cell))
+    state, why = planned(shop)[cell]
+    assert state == "run"
+    assert why.startswith("its result was damaged (number/number.txt: object ")
+    told = shop.run()
+    assert told.code == 0
+    assert whys(told) == {cell: why}
+    assert [e.why for e in told.events if isinstance(e, CellDamaged)] == [why]
+    assert shop.numbers(told) == numbers
+    assert planned(shop)[cell] == ("hit", "cached")
+    assert shop.run().of(CellStarted) == []
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_manifest_is_healed(shop, damage):
+    before = shop.run(CHAIN)
+    damage(Store(shop.store).results.path(before.keys()["second"]))
+    state, why = planned(shop)["second"]
+    told = shop.run()
+    assert told.code == 0
+    assert shop.numbers(told) == shop.numbers(before)
+    assert whys(told) == {"second": why}
+    if damage is not to_nothing:
+        assert why.startswith("its result was damaged (its manifest: ")
+    assert state == "run"
+
+
+@pytest.mark.usefixtures("rotting")
+def test_damage_that_only_reading_finds_is_healed_by_the_run_that_reads(shop):
+    shop.run(CHAIN)
+    before = shop.last()
+    told = shop.run(LONGER)
+    flip(place(shop, told, "third"))
+    changed = LONGER.replace("7.0", "8.0")
+    assert planned(shop, changed)["fourth"] == ("pending", "runs unless third comes out unchanged")
+    state, why = planned(shop, changed)["third"]
+    told = shop.run(changed)
+    assert told.code == 0
+    assert shop.numbers(told)["fourth"] == 240.0
+    assert state == "run"
+    assert whys(told)["third"] == why
+    assert why.endswith("has other bytes)")
+    (damaged,) = (event for event in told.events if isinstance(event, CellDamaged))
+    assert (told.names[damaged.cell], told.names[damaged.reader]) == ("third", "fourth")
+    waits = [event.owner for event in told.events if isinstance(event, CellWaiting)]
+    assert waits == ["third, computed again"]
+    assert before != shop.last()
+    assert list((shop.store / "locks").iterdir()) == []
+    aside = [path.name for path in (shop.store / "quarantine").glob("*.reason")]
+    assert len(aside) == 1
+
+
+@pytest.mark.usefixtures("rotting")
+def test_of_a_fan_the_readers_that_finished_stay_and_the_others_wait(shop):
+    fan = "".join(
+        f"  r{n}: {{uses: scale, from: {{number: top}}, with: {{times: {n + 2}.0}}}}\n"
+        for n in range(5)
+    )
+    stages = f"stages:\n  top: {{uses: give}}\n{fan}"
+
+    def watch(event: Event, told: Told) -> None:
+        if isinstance(event, CellFinished) and told.of(CellFinished) == ["r0", "r1", "top"]:
+            flip(place(shop, told, "top"))
+
+    told = watched(shop, watch, stages)
+    assert told.code == 0
+    assert told.of(CellDamaged) == ["top"]
+    assert told.of(CellFinished) == ["r0", "r1", "r2", "r3", "r4", "top", "top"]
+    assert shop.numbers(told) == {"top": 1.0} | {f"r{n}": n + 2.0 for n in range(5)}
+
+
+@pytest.mark.usefixtures("rotting")
+def test_a_second_damage_of_one_cell_fails_with_a_clear_word(shop):
+    def watch(event: Event, told: Told) -> None:
+        if isinstance(event, CellFinished) and told.names[event.cell] == "first":
+            flip(place(shop, told, "first"))
+
+    told = watched(shop, watch, CHAIN)
+    assert told.code == 1
+    error = told.failures()["first"]
+    assert error.startswith("its result was damaged (number/number.txt: object ")
+    assert error.endswith("has other bytes), after it was computed again: check the disk")
+    assert told.of(CellSkipped) == ["second", "third"]
+    assert told.of(CellFinished) == ["first", "first"]
+    told = shop.run()
+    assert (told.code, shop.numbers(told)["third"]) == (0, 30.0)
+
+
+@pytest.mark.usefixtures("rotting")
+def test_a_maker_that_was_not_asked_for_fails_with_the_command_to_run(shop):
+    told = shop.run(CHAIN)
+    flip(place(shop, told, "second"))
+    changed = CHAIN.replace("5.0", "6.0")
+    _, why = planned(shop, changed, only=("third",))["second"]
+    told = shop.run(changed, only=("third",))
+    assert told.code == 1
+    assert told.failures() == {"second": why}
+    assert why.endswith(f"was not asked for: `meta run {shop.file} second` computes it")
+    assert told.of(CellSkipped) == ["third"]
+    assert shop.run(targets=("second",)).code == 0
+    told = shop.run(only=("third",))
+    assert (told.code, shop.numbers(told)["third"]) == (0, 36.0)
+
+
+@pytest.mark.parametrize("damage", [flip, to_nothing])
+def test_where_the_cache_is_required_damage_is_a_failure_and_nothing_is_computed(shop, damage):
+    told = shop.run(CHAIN)
+    damage(place(shop, told, "second"))
+    state, why = planned(shop, cache="require")["second"]
+    told = shop.run(cache="require")
+    assert (told.code, state) == (1, "blocked")
+    assert told.failures() == {"second": why}
+    assert "`cache: require` computes nothing" in why
+    assert told.of(CellStarted) == []
+    assert shop.run().code == 0
+    assert shop.run(cache="require").code == 0
+
+
+@pytest.mark.usefixtures("rotting")
+@pytest.mark.parametrize("mode", ["refresh", "off"])
+def test_results_of_a_run_that_keeps_or_takes_none_are_healed_too(shop, mode):
+    def watch(event: Event, told: Told) -> None:
+        if isinstance(event, CellFinished) and told.of(CellFinished) == ["first"]:
+            to_nothing(Store(shop.store).objects.path(NUMBER))
+
+    told = watched(shop, watch, CHAIN, cache=mode)
+    assert told.code == 0
+    assert told.of(CellFinished) == ["first", "first", "second", "third"]
+    assert whys(told)["first"].endswith("is missing)")
+
+
+@pytest.mark.usefixtures("rotting")
+def test_an_object_of_two_results_heals_both(shop):
+    stages = """
+stages:
+  one: {uses: give, with: {value: 2.0}}
+  two: {uses: give, with: {value: 2.0, hold: 0.001}}
+  sum: {uses: add, from: {numbers: [one, two]}}
+"""
+    told = shop.run(stages)
+    assert place(shop, told, "one") == place(shop, told, "two")
+    flip(place(shop, told, "one"))
+    told = shop.run(stages + "  more: {uses: scale, from: {number: one}}\n")
+    assert told.code == 0
+    assert told.of(CellDamaged) == ["one", "two"]
+    assert shop.numbers(told) == {"one": 2.0, "two": 2.0, "sum": 4.0, "more": 4.0}
+
+
+@pytest.mark.usefixtures("rotting")
+def test_what_a_choice_passes_on_is_healed_by_the_cell_that_made_it(shop):
+    stages = """
+seeds: 1
+stages:
+  walks: {uses: walk, matrix: {steps: [5, 50]}}
+  best: {uses: pick, from: {candidates: walks}, with: {over: steps}}
+  after: {uses: scale, from: {number: best.number}, with: {times: 1.0}}
+"""
+    before = shop.run(stages)
+    flip(place(shop, before, "best"))
+    told = shop.run(stages.replace("times: 1.0", "times: 2.0"))
+    assert told.code == 0
+    (walk, *_) = sorted(set(told.of(CellDamaged)) - {"best"})
+    assert walk in {"walks@steps=5", "walks@steps=50"}
+    assert told.of(CellStarted) == ["after", "after", walk]
+    assert told.of(CellCached).count("best") == 2
+    numbers = shop.numbers(told)
+    assert numbers["after"] == 2.0 * numbers["best"] == 2.0 * numbers[walk]
+
+
+@pytest.mark.usefixtures("rotting")
+def test_an_input_that_comes_from_an_axis_is_healed_alone(shop):
+    stages = """
+stages:
+  one: {uses: give, with: {value: 2.0}}
+  two: {uses: give, with: {value: 3.0}}
+  each: {uses: scale, from: {number: [one, two]}, with: {times: TIMES}}
+"""
+    told = shop.run(stages.replace("TIMES", "1.5"))
+    flip(place(shop, told, "two"))
+    told = shop.run(stages.replace("TIMES", "4.0"))
+    assert told.code == 0
+    assert told.of(CellDamaged) == ["two"]
+    assert shop.numbers(told)["each@number=two"] == 12.0
+
+
+def test_a_result_that_comes_out_otherwise_reruns_readers_by_key_and_says_who_read_the_old_one(
+    shop, monkeypatch
+):
+    preview(shop.request(CHAIN))
+    import scaling
+
+    stages = CHAIN + "  also: {uses: scale, from: {number: second}, with: {times: 6.0}}\n"
+    monkeypatch.setattr(scaling, "scaled", lambda value, times: value * times)
+
+    def watch(event: Event, told: Told) -> None:
+        finished = told.of(CellFinished)
+        if isinstance(event, CellFinished) and len(finished) == 3:
+            monkeypatch.setattr(scaling, "scaled", lambda value, times: value * times + 1)
+            flip(place(shop, told, "second"))
+
+    told = watched(shop, watch, stages)
+    assert told.code == 0
+    notes = [event.text for event in told.events if isinstance(event, Note)]
+    assert notes == [
+        "it came out with other bytes than the damaged result had; third read that one before: "
+        "`meta run` again brings them up to date"
+    ]
+    assert shop.numbers(told) == {"first": 3.0, "second": 7.0, "third": 30.0, "also": 43.0}
+    told = shop.run()
+    assert told.of(CellStarted) == ["third"]
+    assert shop.numbers(told)["third"] == 36.0
+
+
+def test_a_curve_that_is_damaged_is_healed(shop):
+    told = shop.run("stages:\n  long: {uses: walk}\n")
+    made = result(shop, told, "long")
+    flip(Store(shop.store).objects.path(made.curves.sha256), 3)
+    _, why = planned(shop)["long"]
+    told = shop.run()
+    assert whys(told) == {"long": why}
+    assert "(its curves: object" in why
+    assert result(shop, told, "long").curves == made.curves
+
+
+def test_a_file_that_a_stage_reads_too_late_is_no_fault_of_the_stage(shop, monkeypatch):
+    told = shop.run(CHAIN)
+    import scaling
+
+    path = place(shop, told, "second")
+    old = scaling.scaled
+
+    def damaging(value: float, times: float) -> float:
+        if times == 9.0 and not broken:
+            broken.append(1)
+            flip(path)
+            raise ValueError("garbage in the file")
+        return old(value, times)
+
+    broken: list[int] = []
+    monkeypatch.setattr(scaling, "scaled", damaging)
+    told = shop.run(CHAIN.replace("5.0", "9.0"))
+    assert (told.code, told.of(CellFailed), broken) == (0, [], [1])
+    assert shop.numbers(told)["third"] == 54.0
+
+
+@pytest.mark.parametrize("parts", [1, pytest.param(5, marks=pytest.mark.slow)])
+def test_any_byte_of_any_file_of_a_store_may_flip(shop, tmp_path, parts):
+    stages = LONGER + "  long: {uses: walk, with: {steps: 3}}\n"
+    shop.run(stages)
+    numbers = shop.numbers(shop.run(stages.replace("7.0", "8.0")))
+    whole = tmp_path / "whole"
+    shutil.copytree(shop.store, whole)
+    # The marker of the store says whose it is: damaged, it is for a person to look at.
+    files = [it.relative_to(whole) for it in sorted(whole.rglob("*/*")) if it.is_file()]
+    assert {file.parts[0] for file in files} >= {"objects", "results", "runs", "memo"}
+    for number, file in enumerate(files):
+        size = (whole / file).stat().st_size
+        for at in {(size * part // parts + 13 * number) % size for part in range(parts) if size}:
+            shutil.rmtree(shop.store)
+            shutil.copytree(whole, shop.store)
+            flip(shop.store / file, at)
+            plan = planned(shop)
+            told = shop.run()
+            assert told.code == 0, (file, at, told.failures())
+            assert {name: shop.numbers(told)[name] for name in numbers} == numbers, (file, at)
+            expected = {name: why for name, (state, why) in plan.items() if state == "run"}
+            assert whys(told) == expected, (file, at)
+            if file.parts[0] in {"objects", "results"}:
+                assert all(why.startswith("its result was damaged") for why in expected.values())
