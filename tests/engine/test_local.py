@@ -16,7 +16,7 @@ from conftest import Workshop
 from engine import runs
 from engine.executors import FINAL, Executor, Message, Task
 from engine.executors.inline import Inline
-from engine.executors.local import Local
+from engine.executors.local import END_SECONDS, Local
 from engine.resolve import resolver
 from engine.session import load
 from engine.task import Options, describe
@@ -85,10 +85,12 @@ def test_a_pool_has_as_many_slots_as_it_was_given_and_keeps_its_workers_warm(wor
     assert len(pids(pool)) == 2
 
 
-def test_a_poll_without_news_waits_no_longer_than_it_may(pool):
-    began = time.monotonic()
-    assert pool.poll(0.2) == []
-    assert 0.1 < time.monotonic() - began < 2
+def test_a_poll_without_news_waits_no_longer_than_it_may(pool, monkeypatch):
+    waits = []
+    select = pool._selector.select
+    monkeypatch.setattr(pool._selector, "select", lambda wait: waits.append(wait) or select(wait))
+    assert pool.poll(0.05) == []
+    assert waits == [0.05]
 
 
 def test_a_worker_sees_only_what_it_may_of_the_environment(workshop, monkeypatch):
@@ -217,10 +219,10 @@ def test_closing_a_pool_ends_its_workers_at_once_though_a_cell_runs(workshop):
     local.submit(0, task)
     until(local, "metrics")
     (worker,) = local._workers
-    began = time.monotonic()
     local.close()
-    assert time.monotonic() - began < 3
+    # It listened: who does not is killed long before the 100 seconds that the cell takes.
     assert worker.process.returncode == 0
+    assert END_SECONDS < 50
 
 
 def worker(*arguments: str, **options: Any) -> subprocess.Popen[bytes]:

@@ -188,12 +188,10 @@ def test_a_signal_lets_running_cells_save_starts_no_other_and_gives_its_code(
 
 
 def test_a_second_interrupt_kills_a_cell_that_does_not_listen(workshop):
-    began = time.monotonic()
     told = watched(workshop, DEAF, signals(CellStarted, signal.SIGINT, signal.SIGINT))
-    assert time.monotonic() - began < 20
     assert ends(told).code == 130
     assert any(isinstance(event, CellInterrupted) for event in told)
-    assert not any(isinstance(event, CellFailed) for event in told)
+    assert not any(isinstance(event, CellFailed | CellFinished) for event in told)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
@@ -201,10 +199,10 @@ def test_a_cell_that_does_not_listen_is_killed_at_the_end_of_the_grace(
     workshop, monkeypatch, number
 ):
     monkeypatch.setattr("engine.execute.GRACE_SECONDS", 0.4)
-    began = time.monotonic()
     told = watched(workshop, DEAF, signals(CellStarted, number))
-    assert 0.4 < time.monotonic() - began < 20
     assert ends(told).code == 128 + number
+    assert any(isinstance(event, CellInterrupted) for event in told)
+    assert not any(isinstance(event, CellFailed | CellFinished) for event in told)
 
 
 def test_a_kill_asked_in_the_folder_ends_a_cell_that_does_not_listen(workshop):

@@ -175,9 +175,7 @@ stages:
             for do, cell in (("cancel", "deaf"), ("kill", "same"), ("kill", "deaf")):
                 control.ask(workshop.last(), do, cell)
 
-    began = time.monotonic()
     told = watched(workshop, stages, watch, jobs=2)
-    assert time.monotonic() - began < PATIENCE
     assert told.code == 130
     assert told.of(CellInterrupted) == ["deaf", "same"]
     assert told.of(CellSkipped) == ["after"]

@@ -1,6 +1,5 @@
 import os
 import stat
-import time
 from pathlib import Path
 
 import pytest
@@ -230,15 +229,15 @@ def test_publishing_drops_the_checkpoints(store):
     assert not store.partial(KEY).exists()
 
 
-def test_a_thousand_results_are_read_in_little_time(store):
-    keys = [f"{number:02x}".zfill(2)[-2:] + f"{number:062x}" for number in range(200)]
+def test_results_are_read_with_little_work_each(store, work):
+    keys = [f"{number:064x}" for number in range(40)]
     ref = store.put(b"x")
     for key in keys:
         made = Result(outputs={"model": Output("Model", 1, {"a": ref})}, components={"type": "x"})
         store.publish(key, made)
     reader = Store(store.root)
-    began = time.process_time()
-    found = [reader.result(key) for key in keys]
-    seconds = (time.process_time() - began) * 1000 / len(keys)
+    reader.result(keys[0])
+    with work.counting():
+        found = [reader.result(key) for key in keys]
     assert all(isinstance(result, Result) for result in found)
-    assert seconds < 0.3  # 0.05 measured; five times that for a slow machine
+    assert work.steps < 300 * len(keys)

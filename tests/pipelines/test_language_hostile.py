@@ -1,7 +1,6 @@
-"""Hostile text is refused in under a second, with line and column; nothing else ever comes out."""
+"""Hostile text is refused with line and column, for little work; nothing else ever comes out."""
 
 import json
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -144,10 +143,10 @@ def refused(text: str | bytes) -> PipelineError:
 
 
 @pytest.mark.parametrize("name", ATTACKS)
-def test_attack_is_refused_in_under_a_second_with_line_and_column(name: str) -> None:
-    started = time.process_time()
-    error = refused(ATTACKS[name])
-    assert time.process_time() - started < 1
+def test_attack_is_refused_for_little_work_with_line_and_column(name: str, work) -> None:
+    with work.counting():
+        error = refused(ATTACKS[name])
+    assert work.steps < 1_000_000  # A quarter of a second or so.
     mark = error.problems[0].mark
     assert mark is not None
     assert mark.line >= 1
@@ -251,7 +250,7 @@ def outcome(call: Callable[[], object]) -> object:
         return error.problems
 
 
-@settings(max_examples=400, deadline=1000)
+@settings(max_examples=400)
 @given(st.one_of(st.text(max_size=300), st.lists(WORDS, max_size=60).map("".join)))
 def test_any_text_is_read_or_refused(text: str) -> None:
     found = outcome(lambda: source.parse(text, "any.yaml"))
@@ -261,7 +260,7 @@ def test_any_text_is_read_or_refused(text: str) -> None:
         assert all(problem.mark and problem.mark.line >= 1 for problem in found)
 
 
-@settings(max_examples=200, deadline=1000)
+@settings(max_examples=200)
 @given(st.binary(max_size=300))
 def test_any_bytes_are_read_or_refused(raw: bytes) -> None:
     assert outcome(lambda: source.parse(raw, "any.yaml"))
@@ -282,7 +281,7 @@ BLOCKS = st.dictionaries(st.sampled_from(KEYS), VALUES, max_size=6).map(
 STAGES = st.dictionaries(st.sampled_from("abc"), BLOCKS | VALUES, min_size=1, max_size=3)
 
 
-@settings(max_examples=300, deadline=1000)
+@settings(max_examples=300)
 @given(STAGES, VALUES, st.one_of(st.just("finetune"), st.just("select"), st.just("compare")))
 def test_any_data_is_checked_or_refused(stages: dict, params: object, kind: str) -> None:
     data = {"version": 1, "name": "x", "params": {"x": params}, "stages": stages}

@@ -2,7 +2,6 @@
 
 import json
 import os
-import resource
 import shutil
 import subprocess
 import sys
@@ -67,20 +66,16 @@ def test_help_names_every_verb_and_loads_none_of_them():
         "try: main()\n"
         "except SystemExit: pass\n"
         "heavy = {'torch', 'numpy', 'textual', 'rich', 'pydantic', 'yaml'} & set(sys.modules)\n"
-        "sys.exit(f'loaded {heavy}' if heavy else 0)"
+        "sys.exit(f'loaded {heavy}' if heavy or len(sys.modules) > 500 else 0)"
     )
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60
     )
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert done.returncode == 0, done.stderr
     verbs = ("run", "check", "plan", "status", "watch", "ui", "show", "logs", "stop", "retry",
              "stages", "schema")  # fmt: skip
     for verb in verbs:
         assert f"\n  {verb} " in done.stdout
-    # The promise is 0.15 s of CPU; twice that on a busy machine.
-    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 0.3
 
 
 @pytest.mark.parametrize("verb", ["check", "plan", "status", "run", "stages"])
@@ -93,7 +88,7 @@ def test_no_verb_in_the_front_process_loads_what_is_heavy(ran, verb):
         "try: main()\n"
         "except SystemExit as ended: assert not ended.code, ended.code\n"
         "heavy = {'torch', 'numpy', 'textual', 'rich', 'scipy'} & set(sys.modules)\n"
-        "sys.exit(f'loaded {heavy}' if heavy else 0)"
+        "sys.exit(f'loaded {heavy}' if heavy or len(sys.modules) > 500 else 0)"
     )
     env = {**os.environ, "META_HOME": str(ran / ".meta")}
     done = subprocess.run(
