@@ -100,12 +100,6 @@ def levels(name: str) -> int:
     return {"digits": 17, "omniglot": 226}.get(name, 256)
 
 
-def most(name: str, part: str, classes: Iterable[int]) -> int | None:
-    """Examples of some classes in a part, of which a dataset may hold fewer; None if unknown."""
-    counts = COUNTS.get(name, {}).get(part)
-    return sum(counts[label] for label in classes) if counts else None
-
-
 def source(name: str, part: str) -> tuple[str, str]:
     """Logical names of the files that hold a part's images and labels."""
     if name == "digits":

@@ -8,6 +8,7 @@ from typing import Literal, get_args
 Code = Literal[
     "batch-larger-than-data",
     "chosen-on-the-exam",
+    "class-smaller-than-asked",
     "classes-without-examples",
     "few-units",
     "judged-on-training",

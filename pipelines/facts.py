@@ -32,6 +32,10 @@ class Facts:
     """Scores: metrics measured on validation tasks, besides those named `task/val_*`."""
     examples: Mapping[str, int] = field(default_factory=dict)
     """A dataset's parts -> how many examples its smallest class has there; absent if unknown."""
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    """A dataset's parts -> how many examples they have in all; absent if unknown."""
+    net: Mapping[str, Any] = field(default_factory=dict)
+    """A model or learner: fields of its backbone, `kind` among them; empty if unknown."""
     collection: str = ""
     """A dataset, generator, samples or judge: the collection of its images, `mnist`."""
     count: int | None = None
@@ -49,7 +53,8 @@ class Facts:
     """A family of tasks: fewest and most support examples of a class."""
     protocol: Mapping[str, Any] = field(default_factory=dict)
     """A learner: how it was trained, `steps`, `head`, its `outputs`, and whether shots were
-    `pooled`. A family of tasks: `labels`, `count`, and `inputs` of regression. A generator:
+    `pooled`. A family of tasks: `labels`, `count`, and of regression `inputs` and `targets`. A
+    generator:
     `kind`, `likelihood` and `binarise`. Empty where it is unknown."""
 
     @property

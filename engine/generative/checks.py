@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Literal
 
+from engine import parts
 from engine.generative.coders import ConvCoder
 from engine.generative.likelihoods import Gaussian, fields
 from engine.generative.training import Fitting, marks
@@ -18,8 +19,8 @@ METRICS: Mapping[str, tuple[str, ...]] = {
 
 def examples(look: Look, data: Facts) -> None:
     """Report a dataset without training examples."""
-    if data.examples and "train" not in data.examples:
-        look.error("from.data", f"{data.task} has no training examples", "as `part: train` has")
+    parts.need(look, "data", data, "train", "to learn from")
+    parts.batch(look, look.params.batch, data)
 
 
 def learned(look: Look, params: Fitting, data: Facts) -> None:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from engine import netshapes, parts
 from engine.algorithms import Algorithm
 from engine.algorithms.closed import LARGEST
 from engine.methods.targets import answering, said
@@ -67,6 +68,13 @@ def start(look: Look, model: Facts | None, tasks: Facts) -> None:
     if net is not None and net.kind == "conv4" and tasks.ways == (0, 0):
         told = f"conv4 takes images, and the inputs of {tasks.task} are numbers"
         look.error("net.kind", told, "say `net: {kind: mlp, hidden: [40, 40]}`")
+    given = net.model_dump() if net is not None else model.net if model else {}
+    if net is not None:
+        netshapes.norms(look, net, tasks.shape)
+    elif model is not None:
+        netshapes.takes(look, "tasks", tasks, model)
+    inner = getattr(look.params.algorithm, "inner", None)
+    netshapes.targets(look, "algorithm.inner", inner, given, tasks)
     if look.params.net is None and model is None:
         hint = "say `net: {kind: conv4}`, or connect a pretrained net as `model`"
         look.error("net", "there is no net to train", hint)
@@ -77,6 +85,10 @@ def start(look: Look, model: Facts | None, tasks: Facts) -> None:
 def kept(look: Look, model: Facts | None) -> None:
     """Report old tasks that cannot be retained or replayed."""
     retained, replay = look.inputs.get("retain", ()), look.params.replay
+    for old in retained:
+        netshapes.takes(look, "retain", old, model or Facts())
+        if replay:
+            parts.need(look, "retain", old, "train", "to replay")
     if retained and model is None:
         hint = "connect the pretrained net as `model`, or leave `retain` out"
         look.error("from.retain", "a net that starts from nothing has nothing to forget", hint)
@@ -92,14 +104,15 @@ def kept(look: Look, model: Facts | None) -> None:
             )
 
 
-def retained(model: Facts | None, old: Facts) -> dict[str, tuple[int, ...]]:
+def retained(look: Look, model: Facts | None, old: Facts) -> dict[str, tuple[int, ...]]:
     """Metrics of an old task that is retained."""
-    found: dict[str, tuple[int, ...]] = {f"{old.task}/representation_forgetting": ()}
+    if not parts.measured(look, "retain", old, "what is forgotten of it is not measured"):
+        return {}
+    probed = parts.there(old, "train") is not False
+    names = ["representation_forgetting"] if probed else []
     if model and (not model.heads or answering(model.heads, old.task, old.classes)):
-        found |= {
-            f"{old.task}/{name}": () for name in ("accuracy", "forgetting", "head_forgetting")
-        }
-    return found
+        names += ["accuracy", "forgetting", *(["head_forgetting"] if probed else [])]
+    return {f"{old.task}/{name}": () for name in names}
 
 
 def alike(look: Look, port: str, one: Facts, other: Facts) -> None:
@@ -111,6 +124,19 @@ def alike(look: Look, port: str, one: Facts, other: Facts) -> None:
     if None not in (here, there) and here != there:
         told = f"`tasks` have {here} inputs, `{port}` {there}"
         look.error(f"from.{port}", told, "`inputs` of both must be as many")
+    elif one.shape and other.shape and one.shape != other.shape:
+        sizes = ["x".join(map(str, facts.shape)) for facts in (one, other)]
+        told = f"inputs of `tasks` have the shape {sizes[0]}, those of `{port}` {sizes[1]}"
+        look.error(f"from.{port}", told, "take inputs of the same shape")
+    numbers(look, port, one.protocol.get("targets"), other)
+
+
+def numbers(look: Look, port: str, targets: int | None, tasks: Facts) -> None:
+    """Report tasks that ask for another number of targets than is learned."""
+    theirs = tasks.protocol.get("targets")
+    if None not in (targets, theirs) and targets != theirs:
+        told = f"{targets} numbers are learned to be predicted, and {tasks.task} asks for {theirs}"
+        look.error(f"from.{port}", told, "`targets` of both must be as many")
 
 
 def kinds(look: Look, learner: Facts, tasks: Facts) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from engine import parts
 from pipelines.facts import Facts, Look
 
 _NUMBERS = 1_000_000
@@ -46,23 +47,31 @@ def adaptation(look: Look, curve: Iterable[int] = (), *, keeps: bool = True) -> 
     """
     model, data = look.one("model") or Facts(), look.one("data") or Facts()
     retained = look.inputs.get("retain", ())
+    parts.need(look, "data", data, "train", "to adapt to")
     distinct_tasks(look, "retain", [data, *retained])
     same_shape(look, model, ("data", "retain", "replay"))
     steps = tuple(curve)
     others = {name: found for name, found in model.heads.items() if name != data.task}
     metrics = {name: () if "/val_" in name else steps for name in data.metrics}
     for old in retained:
-        metrics[f"{old.task}/representation_forgetting"] = ()
+        if not parts.measured(look, "retain", old, "what is forgotten of it is not measured"):
+            continue
+        reprobed = parts.there(old, "train") is not False
+        if reprobed:
+            metrics[f"{old.task}/representation_forgetting"] = ()
         # A model of which nothing is known may have the head.
         if keeps and (not model.heads or answering(others, old.task, old.classes)):
             metrics |= {f"{old.task}/accuracy": steps, f"{old.task}/forgetting": steps}
-            metrics[f"{old.task}/head_forgetting"] = ()
+            if reprobed:
+                metrics[f"{old.task}/head_forgetting"] = ()
     heads = dict(others) if keeps else {}
     if data.task:
         heads[data.task] = data.classes
     sources = model.sources | data.learned
     return {
-        "model": Facts(heads=heads, shape=model.shape or data.shape, sources=sources),
+        "model": Facts(
+            heads=heads, shape=model.shape or data.shape, sources=sources, net=model.net
+        ),
         "scores": Facts(metrics=metrics, sources=sources),
     }
 

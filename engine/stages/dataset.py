@@ -10,6 +10,7 @@ from engine import folders, imagesets, learning, omniglot
 from engine.artifacts import Dataset as Data
 from engine.artifacts import Part
 from engine.collection import Dataset
+from engine.parts import enough, one_each
 from engine.run import Run
 from pipelines.errors import StageError
 from pipelines.facts import Facts, Look
@@ -35,16 +36,31 @@ def _facts(look: Look) -> Mapping[str, Facts]:
     sources = {
         (f"{params.name}/{label}", part) for label in params.kept for part in imagesets.PARTS
     }
+    counts = {
+        part: sum(imagesets.COUNTS[params.name][part][label] for label in params.kept)
+        for part in imagesets.PARTS
+    }
+    sizes = _sizes(look, params, counts, len(params.kept))
     facts = Facts(
         task=params.label,
         collection=params.name,
         shape=params.shape,
+        sizes=sizes,
         classes=params.kept,
         sources=frozenset(sources),
         metrics={f"{params.label}/{name}": () for name in names},
         examples={part: _fewest(params, part) for part in imagesets.PARTS},
     )
     return {"data": facts}
+
+
+def _sizes(look: Look, params: Dataset, counts: Mapping[str, int], classes: int) -> dict[str, int]:
+    """Examples of each part, after reporting more that are asked for than there are."""
+    known = Facts(task=params.label, sizes=counts, classes=tuple(range(classes)))
+    for part in imagesets.PARTS:
+        enough(look, f"take.{part}", params.take.of(part), known, part)
+        one_each(look, f"take.{part}", params.take.of(part), known, part)
+    return {part: min(count, params.take.of(part) or count) for part, count in counts.items()}
 
 
 def _fewest(params: Dataset, part: str) -> int:
@@ -60,11 +76,13 @@ def _taken(params: Dataset, part: str, fewest: int, classes: int) -> int:
 def _known_characters(params: Dataset, folder: Path) -> Facts:
     chosen, part = params.characters(params.files(folder)), params.part or ""
     names = learning.alphabets.characters()
+    classes = omniglot.classes(chosen, turned=params.turned)
     return Facts(
         task=params.label,
         collection=params.name,
         shape=params.shape,
-        classes=omniglot.classes(chosen, turned=params.turned),
+        classes=classes,
+        sizes={part: learning.alphabets.DRAWERS * len(classes)},
         sources=frozenset((f"{omniglot.NAME}/{names[character]}", part) for character in chosen),
         metrics={f"{params.label}/{name}": () for name in imagesets.JUDGED[part]},
         examples={part: learning.alphabets.DRAWERS},
@@ -84,11 +102,14 @@ def _known_folder(look: Look, params: Dataset) -> Facts:
     judged += ["shifted_accuracy"] if params.shifted and "test" in there else []
     root = safe_text(posixpath.normpath(params.root or ""))
     numbers = tuple(learning.folders.number(name) for name in names)
+    counts = {part: len(places) for part, places in params.choice.parts(found).items() if places}
+    sizes = _sizes(look, params, counts, len(names))
     return Facts(
         task=params.label,
         collection=params.name,
         shape=params.shape,
         classes=numbers,
+        sizes=sizes,
         names=dict(zip(numbers, names, strict=True)),
         sources=frozenset((f"{root}/{name}", part) for name in names for part in there),
         metrics={f"{params.label}/{name}": () for name in judged},

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isfinite
 
-from engine import learning
+from engine import learning, parts
 from engine.artifacts import Dataset, Model, Scores
 from engine.methods.examples import loaded
 from engine.methods.ladder import network, standing
@@ -46,7 +46,9 @@ def _facts(look: Look) -> Mapping[str, Facts]:
                 "evaluate it on a task that it was trained for, or adapt it first",
             )
         metrics |= task.metrics
-        if before:
+        if parts.there(task, "test") is False and not task.metrics:
+            parts.measured(look, "data", task, "nothing is measured on it")
+        if before and parts.there(task, "test") is not False:
             metrics[f"{task.task}/representation_forgetting"] = ()
             if not before.heads or answering(before.heads, task.task, task.classes):
                 metrics[f"{task.task}/forgetting"] = ()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from pydantic import Field
 
-from engine import imagesets
+from engine import parts
 from engine.artifacts import Dataset, Judge, Samples, Scores
 from engine.generative import judged
 from engine.methods.examples import loaded
@@ -60,14 +60,17 @@ def _compared(look: Look, data: Facts, judge: Facts, samples: Facts) -> None:
             told = f"of images of {sized(facts.shape)}, and the data are of {sized(data.shape)}"
             look.error(f"from.{port}", told, hint)
     for part in ("train", "test"):
-        if data.examples and not data.examples.get(part):
+        if parts.there(data, part) is False:
             told = f"{data.task} has no {part} examples to compare samples with"
             look.error("from.data", told, "connect a dataset with training and test images")
-    n, most = look.params.n, imagesets.most
-    there = {f"{p} images": most(data.collection, p, data.classes) for p in ("test", "train")}
+    n = look.params.n
+    there = {f"{part} images": data.sizes.get(part) for part in ("test", "train")}
     for name, count in {"samples": samples.count, **there}.items():
         if n is not None and count is not None and n > count:
             look.error("n", f"there are {count} {name} at most", "take fewer, or leave it out")
+        elif count is not None and 0 < count < LEAST:
+            told = f"{count} {name}, and judging needs {LEAST} on each side"
+            look.error("from.samples" if name == "samples" else "from.data", told, "take more")
 
 
 def _said(classes: list[int]) -> str:

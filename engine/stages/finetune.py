@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from engine import parts
 from engine.artifacts import Dataset, Model
 from engine.methods.finetune import STEPS, Finetune
 from engine.methods.ladder import Adapted, adapt
@@ -25,6 +26,7 @@ def _facts(look: Look) -> Mapping[str, Facts]:
     if params.stop and data and data.task and f"{data.task}/val_loss" not in data.metrics:
         look.error("stop", f"{data.task} has no validation images to stop by", "keep some")
     _check_kept(look, params)
+    parts.batch(look, params.batch, data or Facts())
     return adaptation(look, params.marks, keeps=params.keep_heads != "drop")
 
 
@@ -56,7 +58,9 @@ def _check_replay(look: Look, params: Finetune) -> None:
         look.error("replay", "nothing to replay", "connect the old task: `retain: STAGE`")
     model = look.one("model")
     heads, known = (model.heads, model.heads or model.headless) if model else ({}, False)
+    port = "replay" if look.inputs.get("replay") else "retain"
     for old in sources:
+        parts.need(look, port, old, "train", "to replay")
         if known and answering(heads, old.task, old.classes) is None:
             look.error(
                 "replay",

@@ -6,7 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
-from engine import learning
+from engine import learning, netshapes
 from engine.artifacts import Gallery, Learner, Model, TaskFamily
 from engine.metalearning import figures
 from engine.metalearning.ready import algorithm_of, ready, stream
@@ -56,9 +56,13 @@ def _facts(look: Look) -> Mapping[str, Facts]:
     elif inputs not in (None, 1):
         told = f"a function of {tasks.task} has {inputs} inputs, and a page has room for one"
         look.error("from.tasks", told, "`inputs: 1`, or judge it by `meta_evaluate` alone")
+    elif (targets := tasks.protocol.get("targets")) not in (None, 1):
+        told = f"{tasks.task} asks for {targets} numbers, and a page has room for one"
+        look.error("from.tasks", told, "`targets: [y]`, or judge it by `meta_evaluate` alone")
     if count is not None and params.count > count:
         look.error("count", f"{params.count} tasks, and {tasks.task} has {count}")
     for found, source in zip(learners, look.sources.get("learner", ()), strict=False):
+        netshapes.takes(look, "learner", tasks, found, str(source))
         if found.protocol and found.ways and found.ways[1]:
             told = f"{source} was trained on tasks with classes, and functions are drawn here"
             look.error("from.learner", told, "connect learners of regression")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from pydantic import PositiveInt
 
-from engine import learning
+from engine import learning, netshapes
 from engine.artifacts import Dataset, Model
 from engine.nets import Net
 from engine.run import Run
@@ -32,7 +32,9 @@ def _facts(look: Look) -> Mapping[str, Facts]:
     if look.params.shape and look.one("data"):
         look.error("shape", "`data` gives the shape already", "leave one of them out")
     data = look.one("data") or Facts()
-    return {"model": Facts(headless=True, shape=look.params.shape or data.shape)}
+    shape = look.params.shape or data.shape
+    netshapes.norms(look, look.params.net, shape)
+    return {"model": Facts(headless=True, shape=shape, net=look.params.net.model_dump())}
 
 
 @stage(draws=True, facts=_facts)

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
-from engine import learning
+from engine import learning, netshapes, parts
 from engine.artifacts import Dataset, Scores
 from engine.artifacts import Judge as Panel
 from engine.methods.examples import loaded
@@ -48,9 +48,9 @@ class Appointed:
 def _facts(look: Look) -> Mapping[str, Facts]:
     data = look.one("data") or Facts()
     for part, why in _PARTS.items():
-        if data.examples and not data.examples.get(part):
-            told = f"{data.task} has no {part} examples {why}"
-            look.error("from.data", told, "connect a dataset with training and test images")
+        parts.need(look, "data", data, part, why)
+    parts.batch(look, look.params.batch, data)
+    netshapes.norms(look, look.params.net, data.shape, look.params.batch)
     if len(data.classes) == 1:
         told = f"{data.task} has one class, and a judge tells classes apart"
         look.error("from.data", told, "connect a dataset of two classes or more")

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PositiveInt
 
-from engine import imagesets, learning
+from engine import imagesets, learning, parts
 from engine.artifacts import Dataset, Generator, Scores
 from engine.generative import notes
 from engine.methods.examples import loaded
@@ -45,11 +45,11 @@ def _facts(look: Look) -> Mapping[str, Facts]:
     if generator.protocol.get("kind") == "autoencoder":
         told = "an autoencoder has no density of images, and so no likelihood"
         look.error("from.generator", told, "take a `vae`, or judge its samples")
-    if data.examples and not data.examples.get(params.part):
+    if parts.there(data, params.part) is False:
         hint = "give a dataset with this part, or name another: `part: val`"
         look.error("from.data", f"{data.task} has no {params.part} examples", hint)
     _alike(look, data, generator)
-    most = imagesets.most(data.collection, params.part, data.classes)
+    most = data.sizes.get(params.part)
     if params.images is not None and most is not None and params.images > most:
         told = f"{data.task} has {most} {params.part} images at most"
         look.error("images", told, "take fewer, or leave it out to judge by all")

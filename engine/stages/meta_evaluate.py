@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveFloat
 
-from engine import learning
+from engine import learning, netshapes
 from engine.artifacts import Learner, Model, Scores, TaskFamily
 from engine.metalearning import checks, judged
 from engine.metalearning.ready import ready, stream
@@ -51,6 +51,7 @@ def _facts(look: Look) -> Mapping[str, Facts]:
     learner, tasks = look.one("learner") or Facts(), look.one("tasks") or Facts()
     validate = look.one("validate")
     _method(look, params, learner, tasks)
+    netshapes.takes(look, "tasks", tasks, learner, "the learner")
     if validate is not None:
         checks.alike(look, "validate", tasks, validate)
         if validate.task and validate.task == tasks.task:
@@ -66,6 +67,7 @@ def _facts(look: Look) -> Mapping[str, Facts]:
         look.error("headline", f"the curve has no step {params.headline}", "add it to `curve`")
     if checks.kinds(look, learner, tasks) and params.method is None and learner.protocol:
         checks.outputs(look, "tasks", learner.protocol.get("outputs"), tasks)
+        checks.numbers(look, "tasks", learner.protocol.get("targets"), tasks)
         checks.as_tested(look, learner, tasks, params.curve)
     marks = tuple(sorted(set(params.curve))) if _steps(params, learner) else ()
     metrics = dict.fromkeys((*tasks.metrics, *judged.by_ways(tasks)), marks)
@@ -89,6 +91,25 @@ def _method(look: Look, params: MetaEvaluate, learner: Facts, tasks: Facts) -> N
     faults = params.method.few_shot_faults(lr=params.lr, head=params.head, classified=classified)
     for name, message, hint in faults:
         look.error(f"method.{name}", message, hint)
+    netshapes.targets(look, "method", params.method, learner.net, tasks)
+    if learner.known and tasks.known:
+        start = getattr(params.method.with_defaults(params.lr, params.head), "head", None)
+        _kept(look, params, start, learner, tasks)
+
+
+def _kept(look: Look, params: MetaEvaluate, start: Any, learner: Facts, tasks: Facts) -> None:
+    """Report a start from a head that is not there, or answers other outputs."""
+    own, wanted = learner.protocol.get("head"), checks.answers(tasks)
+    if start != "kept" or own == "shared":
+        return
+    has, outputs = "none", learner.protocol.get("outputs")
+    if own == "learned":
+        if outputs is None or wanted is None or outputs == wanted:
+            return
+        has = f"one with {outputs}"
+    place = "head" if params.head is not None else "method.head"
+    told = f"`head: kept` needs a head with {wanted or 'as many'} outputs, and there is {has}"
+    look.error(place, told, "say `head: zero`, `random` or `probe`")
 
 
 def _steps(params: MetaEvaluate, learner: Facts) -> bool:

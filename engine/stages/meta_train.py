@@ -93,22 +93,28 @@ def _facts(look: Look) -> Mapping[str, Facts]:
     marks = tuple(_marks(params))
     metrics = dict.fromkeys(validate.metrics, marks) if validate else {}
     for old in look.inputs.get("retain", ()):
-        metrics |= checks.retained(model, old)
+        metrics |= checks.retained(look, model, old)
+    net = params.net.model_dump() if params.net else model.net if model else {}
     learner = Facts(
         sources=sources,
+        shape=tasks.shape,
+        net=net,
         ways=tasks.ways,
         shots=tasks.shots,
         protocol={
             "steps": params.algorithm.trained_steps,
             "head": params.algorithm.heads,
             "outputs": head,
+            "targets": tasks.protocol.get("targets"),
             "pooled": params.algorithm.pooled_shots is not None,
         },
     )
     validation = frozenset(validate.metrics) if validate else frozenset()
     return {
         "learner": learner,
-        "model": Facts(heads=model.heads if model else {}, sources=sources),
+        "model": Facts(
+            heads=model.heads if model else {}, sources=sources, shape=tasks.shape, net=net
+        ),
         "scores": Facts(metrics=metrics, sources=sources, validation=validation),
     }
 

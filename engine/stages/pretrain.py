@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from pydantic import Field, PositiveInt
 
-from engine import learning
+from engine import learning, netshapes, parts
 from engine.artifacts import Dataset, Head, Model, Scores
 from engine.methods.base import Learned
 from engine.methods.examples import loaded
@@ -38,13 +38,16 @@ class Pretrained:
 
 def _facts(look: Look) -> Mapping[str, Facts]:
     data = look.one("data") or Facts()
-    if data.examples and not data.examples.get("train"):
-        look.error("from.data", f"{data.task} has no training examples", "as `part: train` has")
+    parts.need(look, "data", data, "train", "to learn from")
+    parts.batch(look, look.params.batch, data)
+    netshapes.norms(look, look.params.net, data.shape, look.params.batch)
     heads = {data.task: data.classes} if data.task else {}
     marks = tuple(_marks(look.params.steps)) if look.params.steps else ()
     metrics = {name: marks if "/val_" in name else () for name in data.metrics}
     return {
-        "model": Facts(heads=heads, shape=data.shape, sources=data.learned),
+        "model": Facts(
+            heads=heads, shape=data.shape, sources=data.learned, net=look.params.net.model_dump()
+        ),
         "scores": Facts(metrics=metrics, sources=data.learned),
     }
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self, cast, get_args
 
 from pydantic import AfterValidator, Field, PositiveInt, model_validator
 
-from engine import learning
+from engine import learning, parts
 from engine.artifacts import Dataset, Gallery, Generator, Samples
 from engine.generative.draws import Covariance, Draw, Matched, Mixture, Prior
 from engine.generative.scene import Diverged, judged, scene
@@ -88,6 +88,7 @@ def _facts(look: Look) -> Mapping[str, Facts]:
         look.error("from.data", *_lacking(how, points=points))
     elif data is not None:
         _fitting(look, generator, data, part)
+        _enough(look, how, data.sizes.get(part), part)
     labels = tuple(generator.classes)
     if kind is not None:
         labels, faults = _asked(params, generator.classes, known)
@@ -101,11 +102,21 @@ def _facts(look: Look) -> Mapping[str, Facts]:
     return {"samples": samples, "gallery": Facts(sources=sources)}
 
 
+def _enough(look: Look, how: AnyWay, count: int | None, part: str) -> None:
+    """Report fewer images of a part than a way to draw needs."""
+    needs = {"mixture": getattr(how, "components", 1), "interpolation": 2}.get(how.kind, 1)
+    if count is not None and 0 < count < needs:
+        told = f"`{how.kind}` needs {needs} {part} images, and there are {count}"
+        look.error("how", told, "connect more images, or take fewer `components`")
+
+
 def _part(how: AnyWay, data: Facts, *, points: bool) -> str:
     """The part of the data that is used; "" for none."""
     wanted = how.part(points=points)
     return (
-        wanted if wanted != "judged" else judged([part for part, n in data.examples.items() if n])
+        wanted
+        if wanted != "judged"
+        else judged([part for part, n in (data.sizes or data.examples).items() if n])
     )
 
 
@@ -127,7 +138,7 @@ def _fitting(look: Look, generator: Facts, data: Facts, part: str) -> None:
     elif generator.shape and data.shape and generator.shape != data.shape:
         told = f"{data.task} has images of {sized(data.shape)}, and the generator makes"
         look.error("from.data", f"{told} {sized(generator.shape)}", "connect what it learned from")
-    elif part and data.examples and not data.examples.get(part):
+    elif part and parts.there(data, part) is False:
         look.error("from.data", f"{data.task} has no {part} images")
     elif generator.classes and data.classes and not {*generator.classes} & {*data.classes}:
         told = f"{data.task} has no class that the generator was told"

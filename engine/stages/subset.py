@@ -9,6 +9,7 @@ from typing import Self
 from pydantic import NonNegativeInt, PositiveInt, model_validator
 
 from engine import learning
+from engine import parts as known_parts
 from engine.artifacts import Dataset, Part
 from engine.run import Run
 from pipelines.errors import StageError
@@ -46,7 +47,28 @@ def _facts(look: Look) -> Mapping[str, Facts]:
     if look.params.val == 0:
         metrics = {name: steps for name, steps in metrics.items() if "/val_" not in name}
     examples = {part: _fewest(look.params, data, part) for part in data.examples}
-    return {"data": replace(data, metrics=metrics, examples=examples)}
+    sizes = _sizes(look, look.params, data)
+    return {"data": replace(data, metrics=metrics, examples=examples, sizes=sizes)}
+
+
+def _sizes(look: Look, params: Subset, data: Facts) -> dict[str, int]:
+    """Examples of each part that stay, after reporting more that are asked for than there are."""
+    for part, wanted in {"train": params.train, "val": params.val}.items():
+        known_parts.enough(look, part, wanted, data, part)
+    known_parts.one_each(look, "train", params.train, data, "train")
+    each, fewest = params.train_per_class, data.examples.get("train", 0)
+    if each and known_parts.there(data, "train") is False:
+        known_parts.need(look, "data", data, "train", f"for `train_per_class: {each}`")
+    elif each and 0 < fewest < each:
+        told = f"`train_per_class: {each}`, and the smallest class of {data.task} has {fewest}"
+        hint = f"take {fewest} or fewer for classes of one size"
+        look.advise("class-smaller-than-asked", "train_per_class", told, hint)
+    bound = each * len(data.classes) if each else params.train
+    kept = {"train": bound, "val": params.val}
+    return {
+        part: min(count, wanted) if (wanted := kept.get(part)) is not None else count
+        for part, count in data.sizes.items()
+    }
 
 
 def _fewest(params: Subset, data: Facts, part: str) -> int:

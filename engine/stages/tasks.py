@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from engine import learning, tables
+from engine import learning, parts, tables
 from engine.artifacts import Dataset, TaskFamily
 from engine.families import (
     OWNERS,
@@ -43,8 +43,11 @@ def _facts(look: Look) -> Mapping[str, Facts]:
     else:
         _regression(look, params, data)
     inputs = {"sinusoid": 1, "linear": params.inputs or REGRESSION["linear"]["inputs"]}
+    targets: int | None = None if params.kind == "classified" else 1
     if params.kind == tables.NAME:
         known, inputs[params.kind] = _table(look, params)
+        targets = len(params.targets or tables.TARGETS)
+    numbers = inputs.get(params.kind)
     label = params.task or known.task or params.kind
     names = ("accuracy", "loss") if params.kind == "classified" else ("loss",)
     sources = ((origin, part) for origin, part in known.sources if params.part in ("all", part))
@@ -55,11 +58,13 @@ def _facts(look: Look) -> Mapping[str, Facts]:
         metrics={f"{label}/{name}": () for name in names},
         ways=span(params.episode.ways),
         shots=span(params.episode.shots),
+        shape=(numbers,) if isinstance(numbers, int) else known.shape,
         examples={k: n for k, n in known.examples.items() if params.part in ("all", k)},
         protocol={
             "labels": params.labels,
             "count": params.count,
-            "inputs": inputs.get(params.kind),
+            "inputs": numbers,
+            "targets": targets,
         },
     )
     return {"tasks": facts}
@@ -142,11 +147,15 @@ def _classified(look: Look, params: Tasks, data: Facts | None) -> None:
         look.error(
             "episode.ways",
             f"{span(ways)[1]} ways, and {data.task} has {len(data.classes)} classes",
+            f"take {len(data.classes)} or fewer",
         )
-    if data.examples:
+    if params.part != "all":
+        parts.need(look, "data", data, params.part, f"for `part: {params.part}`")
+    if data.examples and (params.part == "all" or parts.there(data, params.part)):
         there = sum(n for part, n in data.examples.items() if params.part in ("all", part))
         if lacking := _lacking(params, there):
-            look.error("episode.shots", f"{lacking} of {data.task} has {there}")
+            hint = "take fewer shots or queries"
+            look.error("episode.shots", f"{lacking} of {data.task} has {there}", hint)
 
 
 def _lacking(params: Tasks, there: int) -> str:

@@ -9,6 +9,7 @@ from PIL import Image
 
 from engine import imagesets, learning
 from engine.catalogue import Catalogue
+from engine.stages.dataset import dataset
 from pipelines.errors import PipelineError
 from pipelines.pipeline import check
 
@@ -109,8 +110,9 @@ TRAINING = [
     ),
     (
         "vae, from: {data: images}, with: {z: 2, likelihood: gaussian}", "gaussian",
-        "`likelihood` must be `bernoulli` or `logistic` or a mapping, not gaussian",
-        "as `{kind: gaussian, sigma: …}`",
+        "`likelihood` needs `sigma`",
+        "Spread of the noise, with pixels from 0 to 1: a number, `optimal` (the closed form of "
+        "each batch, arXiv 2006.13202), or `learned` by gradient",
     ),
     (
         "vae, from: {data: images}, with: {z: 2, likelihood: bernouli}", "bernouli",
@@ -368,6 +370,6 @@ def test_levels_are_those_that_likelihoods_score():
     assert {name: imagesets.levels(name) for name in names} == scored
 
 
-def test_there_are_as_many_images_as_the_counts_of_the_classes_say():
-    assert imagesets.most("digits", "test", (0, 3)) == 36 + 37
-    assert imagesets.most("folder", "test", (0,)) is None
+def test_there_are_as_many_images_as_the_counts_of_the_classes_say(look):
+    facts, _ = look(dataset, {"name": "digits", "classes": [0, 3], "take": {"val": 9}})
+    assert facts["data"].sizes == {"train": 107 + 110, "val": 9, "test": 36 + 37}
