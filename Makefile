@@ -2,8 +2,23 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# `yes`: the versions that constraints/ names for this Python; `no`: the newest that pyproject.toml admits.
+LOCK ?= yes
+LOCKS := $(wildcard constraints/python*.txt)
+BUILD_TOOLS := pip 'setuptools>=77'
+PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test test-all lint types bench screens numbers docs clean
+.PHONY: demo test test-all test-latest lock lint types bench screens numbers docs clean
+
+define install
+@version=$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
+lock=constraints/python$$version.txt; \
+if [ "$(LOCK)" = no ]; then set -- --upgrade --upgrade-strategy eager; \
+elif [ -f $$lock ]; then set -- --constraint $$lock; \
+else set --; echo "no lock for Python $$version (constraints/):" \
+"installing the newest versions that pyproject.toml admits"; fi; \
+$(PIP) "$$@" $(BUILD_TOOLS) && $(PIP) "$$@" --no-build-isolation --editable '$(1)'
+endef
 
 demo: $(VENV)/installed
 	$(BIN)/meta run examples/ladder.yaml
@@ -14,6 +29,15 @@ test: $(VENV)/installed-dev lint types
 # What kills and times out has the machine for itself.
 test-all: test
 	$(BIN)/python -m pytest -m "slow or gpu"
+
+# With the newest versions that pyproject.toml admits, in an environment of its own.
+test-latest:
+	rm -f .venv-latest/installed .venv-latest/installed-dev
+	$(MAKE) test VENV=.venv-latest LOCK=no
+
+# Writes constraints/ anew: the newest versions that fit together, for each Python.
+lock:
+	$(PYTHON) constraints/lock.py
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .
@@ -41,15 +65,15 @@ docs: $(VENV)/installed
 	$(BIN)/meta stages --markdown > docs/stages.md
 
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache *.egg-info
+	rm -rf $(VENV) .venv-latest .mypy_cache .pytest_cache .ruff_cache *.egg-info
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/installed: pyproject.toml $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+$(VENV)/installed: pyproject.toml $(LOCKS) $(VENV)/bin/python
+	$(call install,.)
 	@touch $@
 
-$(VENV)/installed-dev: pyproject.toml $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+$(VENV)/installed-dev: pyproject.toml $(LOCKS) $(VENV)/bin/python
+	$(call install,.[dev])
 	@touch $@ $(VENV)/installed
