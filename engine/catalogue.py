@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _STAGES = Path(__file__).parent / "stages"
 _GROUP = "meta.stages"
+MODULE_BYTES = 1 << 25
+"""Of a Python file that is read."""
 
 
 class Catalogue(Mapping[str, Stage[..., Any]]):
@@ -123,6 +125,10 @@ def _imported(path: Path) -> ModuleType:
         return sys.modules[name]
     if not place.is_file():
         raise UsageError(f"there is no stage file {_shown(path)}: --stages takes a Python file")
+    if place.stat().st_size > MODULE_BYTES:
+        raise UsageError(
+            f"{_shown(path)} has more than {MODULE_BYTES:,} bytes: it is no stage file"
+        )
     spec = util.spec_from_file_location(name, place)
     if spec is None or spec.loader is None:
         raise UsageError(f"{_shown(path)} is not a Python file: --stages takes a file named *.py")

@@ -15,6 +15,8 @@ from typing import ClassVar, Literal
 from pipelines.text import safe_text, width
 
 _SHOWN, _BEFORE = 120, 60
+MOST_TOLD = 100
+"""Problems of a file that are told; nobody mends more at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +78,16 @@ class PipelineError(MetaError):
     exit_code: ClassVar[int] = 2
 
     def __init__(self, problems: Iterable[Problem]) -> None:
-        self.problems = tuple(problems)
+        self.problems = _first(tuple(problems))
         super().__init__("\n".join(problem.render() for problem in self.problems))
+
+
+def _first(problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
+    """The problems; of very many the first, and how many more there are."""
+    if len(problems) <= MOST_TOLD + 1:
+        return problems
+    more = f"and {len(problems) - MOST_TOLD:,} more problems"
+    return (*problems[:MOST_TOLD], Problem(more))
 
 
 class UsageError(MetaError):

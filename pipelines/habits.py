@@ -85,34 +85,52 @@ def _port(
     return next(iter(exact or fitting), None)
 
 
-def as_stage(name: str, stages: Stages) -> str:
-    """How something is had that is no stage type but a kind of a value in one; a hint, or empty."""
-    found: dict[str, list[str]] = {}
-    for each in stages:
-        try:
-            kind = stages[each]
-        except UsageError:
-            continue  # An installed package that fails to import is told where it is used.
-        for place in _places(kind.params, name):
-            found.setdefault(place, []).append(each)
-    if not found:
-        return ""
-    parts = [f"{place} of {listed(owners)}" for place, owners in found.items()]
-    return f"`{shown(name)}` is a value of {'; and of '.join(parts)}"
+class Kinds:
+    """The values that stage types take: whoever takes one for a stage type is told where it goes.
+
+    They are gathered once, however many names are asked for.
+    """
+
+    def __init__(self, stages: Stages) -> None:
+        self._stages = stages
+        self._found: dict[str, dict[str, list[str]]] | None = None
+
+    def as_stage(self, name: str) -> str:
+        """How something is had that is no stage type but a value in one; a hint, or empty."""
+        if self._found is None:
+            self._found = self._gathered()
+        owners = self._found.get(name, {})
+        parts = [f"{place} of {listed(stages)}" for place, stages in owners.items()]
+        return f"`{shown(name)}` is a value of {'; and of '.join(parts)}" if parts else ""
+
+    def _gathered(self) -> dict[str, dict[str, list[str]]]:
+        """Value -> parameter that takes it, as it is written -> stage types that have it."""
+        found: dict[str, dict[str, list[str]]] = {}
+        for each in self._stages:
+            try:
+                kind = self._stages[each]
+            except UsageError:
+                continue  # An installed package that fails to import is told where it is used.
+            for name, place in _places(kind.params):
+                owners = found.setdefault(name, {}).setdefault(place, [])
+                if each not in owners:
+                    owners.append(each)
+        return found
 
 
-def _places(model: Any, name: str, before: tuple[str, ...] = ()) -> Iterator[str]:
-    """Parameters that may be of a kind, or named by it: `algorithm.inner: {kind: lora}`."""
+def _places(model: Any, before: tuple[str, ...] = ()) -> Iterator[tuple[str, str]]:
+    """Values, and parameters that are of such a kind: `lora`, `algorithm.inner: {kind: lora}`."""
     for field in model.model_fields:
         path = ".".join((*before, field))
         types = types_at(model, {field: None}, (field,))
         models = [kind for kind in types if hasattr(kind, "model_fields")]
-        if any(kind_of(kind) == name for kind in models):
-            yield f"`{path}: {{{KIND}: {name}}}`"
-        elif field == "name" and any(name in _texts(kind) for kind in types):
-            yield f"`{path}: {name}`"
+        for name in filter(None, map(kind_of, models)):
+            yield str(name), f"`{path}: {{{KIND}: {name}}}`"
+        if field == "name":
+            for name in (text for kind in types for text in _texts(kind)):
+                yield str(name), f"`{path}: {name}`"
         for kind in models if not before else ():
-            yield from _places(kind, name, (field,))
+            yield from _places(kind, (field,))
 
 
 def _texts(kind: Any) -> Sequence[Any]:

@@ -35,6 +35,8 @@ def closest(name: object, known: Iterable[object]) -> str:
         hits = (index[text] for text in rest if text in index)
         best = min(((left_out + cost, option) for cost, option in hits), default=None)
         found = min(filter(None, (found, best)), default=None, key=lambda hit: hit[0])
+        if found is not None and found[0] <= left_out:
+            break
     if found is not None:
         return found[1]
     return _by_words(asked, words)

@@ -92,11 +92,13 @@ class Checker:
         self.valuation = Valuation(report, params)
         self.meaning = Meaning(report, folder)
         self.types: dict[str, Stage[..., Any]] = {}
+        self.kinds = habits.Kinds({})
         self.made: dict[str, Made] = {}
         self.done: list[Cell] = []
 
     def cells(self, raw: Mapping[str, Any], stages: Stages) -> list[Cell]:
         """The cells of all blocks that are right; every fault is reported."""
+        self.kinds = habits.Kinds(stages)
         parsed: dict[str, Parsed] = {}
         for name, block in raw.items():
 
@@ -171,7 +173,7 @@ class Checker:
             try:
                 self.types[block.uses] = stages[block.uses]
             except KeyError:
-                hint = habits.as_stage(block.uses, stages)
+                hint = self.kinds.as_stage(block.uses)
                 hint = hint or suggestion(block.uses, stages, "stage types")
                 message = f"there is no stage type `{shown(block.uses)}`"
                 self.report.error(("stages", name, "uses"), message, hint)

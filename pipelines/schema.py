@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticKnownError
 
 from pipelines import habits
 from pipelines.codes import Code
@@ -33,10 +34,17 @@ class _Shape(BaseModel):
     )
 
 
+def _whole(value: Any) -> Any:
+    """Refuse `true` and `1.0`, which Python takes for 1."""
+    if type(value) is int:
+        return value
+    raise PydanticKnownError("literal_error", {"expected": "1"})
+
+
 class File(_Shape):
     """The top level of a pipeline file."""
 
-    version: Literal[1]
+    version: Annotated[Literal[1], BeforeValidator(_whole)]
     """Version of the language."""
     name: Name
     """Name of the pipeline."""

@@ -100,7 +100,7 @@ def listed(names: Iterable[object], word: str = "and") -> str:
 
 def suggestion(name: object, known: Iterable[object], noun: str = "known") -> str:
     """A hint: "did you mean `epochs`?", or else what there is to choose from."""
-    options = [str(option) for option in known]
+    options = tuple(known)
     if close := closest(name, options):
         return f"did you mean `{shown(close)}`?"
     return f"{noun}: {listed(options)}" if options else ""
