@@ -36,7 +36,8 @@ class History:
     def components(self, cell: str) -> Mapping[str, Any] | None:
         """Key components of the last result of a cell of this name, where it is still there."""
         key = self._load().get(cell)
-        return self.store.components(key) if key else None
+        found = self.store.manifest(key) if key else None
+        return found.components if found is not None else None
 
     def _load(self) -> dict[str, str]:
         if self._keys is None:

@@ -8,12 +8,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine.artifacts import Gallery, Scores, Table
-from engine.store import Result, Store
+from engine.store import Damaged, Miss, Result, Store
 from meta_tui.curves import Curves, published
 from meta_tui.view import CellView, RunView
 from pipelines import reading
 from pipelines.errors import MetaError
 from pipelines.text import safe_text
+
+_UNREADABLE = (MetaError, OSError, ValueError, KeyError, TypeError)
+"""What reading a result raises where its bytes are not what they should be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +24,8 @@ class Missing:
     """A result that cannot be shown, and why."""
 
     reason: str
+    damaged: bool = False
+    """Its bytes are not those that were published."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +57,23 @@ def tables(view: RunView, store: Store) -> Iterator[tuple[CellView, Table | Miss
 
 
 def result(cell: CellView, store: Store) -> Result | Missing:
-    """The result of a cell."""
+    """The result of a cell; one of which an object is damaged too, for what is whole of it."""
     if not cell.key:
         return Missing(f"{cell.name} has no result in this run: it is {cell.state.value}")
     found = store.result(cell.key)
     if isinstance(found, Result):
         return found
-    return Missing(f"{cell.name}: {found.reason}; `meta run` computes it again")
+    if found.damaged and (told := store.manifest(cell.key)) is not None:
+        return told
+    return _lost(cell, found.reason, damaged=found.damaged)
+
+
+def damage(cell: CellView, store: Store) -> Missing | None:
+    """What is damaged of a cell's result, as far as sizes and times tell."""
+    found = store.result(cell.key) if cell.key else None
+    if isinstance(found, Miss) and found.damaged:
+        return _lost(cell, found.reason, damaged=True)
+    return None
 
 
 def artifact(cell: CellView, store: Store) -> Table | Scores | Missing | None:
@@ -72,8 +87,8 @@ def artifact(cell: CellView, store: Store) -> Table | Scores | Missing | None:
             if output.type == kind.__name__:
                 try:
                     return kind.read(store.files(output))
-                except (MetaError, OSError, ValueError, KeyError, TypeError) as error:
-                    return Missing(f"{cell.name}: {safe_text(str(error))}")
+                except _UNREADABLE as error:
+                    return _unreadable(cell, found, error)
     return None
 
 
@@ -96,21 +111,40 @@ def pictures(cell: CellView, store: Store) -> tuple[Shown, ...] | Missing:
             try:
                 files = store.files(output)
                 gallery = Gallery.read(files)
-            except (MetaError, OSError, ValueError, KeyError, TypeError) as error:
-                return Missing(f"{cell.name}: {safe_text(str(error))}")
+            except _UNREADABLE as error:
+                return _unreadable(cell, found, error)
             for name, item in zip(gallery.names, gallery.pictures, strict=True):
                 caption = safe_text(item.caption, limit=1000)
                 shown.append(Shown(name, caption, item.size, files[name], item.png))
     return tuple(shown)
 
 
-def curves(cell: CellView, store: Store) -> Curves:
+def curves(cell: CellView, store: Store) -> Curves | Missing:
     """The published curves of a finished or cached cell; empty where it reported none."""
     found = result(cell, store)
-    if isinstance(found, Missing) or found.curves is None:
+    if isinstance(found, Missing):
+        return found
+    if found.curves is None:
         return {}
     try:
-        data = reading.decoded(store.read_object(found.curves.sha256))
-    except (MetaError, OSError, ValueError):
-        return {}  # The curves are an ornament of the result: the numbers are shown without them.
-    return published(data)
+        return published(reading.decoded(store.read_object(found.curves.sha256)))
+    except _UNREADABLE as error:
+        return _unreadable(cell, found, error)
+
+
+def curves_or_none(cell: CellView, store: Store) -> Curves:
+    """As `curves`; empty too where they cannot be read, for who shows other things of the cell."""
+    found = curves(cell, store)
+    return {} if isinstance(found, Missing) else found
+
+
+def _unreadable(cell: CellView, found: Result, error: Exception) -> Missing:
+    """Why something of a result is not shown, in the words of `meta plan` and `meta run`."""
+    if isinstance(error, Damaged):
+        return _lost(cell, found.damage(error.digest, error.reason), damaged=True)
+    return Missing(f"{cell.name}: {safe_text(str(error))}")
+
+
+def _lost(cell: CellView, why: str, *, damaged: bool) -> Missing:
+    told = f"{cell.name}: {safe_text(why, limit=500)}; `meta run` computes it again"
+    return Missing(told, damaged=damaged)

@@ -10,7 +10,7 @@ from engine.store import Store
 from meta_tui.asked import differences
 from meta_tui.curves import Curves
 from meta_tui.feed import Feed
-from meta_tui.results import curves, tables
+from meta_tui.results import curves_or_none, tables
 from meta_tui.runhead import Entry, asked
 from meta_tui.view import CellView, RunView, State
 from pipelines.text import safe_text
@@ -126,7 +126,7 @@ def _numbers(view: RunView, store: Store) -> dict[tuple[str, str], float]:
 
 def _curves(cell: CellView, folder: RunFolder, store: Store) -> Curves:
     """What a cell learned: as it was published, else as it goes on."""
-    published = curves(cell, store) if cell.state in {State.DONE, State.CACHED} else {}
+    published = curves_or_none(cell, store) if cell.state in {State.DONE, State.CACHED} else {}
     if published:
         return published
     feed = Feed(folder)

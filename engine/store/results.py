@@ -126,13 +126,13 @@ class Results:
             self._objects.quarantine(target, "is no file")
         self._disk.publish(target, [seal(_encoded(key, result))])
 
-    def components(self, key: str) -> Mapping[str, Any] | None:
-        """What a key was made of, as its result tells; None where that cannot be read.
+    def manifest(self, key: str) -> Result | None:
+        """A result as its manifest tells it; None where that is not whole.
 
-        Nothing else of the result is looked at, and nothing is put aside.
+        Its objects are not looked at, and nothing is put aside.
         """
         try:
-            return result_of(key, files.content(self.path(key))).components
+            return result_of(key, files.content(self.path(key)))
         except (OSError, *_SENSELESS):
             return None
 

@@ -52,9 +52,12 @@ class Store:
         """The whole result of a key, or why there is none."""
         return self.results.read(key)
 
-    def components(self, key: str) -> Mapping[str, Any] | None:
-        """What a key was made of, as its result tells; None where that cannot be read."""
-        return self.results.components(key)
+    def manifest(self, key: str) -> Result | None:
+        """A result as its manifest tells it, its objects not looked at; None where it is damaged.
+
+        For those who read single objects, each of which is verified then.
+        """
+        return self.results.manifest(key)
 
     def remember(self) -> None:
         """Keep for later processes what was found out about objects that were touched."""

@@ -7,12 +7,15 @@ from meta_tui.results import Missing, tables
 from meta_tui.view import RunView
 
 
-def say_tables(view: RunView, store: Store) -> None:
-    """Print the table of each `compare` cell, under its name."""
+def say_tables(view: RunView, store: Store) -> bool:
+    """Print the table of each `compare` cell, under its name; whether none was damaged."""
+    whole = True
     for cell, found in tables(view, store):
         say("")
         if isinstance(found, Missing):
             say(found.reason)
+            whole &= not found.damaged
             continue
         say(cell.name)
         say(text(found, columns(), signs()))
+    return whole

@@ -15,7 +15,7 @@ from meta_tui.cli.printer import Printer
 from meta_tui.cli.requests import request
 from meta_tui.cli.screen import follow, settings
 from meta_tui.terminal import keep_going, output_fault, warn
-from pipelines.errors import EnvironmentFault
+from pipelines.errors import EnvironmentFault, StageError
 
 
 def run(  # noqa: PLR0913 (Typer makes an option of each argument)
@@ -77,8 +77,8 @@ def _told(asked: Request, *, as_json: bool) -> int:
     printer = Printer(asked.store, as_json=as_json)
     code = launch.run(asked, printer, interrupts)
     _tell_aside(runs.find(asked.store, printer.view.run))
-    if not as_json:
-        say_tables(printer.view, Store(asked.store, readonly=True))
+    whole = as_json or say_tables(printer.view, Store(asked.store, readonly=True))
+    code = code or (0 if whole else StageError.exit_code)
     return code or (EnvironmentFault.exit_code if output_fault() else 0)
 
 

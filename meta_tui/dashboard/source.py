@@ -183,7 +183,7 @@ class Source:
         if cell.state is not State.CACHED:
             return self.view.cells[cell.ordinal].curves
         if cell.ordinal not in self._published:
-            self._published[cell.ordinal] = results.curves(cell, self.store)
+            self._published[cell.ordinal] = results.curves_or_none(cell, self.store)
         return self._published[cell.ordinal]
 
     def galleries(self) -> list[CellView]:

@@ -164,8 +164,9 @@ def test_a_damaged_picture_is_told_beside_the_numbers(painted, tmp_path):
     try:
         path.write_bytes(content[:-1] + b"x")
         done = meta(painted, "show", "doors@shade=100")
-        assert done.returncode == 0, done.stderr
+        assert done.returncode == 1, done.stderr
         assert "paint/wet" in done.stdout
-        assert "computed again" in done.stdout
+        assert "doors@shade=100: its result was damaged (" in done.stdout
+        assert "has other bytes); `meta run` computes it again" in done.stdout
     finally:
         path.write_bytes(content)
