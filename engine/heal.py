@@ -13,7 +13,7 @@ from engine.ledger import Ledger
 from engine.resolve import Resolver, find_damage
 from engine.schedule import CellState
 from engine.selection import Selection
-from engine.store import Damaged, Result
+from engine.store import Result
 
 
 @dataclass(slots=True)
@@ -73,11 +73,7 @@ class Healing:
 
     def _confirmed(self, digest: str, reason: str) -> str:
         """How an object is damaged; empty where it is whole, healed by somebody meanwhile."""
-        try:
-            self.resolver.store.objects.verified(digest)
-        except Damaged:
-            return reason
-        return ""
+        return reason if self.resolver.store.objects.damage(digest) else ""
 
     def _makers(self, digest: str) -> list[tuple[int, Result]]:
         """Cells that are done and whose results name an object."""

@@ -20,7 +20,7 @@ _ENGINE_STOPS = frozenset(
         "interrupts", "journal", "key", "launch", "ledger", "machine", "memo", "modules",
         "perform", "plan", "preview", "publish", "reach", "relay", "request", "resolve",
         "revision", "runner", "runs", "schedule", "selection", "session", "shapes", "store",
-        "task", "wishes",
+        "task", "verify", "wishes",
     }
 )  # fmt: skip
 """Modules of the engine that run stages and are not part of them; any other is followed."""

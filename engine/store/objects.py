@@ -133,6 +133,14 @@ class Objects:
         self._verified[digest] = stamp
         return path
 
+    def damage(self, digest: str) -> str:
+        """What is wrong with an object, after its content was compared with its name."""
+        try:
+            self.verified(digest)
+        except Damaged as error:
+            return error.reason
+        return ""
+
     def quarantine(self, path: Path, reason: str) -> None:
         """Put a damaged file aside, with the reason beside it, if it is there and that can be."""
         if self._readonly or not os.path.lexists(path):
@@ -158,12 +166,10 @@ class Objects:
         found = self._touched.found(digest, stamp)
         if found:
             return "" if found == digest else _OTHER_BYTES
-        try:
-            self.verified(digest)
-        except Damaged as error:
-            return error.reason
-        self._touched.keep(digest, stamp, digest)
-        return ""
+        reason = self.damage(digest)
+        if not reason:
+            self._touched.keep(digest, stamp, digest)
+        return reason
 
     def _intact(self, digest: str, path: Path) -> bool:
         try:

@@ -36,6 +36,7 @@ VERBS = {
     "logs": Verb("runs", "Print what a cell printed."),
     "stop": Verb("control", "Stop a live run, or one cell of it."),
     "retry": Verb("control", "Try a failed cell of a live run again."),
+    "cache": Verb("cache", "Verify all that is stored: `meta cache verify`."),
     "stages": Verb("stages", "List the stage types, or describe one."),
     "schema": Verb("schema", "Print the JSON Schema of pipeline files, for editors."),
 }
