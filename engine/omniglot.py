@@ -6,7 +6,7 @@ A split divides characters, not drawings: nobody draws a test character in train
 import hashlib
 import zipfile
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -86,6 +86,18 @@ def classes(chosen: tuple[int, ...], *, turned: bool) -> tuple[int, ...]:
     """Numbers of the classes of some characters, each turn being one where `turned`."""
     turns = learning.alphabets.TURNS
     return tuple(c * turns + turn for c in chosen for turn in range(turns if turned else 1))
+
+
+def drawn_once(collection: str, classes: Sequence[int]) -> tuple[int, ...]:
+    """What was drawn independently of each class: of Omniglot its character, with all its turns.
+
+    Args:
+        collection: name of the images.
+        classes: their numbers; those of any other collection are told as they are.
+    """
+    if collection != NAME:
+        return tuple(classes)
+    return tuple(label // learning.alphabets.TURNS for label in classes)
 
 
 def _list_name(part: str) -> str:

@@ -7,7 +7,7 @@ from engine.artifacts.judge import Judge
 from engine.artifacts.learner import Learner
 from engine.artifacts.model import Head, Model
 from engine.artifacts.samples import Samples
-from engine.artifacts.scores import Choice, Scores
+from engine.artifacts.scores import Choice, Scores, Units
 from engine.artifacts.table import Contrast, Interval, Row, Table
 from engine.artifacts.tasks import TaskFamily
 
@@ -29,4 +29,5 @@ __all__ = [
     "Scores",
     "Table",
     "TaskFamily",
+    "Units",
 ]

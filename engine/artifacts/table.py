@@ -1,26 +1,25 @@
 """A comparison: rows over seeds with intervals, and which differences are real."""
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
 
 from engine.artifacts import storage
+from engine.artifacts.scores import Units, parts
 from pipelines.stage import Artifact
 
-ONE_EACH = "over tasks, one learner each"
+ONE_EACH = "one learner each"
 """Said of a difference of two learners on the same tasks: another training run may differ more."""
-_NORMAL = 1.96
-"""Standard errors in half a 95 % interval of many values; few-shot papers print this one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
     """Values of one metric over seeds, or over the tasks on which one learner was judged.
 
-    `low` and `high` bound a 95 % interval of the mean, None where n < 2. `dropped` counts diverged
-    or missing cells.
+    `low` and `high` bound a 95 % t interval of the mean, None where there is none: n < 2, or too
+    few tasks or classes to speak of others (then `least` and `most` are told). `dropped` counts
+    diverged or missing cells.
     """
 
     mean: float | None
@@ -30,16 +29,14 @@ class Interval:
     values: Mapping[str, float] = field(default_factory=dict)
     """Seed label -> value."""
     dropped: int = 0
-    over: Literal["seeds", "tasks"] = "seeds"
-    """What `n` counts, and so what the interval spans."""
-
-    @classmethod
-    def of_tasks(cls, each: Sequence[float], values: Mapping[str, float] | None = None) -> Self:
-        """Mean ± 1.96 standard errors of one learner's values on each of two tasks or more."""
-        n = len(each)
-        mean = math.fsum(each) / n
-        half = _NORMAL * math.sqrt(math.fsum((v - mean) ** 2 for v in each) / (n - 1) / n)
-        return cls(mean, mean - half, mean + half, n, values or {}, over="tasks")
+    over: Literal["seeds", "tasks", "classes"] = "seeds"
+    """What `n` counts, and so what the interval spans. Classes are those of few-shot episodes."""
+    draws: int = 0
+    """Draws of these tasks or classes that the mean is over; 0 where each was drawn once."""
+    least: float | None = None
+    """The least mean of a task or class, where there are too few of them for an interval."""
+    most: float | None = None
+    """The greatest."""
 
     @property
     def half(self) -> float | None:
@@ -48,10 +45,19 @@ class Interval:
 
     @property
     def spans(self) -> str:
-        """`± seeds (n=5)` or `± tasks (n=600, one learner)`; empty where there is no interval."""
+        """What the interval spans; empty where there is none.
+
+        `± seeds (n=5)`, `± tasks (n=600, one learner)`, `± classes (n=28, 600 draws, one learner)`,
+        or, of a range, `least to most of these tasks only (n=2, one learner)`.
+        """
+        if self.least is not None:
+            return f"least to most of these {self.over} only (n={self.n}, one learner)"
         if self.low is None:
             return ""
-        return f"± {self.over} (n={self.n}{', one learner' if self.over == 'tasks' else ''})"
+        if self.over == "seeds":
+            return f"± seeds (n={self.n})"
+        drawn = f", {self.draws} draws" if self.draws else ""
+        return f"± {self.over} (n={self.n}{drawn}, one learner)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,15 +79,21 @@ class Row:
     where another row is chosen as the baseline."""
     family: str = ""
     """Digest of the tasks of `each`; values on other tasks are not paired with them."""
+    by_class: Mapping[str, tuple[tuple[float, ...], ...]] = field(default_factory=dict)
+    """Metric -> value on each class of each task; see `Scores.by_class`."""
+    units: Mapping[str, Units] = field(default_factory=dict)
+    """See `Scores.units`."""
+    diverged: int = 0
+    """How many of its cells diverged; they are `dropped` by every interval."""
 
 
 @dataclass(frozen=True, slots=True)
 class Contrast:
     """A paired difference left - right of one metric.
 
-    `p` is adjusted by Holm over the contrasts of the metric, None below n = 5 or at zero variance.
-    `verdict` is the sentence to show: "distinguishable at 5 % (Holm)", "within ±0.031", ...
-    Of a difference over tasks it ends with "over tasks, one learner each".
+    `p` is adjusted by Holm over the contrasts of the metric. It is None below n = 5, where the
+    difference is the same in every pair, where a row has diverged cells, and for one learner each.
+    `verdict` is the sentence to show: "distinguishable at 5 % (Holm)", "not distinguishable: ...".
     """
 
     metric: str
@@ -126,6 +138,8 @@ class Table(Artifact):
                     "notes": tuple(row["notes"]),
                     "seeds": tuple(row.get("seeds", ())),
                     "each": {name: tuple(v) for name, v in row.get("each", {}).items()},
+                    "by_class": parts(row.get("by_class", {})),
+                    "units": Units.by_task(row.get("units", {})),
                 }
             )
             for row in data.pop("rows")

@@ -1,20 +1,40 @@
 """Paired differences between rows, one Holm family for each metric.
 
 Rows of several seeds are paired on the seed. Two rows of one learner each are paired on the task
-where both kept their value on each: that tells these two learners apart, and says nothing of what
-another training run of either would give, which is said beside it.
+where both kept their value on each: that compares these two learners on these tasks. It says
+nothing of what another training run of either would give, so it has no p and no verdict.
 """
 
-import math
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from engine import learning
 from engine.artifacts import Contrast, Interval, Row
 from engine.artifacts.table import ONE_EACH
-from engine.comparison.rows import interval
+from engine.comparison.intervals import Judged, over_seeds
+from engine.comparison.measure import Measure
 
 Pair = tuple[Row, Row]
 LEVEL = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A difference in the making.
+
+    Attributes:
+        left: row.
+        right: row.
+        difference: left - right.
+        size: of the largest number in any pair, by which rounding is judged.
+        p: of a paired t test, before it is adjusted.
+    """
+
+    left: Row
+    right: Row
+    difference: Interval
+    size: float
+    p: float | None
 
 
 def contrasts(pairs: Sequence[Pair], metrics: Iterable[str]) -> tuple[Contrast, ...]:
@@ -22,22 +42,41 @@ def contrasts(pairs: Sequence[Pair], metrics: Iterable[str]) -> tuple[Contrast, 
     return tuple(contrast for metric in metrics for contrast in _family(pairs, metric))
 
 
+def caveats(found: Iterable[Contrast]) -> list[str]:
+    """What must be said beside differences of one learner each."""
+    if all(contrast.difference.over == "seeds" for contrast in found):
+        return []
+    return [f"a difference of {ONE_EACH} says nothing of another training run of either"]
+
+
 def _family(pairs: Sequence[Pair], metric: str) -> list[Contrast]:
-    found: list[tuple[Pair, Interval, float | None]] = []
-    for left, right in pairs:
-        by_task = _by_task(left, right, metric)
-        if by_task:
-            p = learning.statistics.paired_p(by_task)
-            found.append(((left, right), Interval.of_tasks(by_task), p))
-        elif metric in left.values and metric in right.values:
-            difference = _by_seed(left, right, metric)
-            p = learning.statistics.paired_p(list(difference.values.values()))
-            found.append(((left, right), difference, p))
-    adjusted = _holm([p for *_, p in found])
-    return [
-        Contrast(metric, left.label, right.label, difference, p, verdict(difference, p))
-        for ((left, right), difference, _), p in zip(found, adjusted, strict=True)
-    ]
+    both = (pair for pair in pairs if all(metric in row.values for row in pair))
+    found = [_difference(left, right, metric) for left, right in both]
+    adjusted = _holm([item.p for item in found])
+    told = []
+    for item, p in zip(found, adjusted, strict=True):
+        # It was asked for, so it counts in the correction of the others; but it wins nothing.
+        shown = None if item.left.diverged or item.right.diverged else p
+        words = _verdict(item, shown, metric)
+        told.append(
+            Contrast(metric, item.left.label, item.right.label, item.difference, shown, words)
+        )
+    return told
+
+
+def _difference(left: Row, right: Row, metric: str) -> _Found:
+    measure = Measure.parse(metric)
+    size = max(
+        (abs(value) for row in (left, right) for value in row.values[metric].values.values()),
+        default=0.0,
+    )
+    size = max(size, measure.size if measure else 0.0)
+    by_task = _by_task(left, right, metric)
+    if by_task:
+        return _Found(left, right, by_task.interval(), size, None)
+    difference = _by_seed(left, right, metric)
+    p = learning.statistics.paired_p(list(difference.values.values()), size)
+    return _Found(left, right, difference, size, p)
 
 
 def _holm(raw: Sequence[float | None]) -> list[float | None]:
@@ -46,12 +85,15 @@ def _holm(raw: Sequence[float | None]) -> list[float | None]:
     return [None if p is None else next(adjusted) for p in raw]
 
 
-def _by_task(one: Row, other: Row, metric: str) -> list[float]:
-    """The differences task by task; empty where the learners were not judged on the same ones."""
+def _by_task(one: Row, other: Row, metric: str) -> Judged | None:
+    """The differences task by task; None where they were not judged on the same tasks."""
     here, there = one.each.get(metric, ()), other.each.get(metric, ())
-    if one.family != other.family or len(here) != len(there):
-        return []
-    return [left - right for left, right in zip(here, there, strict=True)]
+    if not here or one.family != other.family or len(here) != len(there):
+        return None
+    left, right = (
+        Judged.of(metric, row.each[metric], row.units, row.by_class) for row in (one, other)
+    )
+    return left.minus(right)
 
 
 def _by_seed(left: Row, right: Row, metric: str) -> Interval:
@@ -65,34 +107,42 @@ def _by_seed(left: Row, right: Row, metric: str) -> Interval:
     seeds = {*left.seeds, *right.seeds}
     if len(seeds) > 1:
         seeds.discard("")
-    return interval(differences, len(seeds) - len(differences))
+    return over_seeds(differences, len(seeds) - len(differences))
 
 
-def verdict(difference: Interval, p: float | None) -> str:
+def _verdict(found: _Found, p: float | None, metric: str) -> str:
     """What may be said of a difference."""
-    said = _said(difference, p)
-    return f"{said}, {ONE_EACH}" if difference.over == "tasks" else said
-
-
-def _said(difference: Interval, p: float | None) -> str:
-    if difference.n == 0:
+    if found.difference.n == 0:
         return "no pair to compare"
-    if difference.low is None or difference.high is None:
+    if found.difference.over != "seeds":
+        return _of_two_learners(found.difference, metric)
+    rows = [row for row in (found.left, found.right) if row.diverged]
+    if rows:
+        lost = (f"{row.diverged} of {len(row.seeds)} of {row.label} diverged" for row in rows)
+        return f"no verdict: {', '.join(lost)}"
+    return _over_seeds(found.difference, p)
+
+
+def _over_seeds(difference: Interval, p: float | None) -> str:
+    if difference.low is None:
         return "one pair: no interval"
-    if p is not None and p < LEVEL:
-        return "distinguishable at 5 % (Holm)"
-    bound = _outward(max(abs(difference.low), abs(difference.high)))
-    if p is not None:
-        return f"within ±{bound}"
     if difference.n < learning.statistics.TESTABLE:
-        return f"within ±{bound}; {difference.n} pairs are too few for a test"
-    return "the same difference in every pair: nothing to test"
+        return f"{difference.n} pairs are too few for a verdict"
+    if p is None:
+        return "the same difference in every pair: nothing to test"
+    if p < LEVEL:
+        return "distinguishable at 5 % (Holm)"
+    return f"not distinguishable: {difference.low:+.3g} to {difference.high:+.3g}"
 
 
-def _outward(bound: float) -> str:
-    """Two digits, rounded up: a bound may only be told wider than it is."""
-    if bound == 0:
-        return "0"
-    unit = 10.0 ** (math.floor(math.log10(bound)) - 1)
-    # A hair below, so that 0.15 does not become 0.16 by the last bit of a division.
-    return f"{math.ceil(bound / unit * (1 - 1e-12)) * unit:.2g}"
+def _of_two_learners(difference: Interval, metric: str) -> str:
+    """`these two learners only: lower loss on these 600 tasks`, and whether it may be chance."""
+    name = metric.rpartition("/")[2]
+    mean = difference.mean or 0.0
+    order = "higher" if mean > 0 else "lower" if mean < 0 else "the same"
+    tasks = difference.draws or difference.n
+    told = f"these two learners only: {order} {name} on these {tasks} tasks"
+    low, high = difference.low, difference.high
+    if mean and low is not None and high is not None and low <= 0 <= high:
+        told += ", with 0 inside the interval"
+    return told

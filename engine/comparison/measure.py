@@ -67,10 +67,13 @@ class Measure:
         values = [value for _, value in curve]
         return min(values, default=None) if self.falls else max(values, default=None)
 
-    def each(self, scores: Scores) -> tuple[float, ...]:
-        """The number on each task; empty where it was not kept, or is only one."""
-        found = scores.each.get(self.text, ())
-        return found if len(found) > 1 else ()
+    @property
+    def size(self) -> float:
+        """The least size of the numbers that it was computed from.
+
+        Forgetting is a difference of shares, and rounded as these are, however small it is itself.
+        """
+        return 1.0 if self.name.partition("@")[0].endswith("forgetting") else 0.0
 
 
 def measures(texts: Iterable[str]) -> list[Measure]:

@@ -6,8 +6,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from engine.artifacts import Interval, Scores
+from engine.comparison.intervals import over_seeds
 from engine.comparison.measure import Measure
-from engine.comparison.rows import Group, interval
+from engine.comparison.rows import Group
 from pipelines.facts import Source
 from pipelines.stage import Params
 
@@ -91,7 +92,7 @@ def _over_steps(plot: Line, row: Group) -> Mapping[str, Any]:
         if scores.status == "ok":
             for step, value in scores.curves.get(plot.y, ()):
                 by_step.setdefault(step, {})[seed] = value
-    spots = [_point(plot, step, interval(found)) for step, found in sorted(by_step.items())]
+    spots = [_point(plot, step, over_seeds(found)) for step, found in sorted(by_step.items())]
     return {"label": row.label, "points": spots}
 
 
@@ -142,7 +143,7 @@ def _matrix(rows: Sequence[Group]) -> Mapping[str, Any]:
         every_found = [row.values(Measure(task, f"{task}/accuracy")) for task in tasks]
         # A task that a row was not judged on is absent; one on which all diverged is None.
         spots = [
-            [place, interval(found).mean]
+            [place, over_seeds(found).mean]
             for place, found in enumerate(every_found)
             if found or row.diverged
         ]

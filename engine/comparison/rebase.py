@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from engine.artifacts import Row, Table
 from engine.artifacts.table import ONE_EACH
-from engine.comparison.contrasts import contrasts
+from engine.comparison.contrasts import caveats, contrasts
 
 CHOSEN = "was chosen while reading, not in the pipeline"
 """How the note ends that a table has whose baseline is not the pipeline's."""
@@ -24,8 +24,7 @@ def against(table: Table, label: str) -> Table:
     pairs = [(row, base) for row in rows.values() if row is not base]
     found = contrasts(pairs, table.metrics)
     notes = [note for note in table.notes if ONE_EACH not in note]
-    if any(contrast.difference.over == "tasks" for contrast in found):
-        notes.append(f"a difference {ONE_EACH}, says nothing of another training run")
+    notes += caveats(found)
     if _lack(table.rows):
         notes.append("made before tables kept the value on each task: run again to pair on tasks")
     notes.append(f"the baseline {label} {CHOSEN}")
@@ -43,7 +42,7 @@ def _complete(row: Row) -> Row:
 def _lack(rows: tuple[Row, ...]) -> bool:
     """Some row was judged on tasks, and its value on each is not there."""
     return any(
-        found.over == "tasks" and name not in row.each
+        found.over != "seeds" and name not in row.each
         for row in rows
         for name, found in row.values.items()
     )

@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from engine import learning
-from engine.artifacts import Interval, Row, Scores
+from engine.artifacts import Interval, Row, Scores, Units
+from engine.comparison.intervals import Judged, judged, over_seeds
 from engine.comparison.measure import Measure
 from pipelines.facts import Source
 
@@ -47,15 +47,20 @@ class Group:
             if scores.status == "ok" and (value := measure.value(scores)) is not None
         }
 
-    def each(self, measure: Measure) -> tuple[float, ...]:
-        """The measure on each task, of a row that is one learner; empty for any other.
+    @property
+    def learner(self) -> Scores | None:
+        """The scores of a row that is one learner; None for any other.
 
         A row of several seeds stays one where all but one diverged: what its interval spans does
         not depend on what came out.
         """
         if len(self.cells) != 1 or self.diverged:
-            return ()
-        return measure.each(next(iter(self.cells.values())))
+            return None
+        return next(iter(self.cells.values()))
+
+    def judged(self, measure: Measure) -> Judged | None:
+        """The measure on each task, of a row that is one learner."""
+        return judged(self.learner, measure.text) if self.learner else None
 
     @property
     def family(self) -> str:
@@ -65,20 +70,23 @@ class Group:
     def interval(self, measure: Measure) -> Interval:
         """Over seeds, or over the tasks of one learner where its value on each was kept."""
         found = self.values(measure)
-        if each := self.each(measure):
-            return Interval.of_tasks(each, found)
-        return interval(found, len(self.cells) - len(found))
+        if by_task := self.judged(measure):
+            return by_task.interval(found)
+        return over_seeds(found, len(self.cells) - len(found))
 
     def row(self, shown: Iterable[Measure]) -> Row:
         """The row with an interval for each measure that applies to it."""
         values: dict[str, Interval] = {}
         each: dict[str, tuple[float, ...]] = {}
+        by_class: dict[str, tuple[tuple[float, ...], ...]] = {}
         for measure in shown:
             found = self.interval(measure)
             if found.n or self.diverged:
                 values[measure.text] = found
-            if by_task := self.each(measure):
-                each[measure.text] = by_task
+            if self.learner and self.judged(measure):
+                each[measure.text] = self.learner.each[measure.text]
+                if measure.text in self.learner.by_class:
+                    by_class[measure.text] = self.learner.by_class[measure.text]
         chosen: dict[str, list[str]] = {}
         for scores in self.cells.values():
             for axis, label in scores.chosen.items():
@@ -95,13 +103,16 @@ class Group:
             seeds=tuple(self.cells),
             each=each,
             family=self.family if each else "",
+            by_class=by_class,
+            units=self._units(each),
+            diverged=len(self.diverged),
         )
 
-
-def interval(values: Mapping[str, float], dropped: int = 0) -> Interval:
-    """Mean and 95 % t-interval of the values by seed."""
-    found = learning.statistics.mean(list(values.values()))
-    return Interval(found.mean, found.low, found.high, found.n, dict(values), dropped)
+    def _units(self, each: Iterable[str]) -> Mapping[str, Units]:
+        """What the tasks of some metrics were drawn from."""
+        tasks = {metric.partition("@")[0].rpartition("/")[0] for metric in each}
+        known = self.learner.units if self.learner else {}
+        return {task: units for task, units in known.items() if task in tasks}
 
 
 def groups(sources: Sequence[Source], scores: Sequence[Scores]) -> list[Group]:

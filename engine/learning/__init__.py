@@ -13,6 +13,7 @@ if TYPE_CHECKING:  # what lies behind the door, for type checkers
     from engine.learning import alphabets as alphabets
     from engine.learning import charts as charts
     from engine.learning import checkpoint as checkpoint
+    from engine.learning import clusters as clusters
     from engine.learning import counts as counts
     from engine.learning import data as data
     from engine.learning import features as features

@@ -9,6 +9,9 @@ from scipy.special import stdtr, stdtrit
 
 TESTABLE = 5
 """Fewest pairs for which a p value is told."""
+ROUNDING = 4 * 2.0**-23
+"""How far numbers that were computed in float32 may differ by rounding, in parts of their size:
+half a unit for each of two numbers, twice for a pair of differences, and twice that for safety."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +49,29 @@ def standard_error(values: Sequence[float]) -> float | None:
     return float(np.std(values, ddof=1)) / math.sqrt(len(values))
 
 
-def paired_p(differences: Sequence[float]) -> float | None:
+def constant(differences: Sequence[float], size: float) -> bool:
+    """Whether differences are the same up to the rounding of float32.
+
+    Args:
+        differences: of pairs of numbers, at least one.
+        size: the largest of these numbers in absolute value: rounding is in parts of it.
+    """
+    return max(differences) - min(differences) <= ROUNDING * abs(size)
+
+
+def paired_p(differences: Sequence[float], size: float) -> float | None:
     """Two-sided p of a paired t-test that the mean difference is 0.
 
-    None below five pairs, where such a test says nothing, and where the differences have no
-    spread (up to rounding), where it is not defined.
+    None below five pairs, where such a test says nothing, and where the differences are the same
+    up to rounding, where it is not defined.
+
+    Args:
+        differences: of the pairs.
+        size: see `constant`.
     """
     n = len(differences)
     error = standard_error(differences)
-    if n < TESTABLE or error is None:
-        return None
-    size = max(abs(value) for value in differences)
-    if error <= 1e-12 * size or size == 0:
+    if n < TESTABLE or not error or constant(differences, size):
         return None
     t = float(np.mean(differences)) / error
     return 2 * float(stdtr(n - 1, -abs(t)))

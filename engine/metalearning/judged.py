@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from math import isfinite
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from engine.artifacts import Learner, Model, Scores, TaskFamily
+from engine.metalearning import draws
 from engine.metalearning.ready import algorithm_of
 from engine.methods.base import FewShot
 from pipelines.facts import Facts
@@ -13,8 +14,9 @@ if TYPE_CHECKING:
     from engine.learning.meta.judging import Judging
     from engine.learning.meta.stacked import Net
 
+_Value = TypeVar("_Value")
 TRANSDUCTIVE = {"query", "joint"}
-FEWEST = 2
+FEWEST_OF_WAYS = 2
 """Tasks with as many classes from which a mean of their own is told."""
 
 
@@ -77,45 +79,50 @@ def scores(
     """The figures of the headline, the value of each task, and the curves."""
     each: dict[str, tuple[float, ...]] = {}
     points: dict[str, tuple[float, ...]] = {}
+    parts: dict[str, tuple[tuple[float, ...], ...]] = {}
     curves: dict[str, tuple[tuple[int, float], ...]] = {}
-    for name, family in {"validate": validate, "test": tasks}.items():
-        if family is None:
-            continue
+    families = {"validate": validate, "test": tasks}
+    known = {name: family for name, family in families.items() if family is not None}
+    for name, family in known.items():
         judging = found[name]
-        for metric in ("accuracy", "loss"):
-            marks = judging.marks(metric)
-            if not marks:
-                continue
-            label = f"{family.task}/{metric}"
+        for metric in filter(judging.marks, ("accuracy", "loss")):
+            marks, label = judging.marks(metric), f"{family.task}/{metric}"
             each |= _split(label, judging.values(metric, mark), judging.ways, family)
+            parts |= _split(label, judging.by_class(metric, mark), judging.ways, family)
             if len(marks) > 1:
                 values = {step: judging.values(metric, step) for step in marks}
                 curves[label] = tuple((step, _mean(v)) for step, v in values.items())
-                if name == "test":
-                    points |= {f"{label}@step={m}": tuple(v) for m, v in values.items()}
+            if len(marks) > 1 and name == "test":
+                points |= {f"{label}@step={m}": tuple(v) for m, v in values.items()}
+                by_class = {m: tuple(judging.by_class(metric, m)) for m in marks}
+                parts |= {f"{label}@step={m}": v for m, v in by_class.items()}
     # Where one task's loss is no number, an accuracy beside it says nothing.
     lost = not all(map(isfinite, each[f"{tasks.task}/loss"]))
     each = {name: values for name, values in each.items() if all(map(isfinite, values))}
     metrics = {name: _mean(values) for name, values in each.items()}
     curves = {n: tuple(point for point in c if isfinite(point[1])) for n, c in curves.items()}
+    each |= {n: values for n, values in points.items() if all(map(isfinite, values))}
+    units = draws.units(known, found)
     return Scores(
         metrics=metrics,
         curves=curves,
         status="diverged" if lost else "ok",
-        notes=tuple(told),
+        notes=(*told, *draws.notes(units.get(tasks.task))),
         family=digest,
-        each=each | {n: values for n, values in points.items() if all(map(isfinite, values))},
+        each=each,
+        by_class={name: values for name, values in parts.items() if name in each and values},
+        units=units,
     )
 
 
 def _split(
-    label: str, values: list[float], ways: list[int], family: TaskFamily
-) -> dict[str, tuple[float, ...]]:
+    label: str, values: list[_Value], ways: list[int], family: TaskFamily
+) -> dict[str, tuple[_Value, ...]]:
     found = {label: tuple(values)}
     low, high = family.ways
     for count in range(low, high + 1) if low < high else ():
         own = tuple(v for v, way in zip(values, ways, strict=True) if way == count)
-        if len(own) >= FEWEST:
+        if len(own) >= FEWEST_OF_WAYS:
             found[f"{label}@ways={count}"] = own
     return found
 

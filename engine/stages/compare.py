@@ -5,9 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from engine.artifacts import Row, Scores, Table
-from engine.artifacts.table import ONE_EACH
 from engine.comparison import measure, plots, rows
-from engine.comparison.contrasts import contrasts
+from engine.comparison.contrasts import caveats, contrasts
 from engine.comparison.measure import headlines, measures
 from engine.run import Run
 from pipelines.facts import Facts, Look, Source
@@ -93,11 +92,15 @@ def _is_number(label: str) -> bool:
 def compare(run: Run, params: Compare, *, scores: tuple[Scores, ...]) -> Compared:
     """Put scores side by side: a row for each stage and its axes, an interval over its seeds.
 
-    Differences are paired on the seed; their interval is shown, and a p value adjusted by Holm
-    from five pairs on. A pair with a diverged cell is dropped and counted.
+    Differences are paired on the seed; their interval is shown, and from five pairs on a p value
+    adjusted by Holm and a verdict. A pair with a diverged cell is dropped and counted, and a row
+    with diverged cells wins no verdict.
 
-    A row of one learner that was judged on many tasks has an interval over these, and two such
-    rows are paired on the task. Every interval says what it spans; the two are never pooled.
+    A row of one learner that was judged on many tasks has an interval over what these were drawn
+    from: tasks, or the classes of episodes. With fewer than ten of these, or than twice the ways,
+    the range over them is told instead. Two such rows are paired on the task, without a p: these
+    two learners are compared, not their methods. Every interval says what it spans; those over
+    seeds and over tasks are never pooled.
     """
     found = rows.groups(run.sources["scores"], scores)
     shown = measures(params.show or plots.texts(params.plot) or headlines(scores))
@@ -116,8 +119,7 @@ def compare(run: Run, params: Compare, *, scores: tuple[Scores, ...]) -> Compare
     best = [item.text for item in shown if item.end == "best"]
     differences = contrasts(pairs, metrics)
     notes = [f"{text}: the best of a test curve flatters" for text in best]
-    if any(item.difference.over == "tasks" for item in differences):
-        notes.append(f"a difference {ONE_EACH}, says nothing of another training run")
+    notes += caveats(differences)
     return Compared(
         Table(
             metrics=metrics,
@@ -137,7 +139,7 @@ def _spans(table_rows: tuple[Row, ...], most: int) -> str:
         interval.spans
         for row in table_rows
         for interval in row.values.values()
-        if interval.over == "tasks"
+        if interval.over != "seeds"
     )
     told = [f"± seeds (n={most})"] if most > 1 else []
     told += [text for text, _ in tasks.most_common(1)]

@@ -8,6 +8,7 @@ from pydantic import Field, NonNegativeInt, PositiveFloat
 
 from engine import learning, netshapes
 from engine.artifacts import Learner, Model, Scores, TaskFamily
+from engine.comparison.intervals import scarce
 from engine.metalearning import checks, judged
 from engine.metalearning.ready import ready, stream
 from engine.methods import AnyFewShot
@@ -52,6 +53,7 @@ def _facts(look: Look) -> Mapping[str, Facts]:
     validate = look.one("validate")
     _method(look, params, learner, tasks)
     netshapes.takes(look, "tasks", tasks, learner, "the learner")
+    _draws(look, tasks)
     if validate is not None:
         checks.alike(look, "validate", tasks, validate)
         if validate.task and validate.task == tasks.task:
@@ -76,6 +78,21 @@ def _facts(look: Look) -> Mapping[str, Facts]:
         metrics={**metrics, **chosen}, sources=learner.sources, validation=frozenset(chosen)
     )
     return {"scores": scores}
+
+
+def _draws(look: Look, tasks: Facts) -> None:
+    """Warn of more draws than there are tasks or classes: they are not so many independent ones."""
+    units, count = tasks.protocol.get("units"), tasks.protocol.get("count") or TASKS
+    if units is None or count <= units[1]:
+        return
+    kind, there = units
+    told = f"{count} draws of {there} {kind} of {tasks.task}"
+    if scarce(there, tasks.ways[1] if tasks.ways and kind == "classes" else 1):
+        hint = f"these {kind} only: no interval over others is told; judge on more of them"
+        look.warn("from.tasks", told, hint)
+    else:
+        hint = f"the interval spans the {there} {kind}: more draws of them tell little of others"
+        look.warn("from.tasks", told, hint)
 
 
 def _method(look: Look, params: MetaEvaluate, learner: Facts, tasks: Facts) -> None:
@@ -131,7 +148,9 @@ def meta_evaluate(
     """Adapt to each of some held-out tasks and score its queries.
 
     Everyone who is judged on a family sees the same tasks, so differences are paired. The interval
-    of one learner spans the tasks.
+    of one learner spans what the tasks were drawn from: those of a table, or the classes of
+    episodes (of Omniglot its characters, with their rotations); of sine waves every draw is a task
+    of its own.
     """
     method = params.method and params.method.with_defaults(params.lr, params.head)
     own = learner.trained["bn_stats"] if isinstance(learner, Learner) else "support"

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from engine import learning, parts, tables
+from engine import learning, omniglot, parts, tables
 from engine.artifacts import Dataset, TaskFamily
 from engine.families import (
     OWNERS,
@@ -65,9 +65,19 @@ def _facts(look: Look) -> Mapping[str, Facts]:
             "count": params.count,
             "inputs": numbers,
             "targets": targets,
+            "units": _units(params, known),
         },
     )
     return {"tasks": facts}
+
+
+def _units(params: Tasks, known: Facts) -> tuple[str, int] | None:
+    """What tasks are drawn from and how many of these there are; None if unknown or endless."""
+    if params.kind == tables.NAME and known.sources:
+        return "tasks", len(known.sources)
+    if params.kind != "classified" or not known.classes:
+        return None
+    return "classes", len(set(omniglot.drawn_once(known.collection, known.classes)))
 
 
 def _of_its_kind(look: Look, params: Tasks) -> None:

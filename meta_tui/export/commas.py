@@ -11,7 +11,7 @@ from pipelines.text import safe_text
 Cell = str | float | None
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """What a formula begins with; the last four are the full-width forms of the first."""
-_SPREAD = ("", " low", " high", " n", " over", " dropped")
+_SPREAD = ("", " low", " high", " n", " over", " dropped", " draws", " least", " most")
 
 
 def commas(sheet: Sheet, name: str) -> str:
@@ -51,7 +51,8 @@ def _row(sheet: Sheet, row: Row, named: Sequence[str], compared: Iterable[str]) 
 def _spread(found: Interval | None) -> list[Cell]:
     if found is None:
         return [None] * len(_SPREAD)
-    return [found.mean, found.low, found.high, found.n, found.over, found.dropped]
+    n = [found.n, found.over, found.dropped, found.draws or None]
+    return [found.mean, found.low, found.high, *n, found.least, found.most]
 
 
 def _harmless(cell: Cell) -> Cell:

@@ -2,6 +2,8 @@
 
 from math import floor, isfinite, log10
 
+from engine.artifacts import Interval
+
 ABSENT = "\u2013"
 """An en dash: a value that is not there."""
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
@@ -44,6 +46,15 @@ def metric(value: float) -> str:
     decimals = 3 if size < 10 else 2 if size < 100 else 1  # noqa: PLR2004
     text = f"{value:.{decimals}f}"
     return text.removeprefix("-") if float(text) == 0 else text
+
+
+def spread(found: Interval) -> str:
+    """` ± 0.021`; of a range ` (0.81 to 0.93)`; nothing where there is neither."""
+    if found.half is not None:
+        return f" ± {metric(found.half)}"
+    if found.least is None or found.most is None:
+        return ""
+    return f" ({metric(found.least)} to {metric(found.most)})"
 
 
 def signed(value: float) -> str:

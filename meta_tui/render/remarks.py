@@ -25,9 +25,10 @@ def counted(interval: Interval, usual: tuple[str, int]) -> str:
 
 
 def kinded(interval: Interval) -> str:
-    """`600 tasks`, `5 seeds`, `1 seed`."""
-    one = interval.n == 1
-    return f"{interval.n} {interval.over.removesuffix('s') if one else interval.over}"
+    """`600 tasks`, `28 classes`, `5 seeds`, `1 seed`."""
+    if interval.n != 1:
+        return f"{interval.n} {interval.over}"
+    return f"1 {interval.over.removesuffix('es' if interval.over == 'classes' else 's')}"
 
 
 def column(rows: Sequence[Row], name: str) -> list[Interval]:
@@ -41,7 +42,7 @@ def intervals(rows: Sequence[Row]) -> list[Interval]:
 
 
 def marks(rows: Sequence[Row]) -> list[str]:
-    """What stands behind each row: `[transductive] (a,c)`, or nothing."""
+    """What stands behind each row: `[2 of 5 diverged] [transductive] (a,c)`, or nothing."""
     letters = _letters(rows)
     told = []
     for row in rows:
@@ -49,6 +50,8 @@ def marks(rows: Sequence[Row]) -> list[str]:
         words = [f"({','.join(found)})"] if found else []
         if any(note.startswith(f"{TRANSDUCTIVE}:") for note in row.notes):
             words.insert(0, f"[{TRANSDUCTIVE}]")
+        if row.diverged:
+            words.insert(0, f"[{row.diverged} of {len(row.seeds)} diverged]")
         told.append(" ".join(words))
     return told
 
@@ -58,7 +61,10 @@ def remarks(shown: Table) -> list[str]:
     told = _spans(shown)
     for row in shown.rows:
         dropped = max((interval.dropped for interval in row.values.values()), default=0)
-        if dropped:
+        if row.diverged:
+            lost = f"{row.diverged} of {len(row.seeds)} diverged, not in the mean"
+            told.append(f"{row.label}: {lost}; it wins no verdict")
+        elif dropped:
             told.append(f"{row.label}: {dropped} diverged or missing, not in the mean")
     return list(dict.fromkeys([*told, *_notes(shown.rows), *shown.notes]))
 
@@ -68,7 +74,7 @@ def _spans(shown: Table) -> list[str]:
     every = intervals(shown.rows)
     usual = common(every)
     told = []
-    if shown.spans and any(interval.low is not None for interval in every):
+    if shown.spans and any(interval.spans for interval in every):
         told.append(shown.spans if "n=" in shown.spans else f"{shown.spans} (n={usual[1]})")
     lone = "n=1, no interval"
     for name in shown.metrics:

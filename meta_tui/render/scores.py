@@ -1,7 +1,8 @@
 """The scores of one cell as lines: numbers, what they span, choices and notes."""
 
-from engine.artifacts import Interval, Scores
-from meta_tui.render.numbers import metric
+from engine.artifacts import Scores
+from engine.comparison.intervals import judged
+from meta_tui.render.numbers import metric, spread
 from pipelines.text import safe_text
 
 
@@ -22,8 +23,10 @@ def numbers(scores: Scores) -> list[str]:
 
 def _spans(scores: Scores, name: str) -> str:
     """` ± 0.004 tasks (n=600, one learner)` where the value on each task was kept."""
-    each = scores.each.get(name, ())
-    if len(each) < 2 or scores.status != "ok":  # noqa: PLR2004 (a spread needs two)
+    by_task = judged(scores, name) if scores.status == "ok" else None
+    if by_task is None:
         return ""
-    found = Interval.of_tasks(each)
-    return "" if found.half is None else f" ± {metric(found.half)}{found.spans.removeprefix('±')}"
+    found = by_task.interval()
+    if found.half is not None:
+        return f" ± {metric(found.half)}{found.spans.removeprefix('±')}"
+    return f"{spread(found)}, {found.spans}"

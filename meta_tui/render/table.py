@@ -2,7 +2,7 @@
 
 What is not known is said: `n/a` where a metric does not apply, a dash where all runs of a row were
 lost, `(n=1)` and "n=1, no interval" where there is nothing to span. What an interval spans, seeds
-or the tasks of one learner, is told under the table, and beside a value where it is another.
+or what one learner was judged on, is told under the table, and beside a value where it is another.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from engine.artifacts import Interval, Row, Table
 from meta_tui.render.intervals import interval_bar, ruler, scale
 from meta_tui.render.matrix import matrix
-from meta_tui.render.numbers import ABSENT, metric
+from meta_tui.render.numbers import ABSENT, metric, spread
 from meta_tui.render.plane import plane
 from meta_tui.render.plotdata import MATRIX
 from meta_tui.render.remarks import column, common, counted, remarks
@@ -53,9 +53,7 @@ def cell_text(interval: Interval | None, usual: tuple[str, int]) -> str:
         return "n/a"
     if interval.mean is None:
         return ABSENT
-    shown = metric(interval.mean)
-    if interval.half is not None:
-        shown += f" ± {metric(interval.half)}"
+    shown = metric(interval.mean) + spread(interval)
     beside = counted(interval, usual)
     return f"{shown} ({beside})" if beside else shown
 

@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 
 from engine.artifacts import Contrast
-from engine.artifacts.table import ONE_EACH
-from meta_tui.render.numbers import ABSENT, chance, metric, signed
+from meta_tui.render.numbers import ABSENT, chance, signed, spread
 from meta_tui.render.remarks import kinded
 from meta_tui.render.spans import Line, Span, Style, fit, line, right, wrap
 from pipelines.text import safe_text, width
 
-_HOLM, _ONE_EACH = " (Holm)", f", {ONE_EACH}"
-"""Ends of a verdict that the head tells already."""
-_PAIRED = {"seeds": "paired by seed", "tasks": "paired by task, one learner each"}
+_HOLM = " (Holm)"
+"""The end of a verdict that the head tells already."""
+_BY_TASK = "paired by task, one learner each"
+_PAIRED = {"seeds": "paired by seed", "tasks": _BY_TASK, "classes": _BY_TASK}
 
 
 def contrasts(pairs: Sequence[Contrast], columns: int) -> list[Line]:
@@ -42,10 +42,10 @@ def _kinds(pairs: Sequence[Contrast]) -> set[str]:
 
 def _head(pairs: Sequence[Contrast]) -> str:
     kinds = _kinds(pairs)
-    told = ["differences", *(_PAIRED[kind] for kind in kinds)]
-    if len(kinds) > 1:
+    told = ["differences", *dict.fromkeys(_PAIRED[kind] for kind in kinds)]
+    if len(told) > 2:  # noqa: PLR2004 (paired in both ways)
         told[1:] = ["paired by seed, or by task (one learner each)"]
-    elif not _count(pairs[0], pairs):
+    if not _count(pairs[0], pairs):
         told.append(f"n={pairs[0].difference.n}")
     if any(pair.p is not None for pair in pairs):
         told.append("p by Holm's correction")
@@ -63,7 +63,7 @@ def _count(pair: Contrast, pairs: Sequence[Contrast]) -> str:
 
 def short(pair: Contrast) -> str:
     """The verdict without what a head tells: `distinguishable at 5 %`."""
-    return safe_text(pair.verdict).removesuffix(_ONE_EACH).removesuffix(_HOLM)
+    return safe_text(pair.verdict).removesuffix(_HOLM)
 
 
 def real(pair: Contrast) -> bool:
@@ -72,13 +72,11 @@ def real(pair: Contrast) -> bool:
 
 
 def difference(pair: Contrast) -> str:
-    """`+0.100 ± 0.020`."""
+    """`+0.100 ± 0.020`, or of a range `+0.100 (0.080 to 0.120)`."""
     found = pair.difference
     if found.mean is None:
         return ABSENT
-    if found.half is None:
-        return signed(found.mean)
-    return f"{signed(found.mean)} ± {metric(found.half)}"
+    return signed(found.mean) + spread(found)
 
 
 def _verdict(known: str, pair: Contrast, columns: int) -> list[Line]:

@@ -24,18 +24,43 @@ def test_few_values_have_no_interval():
 def test_the_paired_p_is_that_of_a_t_test():
     other = [0.3, 0.2, 0.1, 0.35, 0.5, 0.4]
     differences = [a - b for a, b in zip(VALUES, other, strict=True)]
-    assert statistics.paired_p(differences) == pytest.approx(stats.ttest_rel(VALUES, other).pvalue)
+    assert statistics.paired_p(differences, 0.5) == pytest.approx(
+        stats.ttest_rel(VALUES, other).pvalue
+    )
 
 
 def test_no_p_below_five_pairs():
-    assert statistics.paired_p([1.0, 2.0, 3.0, 4.0]) is None
-    assert statistics.paired_p([1.0, 2.0, 3.0, 4.0, 5.0]) is not None
+    assert statistics.paired_p([1.0, 2.0, 3.0, 4.0], 1.0) is None
+    assert statistics.paired_p([1.0, 2.0, 3.0, 4.0, 5.0], 1.0) is not None
 
 
 @pytest.mark.parametrize("value", [0.0, 0.1, 1 / 3])
 def test_no_p_where_the_differences_have_no_spread(value):
-    assert statistics.paired_p([value] * 6) is None
-    assert statistics.paired_p([(value + 1) - 1] * 6) is None
+    assert statistics.paired_p([value] * 6, value) is None
+    assert statistics.paired_p([(value + 1) - 1] * 6, 1.0) is None
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
+def test_a_difference_that_is_constant_up_to_float32_is_no_difference_to_test(scale):
+    """As accuracies of float32: 19 of 20 minus 18 of 20 is not the same number for every pair."""
+    rng = np.random.default_rng(0)
+    right = rng.integers(200, 900, 50)
+    left = scale * ((right + 50) / np.float32(1000)).astype(np.float32).astype(float)
+    other = scale * (right / np.float32(1000)).astype(np.float32).astype(float)
+    differences = list(left - other)
+    assert len(set(differences)) > 1
+    assert statistics.paired_p(differences, float(left.max())) is None
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
+def test_one_example_of_a_million_is_a_difference(scale):
+    """The border lies between rounding and the smallest step of any real test set."""
+    differences = [0.05 * scale] * 5
+    eps = 2.0**-23 * scale
+    for step, known in ((1.9 * eps, False), (3.9 * eps, False), (4.2 * eps, True)):
+        found = statistics.paired_p([*differences, 0.05 * scale + step], scale)
+        assert (found is not None) == known
+    assert statistics.paired_p([*differences, 0.05 * scale + 1e-6 * scale], scale) is not None
 
 
 def test_holm_multiplies_step_by_step_and_never_falls():

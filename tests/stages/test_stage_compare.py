@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from engine.artifacts import Interval, Scores, Table
-from engine.comparison.contrasts import verdict
+from engine.artifacts import Scores, Table, Units
 from engine.comparison.measure import Measure
+from engine.comparison.rebase import against
 from engine.comparison.rows import without_repeats
 from engine.run import Run
 from engine.stages.compare import compare
@@ -104,7 +104,8 @@ def test_a_diverged_cell_is_dropped_from_rows_and_pairs_and_counted():
     (found,) = table.contrasts
     assert (found.difference.n, found.difference.dropped) == (4, 1)
     assert found.p is None
-    assert "4 pairs are too few" in found.verdict
+    assert found.verdict == "no verdict: 1 of 5 of tuned@head=random diverged"
+    assert [row.diverged for row in table.rows] == [0, 1, 0]
 
 
 def test_a_row_in_which_all_diverged_says_so():
@@ -122,23 +123,41 @@ def test_equal_differences_have_no_p():
     assert found.verdict == "the same difference in every pair: nothing to test"
 
 
-def test_a_difference_that_may_be_nothing_is_bounded():
-    given = [*_scores([0.5, 0.6, 0.7, 0.6, 0.5], head="a"), *_scores(ZERO[::-1], head="b")]
-    given[5:] = _scores([0.6, 0.5, 0.7, 0.5, 0.6], head="b")
+def test_a_difference_that_may_be_nothing_is_told_by_its_interval():
+    given = _scores([0.5, 0.6, 0.7, 0.6, 0.5], head="a") + _scores(
+        [0.6, 0.5, 0.7, 0.5, 0.6], head="b"
+    )
     (found,) = _compare(given, show=["a/accuracy"], baseline="tuned@head=b").contrasts
-    bound = max(abs(found.difference.low), abs(found.difference.high))
-    told = float(found.verdict.removeprefix("within ±"))
-    assert bound <= told < bound * 1.1
+    low, high = found.difference.low, found.difference.high
+    assert low < 0 < high
+    assert found.verdict == f"not distinguishable: {low:+.3g} to {high:+.3g}"
 
 
-@pytest.mark.parametrize(
-    ("bound", "told"),
-    [(0.0759, "0.076"), (0.0751, "0.076"), (0.15, "0.15"), (0.151, "0.16"), (0.996, "1"),
-     (12.1, "13"), (0.00301, "0.0031"), (0.0, "0")],
-)  # fmt: skip
-def test_a_bound_is_rounded_outward(bound, told):
-    difference = Interval(0.0, -bound, bound, 5)
-    assert verdict(difference, 0.5) == f"within ±{told}"
+@pytest.mark.parametrize("n", [2, 3, 4])
+def test_fewer_than_five_pairs_give_no_verdict_however_far_they_are_apart(n):
+    given = [*_scores(ZERO[:n], head="zero"), *_scores([v / 9 for v in ZERO[:n]], head="low")]
+    (found,) = _compare(given, show=["a/accuracy"], baseline="tuned@head=low").contrasts
+    assert (found.p, found.difference.n) == (None, n)
+    assert found.difference.low is not None
+    assert found.verdict == f"{n} pairs are too few for a verdict"
+
+
+def test_a_row_with_diverged_cells_wins_no_verdict_and_counts_in_the_correction():
+    ten = [0.9 + 0.001 * (seed % 3) for seed in range(10)]
+    low = [0.5 + 0.002 * (seed % 4) for seed in range(10)]
+    near = [v + 0.001 * (seed % 2) - 0.0004 for seed, v in enumerate(low)]
+    given = [*_scores(ten, head="a"), *_scores(low, head="b"), *_scores(near, head="c")]
+    whole = _compare(given, show=["a/accuracy"], baseline="tuned@head=b").contrasts
+    source, scores = given[0]
+    given[0] = (source, replace(scores, status="diverged"))
+    lost = _compare(given, show=["a/accuracy"], baseline="tuned@head=b")
+    assert whole[0].verdict.startswith("distinguishable")
+    assert (lost.contrasts[0].p, lost.contrasts[0].difference.n) == (None, 9)
+    assert lost.contrasts[0].verdict == "no verdict: 1 of 10 of tuned@head=a diverged"
+    assert lost.contrasts[1] == whole[1]
+    # The baseline's own cells count as well.
+    other = _compare(given, show=["a/accuracy"], baseline="tuned@head=a").contrasts
+    assert {c.verdict for c in other} == {"no verdict: 1 of 10 of tuned@head=a diverged"}
 
 
 def test_a_row_without_seeds_is_the_same_number_against_each():
@@ -282,10 +301,8 @@ LEARNERS = [_judged(MAML, algorithm="maml"), _judged(RIDGE, algorithm="ridge", s
 def test_one_learner_has_an_interval_over_its_tasks_that_says_so():
     table = _compare(LEARNERS, show=["t/accuracy"])
     found = table.rows[0].values["t/accuracy"]
-    half = 1.96 * stats.sem(MAML)
-    assert (found.mean, found.low, found.high) == pytest.approx(
-        (MAML.mean(), MAML.mean() - half, MAML.mean() + half)
-    )
+    low, high = stats.t.interval(0.95, 599, MAML.mean(), stats.sem(MAML))
+    assert (found.mean, found.low, found.high) == pytest.approx((MAML.mean(), low, high))
     assert (found.n, found.over, found.spans) == (600, "tasks", "± tasks (n=600, one learner)")
     assert table.spans == "± tasks (n=600, one learner)"
     assert len(found.values) == 1
@@ -335,24 +352,49 @@ def test_a_learner_that_diverged_has_no_interval_over_tasks():
 def test_two_learners_are_paired_on_the_task_and_the_verdict_says_what_it_is_about():
     table = _compare(LEARNERS, show=["t/accuracy"], baseline="judged@algorithm=ridge")
     (found,) = table.contrasts
-    assert found.p == pytest.approx(stats.ttest_rel(MAML, RIDGE).pvalue)
     differences = MAML - RIDGE
-    half = 1.96 * stats.sem(differences)
-    assert (found.difference.low, found.difference.high) == pytest.approx(
-        (differences.mean() - half, differences.mean() + half)
-    )
+    low, high = stats.t.interval(0.95, 599, differences.mean(), stats.sem(differences))
+    assert (found.difference.low, found.difference.high) == pytest.approx((low, high))
+    assert high < 0
     assert (found.difference.n, found.difference.over) == (600, "tasks")
-    assert found.verdict == "distinguishable at 5 % (Holm), over tasks, one learner each"
+    assert found.p is None
+    assert found.verdict == "these two learners only: lower accuracy on these 600 tasks"
     assert table.notes == (
-        "a difference over tasks, one learner each, says nothing of another training run",
+        "a difference of one learner each says nothing of another training run of either",
     )
 
 
-def test_learners_are_one_holm_family_too_and_the_family_may_have_both_kinds():
-    third = _judged(MAML + TASKS.normal(0.002, 0.03, 600), algorithm="anil")
-    table = _compare([*LEARNERS, third], show=["t/accuracy"], baseline="judged@algorithm=maml")
-    raw = [stats.ttest_rel(other, MAML).pvalue for other in (RIDGE, third[1].each["t/accuracy"])]
-    assert [c.p for c in table.contrasts] == pytest.approx([2 * raw[0], max(2 * raw[0], raw[1])])
+@pytest.mark.parametrize("n", [2, 3, 5])
+def test_intervals_over_few_tasks_are_t_intervals(n):
+    maml, ridge = MAML[:n], RIDGE[:n]
+    given = [_judged(maml, stage="maml"), _judged(ridge, stage="ridge")]
+    table = _compare(given, show=["t/accuracy"], baseline="ridge")
+    found = table.rows[0].values["t/accuracy"]
+    assert (found.low, found.high) == pytest.approx(
+        stats.t.interval(0.95, n - 1, maml.mean(), stats.sem(maml))
+    )
+    told = table.contrasts[0].difference
+    wanted = stats.ttest_rel(maml, ridge).confidence_interval()
+    assert (told.low, told.high) == pytest.approx((wanted.low, wanted.high))
+
+
+def test_two_learners_that_may_be_alike_are_said_to_be():
+    other = MAML + TASKS.normal(0.0001, 0.03, 600)
+    given = [_judged(MAML), _judged(other, stage="other")]
+    (found,) = _compare(given, show=["t/accuracy"], baseline="other").contrasts
+    assert found.difference.low < 0 < found.difference.high
+    assert found.verdict.endswith("on these 600 tasks, with 0 inside the interval")
+
+
+def test_one_learner_each_is_no_part_of_the_holm_family():
+    several = [_judged(MAML + shift / 50, seed=str(shift), stage="several") for shift in range(5)]
+    third = [_judged(MAML - 0.2 + s * s / 500, seed=str(s), stage="third") for s in range(5)]
+    given = [*several, *third, *LEARNERS]
+    pairs = [["several", "third"], ["judged@algorithm=maml", "judged@algorithm=ridge"]]
+    first, second = _compare(given, show=["t/accuracy"], contrasts=pairs).contrasts
+    left, right = ([scores.metrics["t/accuracy"] for _, scores in lot] for lot in (several, third))
+    assert first.p == pytest.approx(stats.ttest_rel(left, right).pvalue)
+    assert second.p is None
 
 
 def test_learners_that_were_judged_on_other_tasks_are_not_paired_on_them():
@@ -382,14 +424,14 @@ def test_one_learner_against_several_seeds_is_the_same_number_for_each():
     ]
     (found,) = _compare(given, show=["t/accuracy"], baseline="base").contrasts
     assert (found.difference.n, found.difference.over) == (5, "seeds")
-    assert "over tasks" not in found.verdict
+    assert "learners" not in found.verdict
 
 
 def test_equal_learners_have_no_p_over_tasks():
     given = [_judged(MAML), _judged(MAML, stage="same")]
     (found,) = _compare(given, show=["t/accuracy"], baseline="same").contrasts
     assert found.p is None
-    assert found.verdict.startswith("the same difference in every pair: nothing to test, over")
+    assert found.verdict == "these two learners only: the same accuracy on these 600 tasks"
 
 
 def test_tasks_with_so_many_classes_have_a_metric_of_their_own_and_its_curve_has_points():
@@ -524,3 +566,82 @@ def test_a_name_that_fits_two_rows_is_an_error_that_lists_them(look):
     _, faults = look(compare, {"baseline": "tuned"}, sources={"scores": rows}, scores=(FACTS,) * 2)
     assert "tuned@head=zero" in faults[0][3]
     assert "tuned@head=probe" in faults[0][3]
+
+
+def _over_tasks(each, tasks, stage):
+    source, scores = _judged(each, stage=stage)
+    units = Units("tasks", tasks, tuple((place % tasks,) for place in range(len(each))))
+    return source, replace(scores, units={"t": units})
+
+
+def test_560_draws_of_28_tasks_are_28_numbers(tmp_path):
+    """Also of a difference, and after the table came back from its file."""
+    given = [_over_tasks(MAML[:560], 28, "maml"), _over_tasks(RIDGE[:560], 28, "ridge")]
+    table = _compare(given, show=["t/accuracy"], baseline="ridge")
+    means = MAML[:560].reshape(20, 28).mean(0)
+    found = table.rows[0].values["t/accuracy"]
+    assert (found.low, found.high) == pytest.approx(
+        stats.t.interval(0.95, 27, means.mean(), stats.sem(means))
+    )
+    assert found.spans == table.spans == "± tasks (n=28, 560 draws, one learner)"
+    apart = (MAML - RIDGE)[:560].reshape(20, 28).mean(0)
+    told = table.contrasts[0].difference
+    assert (told.low, told.high) == pytest.approx(
+        stats.t.interval(0.95, 27, apart.mean(), stats.sem(apart))
+    )
+    table.write(tmp_path)
+    read = Table.read({"table.json": tmp_path / "table.json"})
+    assert read == table
+    assert against(read, "ridge").contrasts == table.contrasts
+
+
+def test_600_draws_of_2_tasks_are_two_numbers_and_nothing_is_told_of_others():
+    given = [_over_tasks(MAML, 2, "maml"), _over_tasks(RIDGE, 2, "ridge")]
+    table = _compare(given, show=["t/accuracy"], baseline="ridge")
+    found = table.rows[0].values["t/accuracy"]
+    assert (found.n, found.low, found.high, found.draws) == (2, None, None, 600)
+    ends = sorted([MAML[0::2].mean(), MAML[1::2].mean()])
+    assert [found.least, found.most] == pytest.approx(ends)
+    assert table.spans == "least to most of these tasks only (n=2, one learner)"
+    (difference,) = table.contrasts
+    assert (difference.p, difference.difference.low) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("classes", "ways", "draws", "over"),
+    [(28, 5, 600, "± classes"), (9, 3, 600, "least"), (28, 15, 600, "least"),
+     (10, 5, 600, "± classes"), (28, 14, 600, "± classes"), (28, 5, 14, "± tasks (n=14, one"),
+     (28, 5, 15, "± classes"), (9, 3, 4, "least")],
+)  # fmt: skip
+def test_intervals_of_episodes_span_their_classes_where_these_are_enough(
+    classes, ways, draws, over
+):
+    rng = np.random.default_rng(0)
+    members = tuple(tuple(rng.permutation(classes)[:ways].tolist()) for _ in range(draws))
+    parts = tuple(tuple(rng.normal(0.8, 0.1, ways).tolist()) for _ in range(draws))
+    each = [float(np.mean(task)) for task in parts]
+    source, scores = _judged(each)
+    scores = replace(
+        scores,
+        units={"t": Units("classes", classes, members)},
+        by_class={"t/accuracy": parts},
+    )
+    (row,) = _compare([(source, scores)], show=["t/accuracy"]).rows
+    assert row.values["t/accuracy"].spans.startswith(over)
+    assert row.by_class["t/accuracy"] == parts
+
+
+@pytest.mark.parametrize("metric", ["a/accuracy", "b/forgetting"])
+def test_a_difference_of_one_image_in_every_pair_is_the_same_difference(metric):
+    """Accuracies are float32; forgetting is a difference of them, rounded as they are."""
+    base = [np.float32(right / 20) for right in (12, 15, 13, 18, 14)]
+    more = [np.float32((right + 1) / 20) for right in (12, 15, 13, 18, 14)]
+    lots = []
+    for stage, accuracies in (("left", more), ("right", base)):
+        for seed, accuracy in enumerate(accuracies):
+            lost = float(more[seed]) - float(accuracy)
+            metrics = {"a/accuracy": float(accuracy), "b/forgetting": lost}
+            lots.append((Source(stage, {"seed": str(seed)}), Scores(metrics)))
+    (found,) = _compare(lots, show=[metric], baseline="right").contrasts
+    assert found.p is None
+    assert found.verdict == "the same difference in every pair: nothing to test"

@@ -4,8 +4,9 @@ from dataclasses import replace
 import pytest
 import torch
 
+from engine.comparison.intervals import judged as judged_interval
 from engine.learning.meta.episodes import Episodes
-from engine.metalearning import judged
+from engine.metalearning import judged, ready
 from engine.stages.init import init
 from engine.stages.meta_evaluate import meta_evaluate
 from engine.stages.meta_train import meta_train
@@ -230,6 +231,79 @@ def test_tasks_with_differing_classes_are_told_apart(bench, learners, families):
         assert all(
             value * 4 * n == pytest.approx(round(value * 4 * n), abs=1e-4) for value in values
         )
+
+
+@pytest.mark.parametrize(
+    ("name", "labels"), [("test", "shuffled"), ("ranged", "shuffled"), ("test", "global")]
+)
+def test_the_value_on_each_class_is_kept_with_which_class_it_is(
+    bench, families, model, name, labels
+):
+    """Counted by hand for one task: predictions of the queries of each class."""
+    family = replace(families[name], labels=labels)
+    found = _judge(bench, model, family, method={"kind": "prototype"})
+    units = found.units["test"]
+    assert (units.kind, units.count, len(units.members)) == ("classes", 5, 30)
+    parts = found.by_class["test/accuracy"]
+    assert [len(task) for task in parts] == [len(task) for task in units.members]
+    means = [sum(task) / len(task) for task in parts]
+    assert means == pytest.approx(list(found.each["test/accuracy"]))
+    losses = [sum(task) / len(task) for task in found.by_class["test/loss"]]
+    assert losses == pytest.approx(list(found.each["test/loss"]), rel=1e-5)
+    # Of four queries of a class, and classes by the numbers that the data has.
+    assert all(value * 4 == pytest.approx(round(value * 4)) for task in parts for value in task)
+    stream = ready.stream(bench.run(), family)
+    for number in (0, 7):
+        drawn = set(stream.batch([number]).query.y[0].tolist())
+        assert len(units.members[number]) == len(drawn)
+        if labels == "global":
+            assert units.members[number] == tuple(family.data.classes[i] for i in sorted(drawn))
+    assert set(sum(units.members, ())) == set(family.data.classes)
+    assert "30 draws of 5 classes: these classes only, which tell nothing of others" in found.notes
+
+
+def test_a_class_that_is_hard_is_so_under_its_own_number(bench, families, model):
+    """Labels are shuffled anew in each task; a class keeps its number."""
+    found = _judge(bench, model, families["test"], method={"kind": "prototype"})
+    fixed = _judge(
+        bench, model, replace(families["test"], labels="global"), method={"kind": "prototype"}
+    )
+    by_class = []
+    for scores in (found, fixed):
+        units, parts = scores.units["test"].members, scores.by_class["test/accuracy"]
+        pairs = [pair for m, p in zip(units, parts, strict=True) for pair in zip(m, p, strict=True)]
+        by_class.append(sorted(pairs))
+    assert by_class[0] == by_class[1]
+
+
+def test_few_classes_have_a_range_and_the_words_say_which(bench, families, model):
+    found = _judge(bench, model, families["test"], method={"kind": "prototype"})
+    told = judged_interval(found, "test/accuracy").interval()
+    assert (told.low, told.high, told.n, told.over, told.draws) == (None, None, 5, "classes", 30)
+    assert told.least < told.mean < told.most
+    assert told.spans == "least to most of these classes only (n=5, one learner)"
+
+
+@pytest.mark.parametrize(
+    ("units", "count", "told"),
+    [
+        (("tasks", 28), 560, "560 draws of 28 tasks of test"),
+        (("tasks", 2), None, "600 draws of 2 tasks of test"),
+        (("classes", 423), 600, "600 draws of 423 classes of test"),
+        (("classes", 9), 9, None),
+        (("tasks", 28), 28, None),
+        (None, None, None),
+    ],
+)
+def test_more_draws_than_tasks_or_classes_are_warned_of(look, units, count, told):
+    family = Facts(
+        task="test", ways=(5, 5), metrics={"test/loss": ()},
+        protocol={"units": units, "count": count, "labels": "shuffled", "inputs": None},
+    )  # fmt: skip
+    _, faults = look(meta_evaluate, {"method": {"kind": "probe"}}, learner=Facts(), tasks=family)
+    assert [(f[0], f[1], f[2]) for f in faults] == (
+        [("warning", "from.tasks", told)] if told else []
+    )
 
 
 METHODS = [

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from engine.learning.meta import heads
-from engine.learning.meta.batches import TaskBatch, Weights, accuracy
+from engine.learning.meta.batches import TaskBatch, Weights, accuracy, by_class, right
 from engine.learning.meta.stacked import Net, query_features
 
 
@@ -62,10 +62,13 @@ class Judged:
     Attributes:
         losses: (T,) of the query sets.
         accuracies: (T,), or None for regression.
+        by_class: `loss` and `accuracy` of the queries of each class (T, C), of no meaning where a
+            task lacks the class; empty for regression.
     """
 
     losses: Tensor
     accuracies: Tensor | None
+    by_class: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 def tracked(theta: Mapping[str, Tensor], learn: tuple[str, ...] = ("",)) -> Weights:
@@ -95,9 +98,13 @@ def query_losses(net: Net, weights: Weights, batch: TaskBatch) -> Tensor:
 def judge(net: Net, weights: Weights, batch: TaskBatch) -> Judged:
     """How adapted weights answer the query sets."""
     outputs = predict(net, weights, batch)
-    losses = batch.test_loss(outputs, batch.query, batch.ways)
-    right = accuracy(outputs, batch.query, batch.ways) if batch.classified else None
-    return Judged(losses, right)
+    answers = outputs, batch.query, batch.ways
+    losses = batch.test_loss(*answers)
+    if not batch.classified:
+        return Judged(losses, None)
+    found = {"loss": batch.test_loss.each(*answers), "accuracy": right(*answers).to(outputs.dtype)}
+    parts = {name: by_class(each, batch.query, batch.outputs) for name, each in found.items()}
+    return Judged(losses, accuracy(*answers), parts)
 
 
 def differentiated(losses: Tensor, theta: Weights) -> MetaGradient:

@@ -44,6 +44,10 @@ class Loss(Protocol):
         """Losses (T,) of outputs (T, n, C), where a task has the outputs `ways` (T, C) bool."""
         ...
 
+    def each(self, outputs: Tensor, examples: Examples, ways: Tensor | None) -> Tensor:
+        """Losses (T, n) of the examples, padding included."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class SquaredError:
@@ -51,10 +55,14 @@ class SquaredError:
 
     def __call__(self, outputs: Tensor, examples: Examples, ways: Tensor | None) -> Tensor:
         """See `Loss`; y is (T, n, C)."""
+        return mean(self.each(outputs, examples, ways), examples.kept)
+
+    def each(self, outputs: Tensor, examples: Examples, ways: Tensor | None) -> Tensor:
+        """See `Loss`."""
         error = (outputs - examples.y).square()
         if ways is not None:
             error = error * ways[:, None]
-        return mean(error.sum(2), examples.kept)
+        return error.sum(2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +77,17 @@ class CrossEntropy:
 
     def __call__(self, outputs: Tensor, examples: Examples, ways: Tensor | None) -> Tensor:
         """See `Loss`; y is (T, n) int64."""
+        return mean(self.each(outputs, examples, ways), examples.kept)
+
+    def each(self, outputs: Tensor, examples: Examples, ways: Tensor | None) -> Tensor:
+        """See `Loss`."""
         log_p = masked(outputs, ways).log_softmax(2)
         nats = -log_p.gather(2, examples.y[..., None]).squeeze(2)
         if self.smoothing:
             there = log_p if ways is None else log_p * ways[:, None]
             count = outputs.shape[2] if ways is None else ways.sum(1)[:, None]
             nats = (1 - self.smoothing) * nats - self.smoothing * there.sum(2) / count
-        return mean(nats, examples.kept)
+        return nats
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,10 +172,28 @@ def mean(values: Tensor, kept: Tensor | None) -> Tensor:
     return (values * kept).sum(1) / kept.sum(1)
 
 
+def by_class(values: Tensor, examples: Examples, outputs: int) -> Tensor:
+    """Means (T, C) of values (T, n) over the examples of each class; NaN where there is none.
+
+    Args:
+        values: one for each example.
+        examples: their `y` is (T, n) int64.
+        outputs: C.
+    """
+    own = torch.nn.functional.one_hot(examples.y, outputs).to(values.dtype)
+    if examples.kept is not None:
+        own = own * examples.kept[..., None]
+    return (values[..., None] * own).sum(1) / own.sum(1)
+
+
+def right(outputs: Tensor, examples: Examples, ways: Tensor | None) -> Tensor:
+    """Whether the largest output (T, n, C) of each example is that of its class: (T, n)."""
+    return masked(outputs, ways).argmax(2) == examples.y
+
+
 def accuracy(outputs: Tensor, examples: Examples, ways: Tensor | None) -> Tensor:
     """Shares (T,) of examples whose largest output (T, n, C) is that of their class."""
-    right = masked(outputs, ways).argmax(2) == examples.y
-    return mean(right.to(outputs.dtype), examples.kept)
+    return mean(right(outputs, examples, ways).to(outputs.dtype), examples.kept)
 
 
 def targets(examples: Examples, outputs: int) -> Tensor:

@@ -157,6 +157,12 @@ class Episodes:
             support, query, self.outputs, self.loss, self.test_loss, ways, tuple(numbers)
         )
 
+    def members(self, number: int) -> tuple[int, ...]:
+        """See `Family`: classes of the pool, all rotations of one being the same."""
+        found = self._draw(number)
+        classes = [item // self.pool.rotations for item in found.classes.tolist()]
+        return tuple(classes[place] for place in found.labels.argsort().tolist())
+
     def _draw(self, number: int) -> "_Task":
         draws = generator(self.seed, "episodes", number)
         ways, shots, queries = (item.draw(draws) for item in (self.ways, self.shots, self.queries))
@@ -169,7 +175,8 @@ class Episodes:
             turn = torch.full_like(order, item % self.pool.rotations)
             rows.append(torch.stack([members[order], labels[place].expand_as(order), turn]))
         found = torch.stack(rows, 2)  # (3, shots + queries, ways): support has every class in turn
-        return _Task(found[:, :shots].flatten(1), found[:, shots:].flatten(1), labels)
+        support, query = found[:, :shots].flatten(1), found[:, shots:].flatten(1)
+        return _Task(support, query, labels, classes)
 
     def _gathered(self, parts: list[Tensor]) -> Examples:
         """Examples of positions, labels and turns (3, n_t) of each task, padded to the longest."""
@@ -190,11 +197,19 @@ class Episodes:
 
 @dataclass(frozen=True, slots=True)
 class _Task:
-    """What is drawn for one task: rows of position, label and turn (3, n), and its labels."""
+    """What is drawn for one task.
+
+    Attributes:
+        support: rows of position, label and turn (3, n).
+        query: the same.
+        labels: (ways,) of its classes.
+        classes: (ways,) their places in the pool.
+    """
 
     support: Tensor
     query: Tensor
     labels: Tensor
+    classes: Tensor
 
 
 def split(classes: int, sizes: Sequence[int], seed: int) -> list[list[int]]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import torch
@@ -77,6 +78,11 @@ class Judging:
             self._add(f"loss {mark}", judged.losses)
             if judged.accuracies is not None:
                 self._add(f"accuracy {mark}", judged.accuracies)
+            for metric, parts in judged.by_class.items():
+                self._add(
+                    f"classes {metric} {mark}",
+                    parts.flatten() if batch.ways is None else parts[batch.ways],
+                )
         if batch.classified:
             ways = torch.full((len(batch),), batch.outputs)
             self._add("ways", ways if batch.ways is None else batch.ways.sum(1))
@@ -92,6 +98,16 @@ class Judging:
     def values(self, metric: str, mark: int) -> list[float]:
         """A metric of each task, in order, after so many steps."""
         return _joined(self._scores[f"{metric} {mark}"])
+
+    def by_class(self, metric: str, mark: int) -> list[tuple[float, ...]]:
+        """A metric of the classes of each task, in the order of their labels; [] for regression."""
+        values = iter(_joined(self._scores.get(f"classes {metric} {mark}", [])))
+        return [tuple(islice(values, count)) for count in self.ways]
+
+    @property
+    def members(self) -> list[tuple[int, ...]]:
+        """What each task was drawn from; see `Family.members`."""
+        return [self._family.members(number) for number in range(self._count)]
 
     @property
     def ways(self) -> list[int]:

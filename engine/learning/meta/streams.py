@@ -24,6 +24,14 @@ class Family(Protocol):
         """The tasks with these cumulative numbers."""
         ...
 
+    def members(self, number: int) -> tuple[int, ...]:
+        """What a task was drawn from that other tasks may be drawn from too.
+
+        The position of its task in a table, or those of its classes among all, in the order of
+        their labels; () where every task is a new one.
+        """
+        ...
+
 
 def generator(seed: int, purpose: str, number: int) -> torch.Generator:
     """Random numbers that belong to one task and one purpose."""
@@ -65,6 +73,11 @@ class Sinusoids:
         """See `Family`; x and y are (T, n, 1)."""
         a, b, x = self._drawn(numbers)
         return _split(self, x[..., None], (a * torch.sin(x - b))[..., None], numbers)
+
+    def members(self, number: int) -> tuple[int, ...]:
+        """See `Family`."""
+        del number
+        return ()
 
     def truth(self, numbers: Sequence[int], x: Tensor) -> Tensor:
         """What the functions of these tasks say (T, n, 1) to x (T, n, 1) or (1, n, 1)."""
@@ -110,6 +123,11 @@ class LinearFunctions:
         w, x, noise = self._drawn(numbers)
         y = torch.bmm(x, w[..., None]) + self.noise * noise[..., None]
         return _split(self, x, y, numbers)
+
+    def members(self, number: int) -> tuple[int, ...]:
+        """See `Family`."""
+        del number
+        return ()
 
     def truth(self, numbers: Sequence[int], x: Tensor) -> Tensor:
         """What the functions of these tasks say (T, n, 1) to x (T, n, inputs), without noise."""

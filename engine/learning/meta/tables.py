@@ -27,7 +27,7 @@ class Tables:
     Attributes:
         x: (n, d), rows of all tasks.
         y: (n, c).
-        members: for each task the positions (n_t,) int64 of its rows.
+        rows: for each task the positions (n_t,) int64 of its rows.
         seed: of the stream.
         shots: support rows.
         queries: query rows, which are others.
@@ -40,7 +40,7 @@ class Tables:
 
     x: Tensor
     y: Tensor
-    members: tuple[Tensor, ...]
+    rows: tuple[Tensor, ...]
     seed: int
     shots: int = 10
     queries: int = 10
@@ -48,9 +48,9 @@ class Tables:
     test_loss: Loss = field(default_factory=SquaredError)
 
     def __post_init__(self) -> None:
-        if not self.members:
+        if not self.rows:
             raise ValueError("there is no task to draw")
-        least = min(len(rows) for rows in self.members)
+        least = min(len(rows) for rows in self.rows)
         if self.shots + self.queries > least:
             raise ValueError(
                 f"{self.shots} shots + {self.queries} queries = {self.shots + self.queries} rows "
@@ -67,10 +67,15 @@ class Tables:
             self.loss, self.test_loss, None, tuple(numbers),
         )  # fmt: skip
 
+    def members(self, number: int) -> tuple[int, ...]:
+        """See `Family`: the one task of the table."""
+        passes, place = divmod(number, len(self.rows))
+        return (int(_order(self.seed, passes, len(self.rows))[place]),)
+
     def _rows(self, number: int) -> Tensor:
         """Positions (shots + queries,) of a task's rows."""
-        passes, place = divmod(number, len(self.members))
-        members = self.members[int(_order(self.seed, passes, len(self.members))[place])]
+        (task,) = self.members(number)
+        members = self.rows[task]
         order = torch.randperm(len(members), generator=generator(self.seed, "rows", number))
         return members[order[: self.shots + self.queries]]
 
@@ -87,7 +92,7 @@ def of(
     paths: Mapping[str, Path],
     device: str,
 ) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
-    """`x`, `y` and `members` of `Tables`, in float32.
+    """`x`, `y` and `rows` of `Tables`, in float32.
 
     Args:
         draws: `inputs` and `targets`, names of columns; `tasks`, names of tasks; and where columns

@@ -1,4 +1,4 @@
-from engine.artifacts import Scores
+from engine.artifacts import Scores, Units
 from meta_tui.render.scores import numbers
 
 METRICS = {"test/accuracy": 0.5, "test/loss": 0.3}
@@ -34,3 +34,19 @@ def test_scores_from_outside_are_made_safe():
     evil = "\x1b[31m"
     told = numbers(Scores({evil: 0.5}, notes=(evil,), chosen={"lr": evil}))
     assert all(line.isprintable() for line in told)
+
+
+def test_draws_of_few_tasks_have_the_range_of_these():
+    units = Units("tasks", 2, tuple((i % 2,) for i in range(600)))
+    assert numbers(Scores(METRICS, each=EACH, units={"test": units}))[0] == (
+        "  test/accuracy  0.500 (0.400 to 0.600), "
+        "least to most of these tasks only (n=2, one learner)"
+    )
+
+
+def test_draws_of_many_tasks_span_the_tasks():
+    units = Units("tasks", 30, tuple((i % 30,) for i in range(600)))
+    told = numbers(Scores(METRICS, each=EACH, units={"test": units}))[0]
+    assert told.endswith(" tasks (n=30, 600 draws, one learner)")
+    # Each task gives 0.4, or each gives 0.6: half a width of 2.05 times 0.1017 / sqrt(30).
+    assert "0.500 ± 0.038 tasks" in told

@@ -219,30 +219,28 @@ def contrast(metric: str, difference: Interval, p: float | None, verdict: str) -
 
 
 def test_differences_of_two_learners_say_in_the_head_what_they_are_about():
-    verdict = "distinguishable at 5 % (Holm), over tasks, one learner each"
-    pair = contrast("t/accuracy", over_tasks(0.02), 0.003, verdict)
-    shown = text(table_of(contrasts=(pair,)), 80)
+    verdict = "these two learners only: higher accuracy on these 600 tasks"
+    pair = contrast("t/accuracy", over_tasks(0.02), None, verdict)
+    shown = text(table_of(contrasts=(pair,)), 110)
     assert (
-        "differences, paired by task, one learner each, n=600, p by Holm's correction\n"
+        "differences, paired by task, one learner each, n=600\n"
         "maml - ridge\n"
-        "  t/accuracy  +0.020 ± 0.004  p=0.003  distinguishable at 5 %"
+        f"  t/accuracy  +0.020 ± 0.004           {verdict}"
     ) in shown
 
 
 def test_differences_by_task_and_by_seed_in_one_table_are_told_apart():
-    by_task = contrast(
-        "t/accuracy", over_tasks(0.02), 0.003, "within ±0.1, over tasks, one learner each"
-    )
-    by_seed = contrast("t/loss", Interval(0.1, 0.0, 0.2, 5), None, "within ±0.2")
+    by_task = contrast("t/accuracy", over_tasks(0.02), None, "these two learners only")
+    by_seed = contrast("t/loss", Interval(0.1, 0.0, 0.2, 5), 0.05, "not distinguishable")
     shown = text(table_of(contrasts=(by_task, by_seed)), 60)
     assert shown.split("\n")[2:] == [
         "differences, paired by seed, or by task (one learner each),",
         "  p by Holm's correction",
         "maml - ridge",
-        "  t/accuracy  +0.020 ± 0.004  600 tasks  p=0.003",
-        "      within ±0.1",
-        "  t/loss      +0.100 ± 0.100  5 seeds",
-        "      within ±0.2",
+        "  t/accuracy  +0.020 ± 0.004  600 tasks",
+        "      these two learners only",
+        "  t/loss      +0.100 ± 0.100  5 seeds    p=0.050",
+        "      not distinguishable",
     ]
 
 
@@ -340,3 +338,26 @@ def test_what_has_no_logarithm_is_left_out_and_it_is_said():
     assert next(line for line in shown if line.endswith(" 10")).split() == ["1", "3.162", "10"]
     assert any("no points" in line for line in line_over([0], log_x=True))
     assert not any("logarithmic" in line for line in line_over([0, 1, 10], log_x=False))
+
+
+def test_too_few_classes_have_a_range_beside_the_mean_and_no_half_width():
+    few = Interval(0.9, None, None, 5, over="classes", draws=600, least=0.81, most=0.97)
+    apart = Interval(0.1, None, None, 5, over="classes", draws=600, least=-0.02, most=0.3)
+    pair = contrast("t/accuracy", apart, None, "these two learners only")
+    shown = text(table_of(judged("maml", accuracy=few), spans=few.spans, contrasts=(pair,)), 100)
+    assert "0.900 (0.810 to 0.970)" in shown
+    assert "+0.100 (-0.020 to 0.300)" in shown
+    assert "paired by task, one learner each, n=5" in shown
+    assert shown.endswith("least to most of these classes only (n=5, one learner)")
+
+
+def test_rows_with_diverged_cells_say_how_many_of_how_many():
+    found = Interval(0.9, 0.8, 1.0, 3, {}, 2)
+    lost = Row("maml", "maml", {}, {"t/accuracy": found}, seeds=tuple("01234"), diverged=2)
+    whole = Row(
+        "anil", "anil", {}, {"t/accuracy": Interval(0.8, 0.7, 0.9, 5)}, seeds=tuple("01234")
+    )
+    shown = text(table_of(lost, whole, spans="± seeds (n=5)"), 100)
+    assert "[2 of 5 diverged]" in shown.split("\n")[1]
+    assert "diverged]" not in shown.split("\n")[2]
+    assert "maml: 2 of 5 diverged, not in the mean; it wins no verdict" in shown
