@@ -8,9 +8,9 @@ import platform
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from pathlib import Path
 
-from engine import events, runs
+from engine import events, given, runs
 from engine.aside import last_lines, stderr_into
 from engine.device import Device, choose
 from engine.execute import Execution
@@ -18,12 +18,12 @@ from engine.executors.local import Local
 from engine.history import History
 from engine.interrupts import Interrupts
 from engine.journal import Journal, Observer
-from engine.request import Request
+from engine.request import Request, asked
 from engine.resolve import resolver
 from engine.runs import RunFolder
 from engine.selection import select
 from engine.session import load
-from engine.store import files, fs, place
+from engine.store import fs, place
 from engine.task import Options
 from pipelines.errors import EnvironmentFault, UsageError
 from pipelines.pipeline import Pipeline
@@ -40,7 +40,9 @@ def freeze(request: Request) -> tuple[RunFolder, Pipeline]:
     select(pipeline, request)
     choose(request.device)
     place.adopt(request.store)
-    return runs.create(request.store, request.encode(), pipeline.text), pipeline
+    folder = runs.create(request.store, request.encode(), pipeline.text)
+    folder.disk.publish(folder.given, [given.encode(pipeline)])
+    return folder, pipeline
 
 
 def run(request: Request, observe: Observer, interrupts: Interrupts | None = None) -> int:
@@ -88,20 +90,29 @@ def start(request: Request) -> RunFolder:
     raise EnvironmentFault(f"run {folder.id} did not begin: {said or 'no word from its runner'}")
 
 
-def again(folder: RunFolder) -> RunFolder:
+def again(folder: RunFolder, request: Request | None = None) -> RunFolder:
     """Start a run of what another run was asked for; what that one computed is in the store.
 
     The file is read as it is now. The store is where the run lies, wherever it lay before.
 
+    Args:
+        folder: the run.
+        request: what the run was asked for, where a person has been shown it and agreed.
+
     Raises:
         MetaError: it cannot be started; says why.
     """
-    try:
-        request = Request.decode(files.content(folder.request))
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        told = f"run {folder.id} does not tell what it was asked for: {error}; use `meta run FILE`"
-        raise UsageError(told) from error
-    return start(replace(request, store=folder.disk.root))
+    found = request or asked(folder)
+    inside = [str(path) for path in found.stage_files if _inside(path, folder.disk.root)]
+    if inside:
+        raise UsageError(f"{inside[0]} lies in the store, where no code does: use `meta run FILE`")
+    return start(found)
+
+
+def _inside(path: Path, root: Path) -> bool:
+    """Whether a file lies in one of the folders of a store; others may lie beside them."""
+    found = path.resolve()
+    return any(found.is_relative_to((root / name).resolve()) for name in place.FOLDERS)
 
 
 def carry_out(

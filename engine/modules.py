@@ -16,7 +16,7 @@ _INSTALLED = {"site-packages", "dist-packages"}
 _ENGINE_STOPS = frozenset(
     {
         "answers", "aside", "catalogue", "channel", "control", "dispatch", "event", "events",
-        "execute", "executors", "fingerprint", "heal", "history", "inputs", "installed",
+        "execute", "executors", "fingerprint", "given", "heal", "history", "inputs", "installed",
         "interrupts", "journal", "key", "launch", "ledger", "machine", "memo", "modules",
         "perform", "plan", "preview", "publish", "reach", "relay", "request", "resolve",
         "revision", "runner", "runs", "schedule", "selection", "session", "shapes", "store",

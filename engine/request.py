@@ -2,12 +2,14 @@
 
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from engine.runs import RunFolder
 from engine.shapes import wrong_field
-from engine.store import place
+from engine.store import files, place
 from pipelines import reading
+from pipelines.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,21 @@ class Request:
             return cls(**{**data, "file": Path(data["file"]), "store": Path(data["store"])})
         except (TypeError, KeyError) as error:
             raise ValueError(f"no request: {error}") from error
+
+
+def asked(folder: RunFolder) -> Request:
+    """What a run was asked for, as it froze it. The store is where the run lies by now.
+
+    Raises:
+        UsageError: it does not tell.
+    """
+    try:
+        found = Request.decode(files.content(folder.request))
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        told = f"run {folder.id} does not tell what it was asked for: {why}; use `meta run FILE`"
+        raise UsageError(told) from error
+    return replace(found, store=folder.disk.root)
 
 
 def home() -> Path:

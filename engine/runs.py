@@ -3,6 +3,7 @@
 runs/<stamp>-<id>/     the stamp is the time, never before that of an earlier run
   request.json      what was asked: options of the command
   pipeline.yaml     the file as read: later edits never leak into the run
+  cells.json        parameters of the cells and what they read, for those who look at the run
   events.jsonl      the truth of the run
   metrics/<n>.jsonl live curves of cell n
   logs/<n>.log      what cell n printed
@@ -58,6 +59,11 @@ class RunFolder:
     def runner_log(self) -> Path:
         """What the runner and its workers wrote to stderr, outside of every cell's log."""
         return self.path / "runner.log"
+
+    @property
+    def given(self) -> Path:
+        """What each cell was given, as data (`engine.given`)."""
+        return self.path / "cells.json"
 
     @property
     def disk(self) -> fs.Disk:

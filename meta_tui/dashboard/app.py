@@ -267,18 +267,18 @@ class Dashboard(Asking):
         elif self._file is not None:
             self.ask(start(self._file, partial(self._start, self._file)))
         else:
-            self.ask(retry(self.source, self.chosen, partial(self._start, None)))
+            self.ask(retry(self.source, self.chosen, partial(self._start, again=True)))
 
-    def _start(self, request: Request | None) -> None:
+    def _start(self, request: Request | None, *, again: bool = False) -> None:
         self._starting = True
-        self.run_worker(self._started(request))
+        self.run_worker(self._started(request, again=again))
 
-    async def _started(self, request: Request | None) -> None:
+    async def _started(self, request: Request | None, *, again: bool) -> None:
         """Start what is asked for, or what the run was asked for once more, and show that."""
         launch = import_module("engine.launch")
         try:
-            if request is None:
-                folder = await asyncio.to_thread(launch.again, self.source.folder)
+            if request is None or again:
+                folder = await asyncio.to_thread(launch.again, self.source.folder, request)
             else:
                 folder = await asyncio.to_thread(launch.start, request)
         except (MetaError, OSError) as error:
@@ -286,4 +286,4 @@ class Dashboard(Asking):
             return
         finally:
             self._starting = False
-        await self.attach(folder, "run" if request else self.current_mode)
+        await self.attach(folder, self.current_mode if again else "run")

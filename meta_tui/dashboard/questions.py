@@ -4,10 +4,11 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from engine.request import Request
+from engine.request import Request, asked
 from meta_tui.dashboard.source import Source
 from meta_tui.summary import counts_line
 from meta_tui.view import CellView, State
+from pipelines.errors import UsageError
 from pipelines.text import safe_text
 
 
@@ -64,7 +65,9 @@ def _stop_run(source: Source, stop_all: Callable[[], object]) -> Question:
 _GOES_ON = "Nothing that is done is lost: r, or the same `meta run`, goes on from there."
 
 
-def retry(source: Source, chosen: Sequence[CellView], again: Callable[[], object]) -> Question:
+def retry(
+    source: Source, chosen: Sequence[CellView], again: Callable[[Request | None], object]
+) -> Question:
     """Before cells that are chosen are tried again, or a run that is over is started again."""
     if not source.alive or source.view.over:
         return _again(source, again)
@@ -85,16 +88,19 @@ def _retry_cells(source: Source, cells: Sequence[CellView]) -> Question:
 
 def start(request: Request, begin: Callable[[], object]) -> Question:
     """Before the file that is being edited is run."""
-    told = ["A new run of the file as it is saved now."]
-    if request.stage_files:
-        files = ", ".join(safe_text(str(path)) for path in request.stage_files)
-        told.append(f"It runs the code of {files}.")
+    told = ["A new run of the file as it is saved now.", *_code(request)]
     name = safe_text(str(request.file))
     return Question(f"Start {name}?", tuple(told), (Answer("start", begin),))
 
 
-def _again(source: Source, again: Callable[[], object]) -> Question:
-    """Before a run is started again."""
+def _code(request: Request) -> list[str]:
+    """Whose code a run would execute beside our own."""
+    paths = ", ".join(safe_text(str(path)) for path in request.stage_files)
+    return [f"It runs the code of {paths}."] if paths else []
+
+
+def _again(source: Source, again: Callable[[Request | None], object]) -> Question:
+    """Before a run is started again: the run's own folder says of which file and whose code."""
     view = source.view
     counts = {state: view.count(state) for state in (*_KEPT, *_LEFT)}
     kept = sum(counts[state] for state in _KEPT)
@@ -106,8 +112,19 @@ def _again(source: Source, again: Callable[[], object]) -> Question:
     left = counts_line({state: count for state, count in counts.items() if state in _LEFT})
     if left:
         told.append(f"To compute: {left}.")
+    request = _asked(source)
+    if request is not None:
+        told += [f"The file is {safe_text(str(request.file))}.", *_code(request)]
     title = f"Start {view.name or view.run} again?"
-    return Question(title, tuple(told), (Answer("start", again),))
+    return Question(title, tuple(told), (Answer("start", partial(again, request)),))
+
+
+def _asked(source: Source) -> Request | None:
+    """What the run was asked for; None where it does not tell, as starting it then says."""
+    try:
+        return asked(source.folder)
+    except UsageError:
+        return None
 
 
 _TRIED = (State.FAILED, State.STOPPED)

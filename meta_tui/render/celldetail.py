@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from meta_tui.celldoc import CellDoc, Given, Made, Setting
+from engine.given import Given, Setting
+from meta_tui.celldoc import CellDoc, Made
 from meta_tui.render.columns import beside, stacked
 from meta_tui.render.details import cell_details
 from meta_tui.render.numbers import duration, metric

@@ -8,7 +8,7 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
 
-from meta_tui.celldoc import CellDoc, celldoc, frozen
+from meta_tui.celldoc import CellDoc, Cells, celldoc, stored
 from meta_tui.dashboard.screens.base import STOP, RunScreenBase
 from meta_tui.dashboard.source import Source
 from meta_tui.dashboard.widgets.lines import Lines
@@ -20,7 +20,6 @@ from meta_tui.render.celldetail import celldetail
 from meta_tui.render.dagsheet import Item
 from meta_tui.results import Missing
 from meta_tui.view import CellView, State
-from pipelines.pipeline import Pipeline
 
 _LOG_SECONDS = 0.05
 
@@ -41,16 +40,16 @@ class StageScreen(RunScreenBase):
         ),
     ]
 
-    class PipelineRead(Message):
-        """What the run was asked for was read."""
+    class CellsRead(Message):
+        """What the run stored of its cells was read."""
 
-        def __init__(self, pipeline: Pipeline | Missing) -> None:
+        def __init__(self, cells: Cells | Missing) -> None:
             super().__init__()
-            self.pipeline = pipeline
+            self.cells = cells
 
     def __init__(self, source: Source, cell: int) -> None:
         super().__init__(source)
-        self._pipeline: Pipeline | Missing | None = None
+        self._cells: Cells | Missing | None = None
         self._doc: tuple[object, CellDoc] | None = None
         self._begin(cell)
 
@@ -74,11 +73,11 @@ class StageScreen(RunScreenBase):
         self.run_worker(self._read, thread=True)
 
     def _read(self) -> None:
-        self.post_message(self.PipelineRead(frozen(self.source.folder)))
+        self.post_message(self.CellsRead(stored(self.source.folder)))
 
-    def on_stage_screen_pipeline_read(self, message: PipelineRead) -> None:
+    def on_stage_screen_cells_read(self, message: CellsRead) -> None:
         """Show parameters with their defaults."""
-        self._pipeline = message.pipeline
+        self._cells = message.cells
         self.redraw()
 
     @property
@@ -118,10 +117,10 @@ class StageScreen(RunScreenBase):
 
     def _doc_of(self, cell: CellView) -> CellDoc:
         """What the store tells, read anew only where it may tell something else."""
-        wanted = (cell.ordinal, cell.key, cell.state, self._pipeline)
+        wanted = (cell.ordinal, cell.key, cell.state, self._cells)
         if self._doc is None or self._doc[0] != wanted:
             source = self.source
-            self._doc = wanted, celldoc(cell, source.view, source.store, self._pipeline)
+            self._doc = wanted, celldoc(cell, source.view, source.store, self._cells)
         return self._doc[1]
 
     def _update_log(self, cell: CellView) -> None:

@@ -199,7 +199,7 @@ async def test_a_run_that_is_being_started_is_not_started_twice(
 ):
     begun, told = threading.Event(), []
 
-    def again(folder):
+    def again(folder, _request):
         told.append(folder)
         begun.wait(20)
         return another

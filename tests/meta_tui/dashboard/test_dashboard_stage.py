@@ -6,9 +6,10 @@ import json
 import pytest
 from test_dashboard_grids import SIZES, agrees, grid
 
-from engine import events
+from engine import events, given
 from engine.request import Request
 from engine.runs import RunFolder
+from engine.session import load
 from meta_tui.dashboard.app import Dashboard
 from meta_tui.dashboard.screens.run import RunScreen
 from meta_tui.dashboard.screens.stage import StageScreen
@@ -36,7 +37,9 @@ stages:
 def told(live, tmp_path) -> RunFolder:
     """The live run, with what it was asked for, and a cell that was saved twice."""
     live.pipeline.write_text(FILE, encoding="utf-8")
-    live.request.write_bytes(Request(file=tmp_path / "a.yaml", store=tmp_path / "store").encode())
+    request = Request(file=tmp_path / "a.yaml", store=tmp_path / "store")
+    live.request.write_bytes(request.encode())
+    live.given.write_bytes(given.encode(load(request, frozen=FILE)))
     with live.events.open("a", encoding="utf-8") as file:
         for step in (40, 80):
             event = events.CellCheckpointed(time=1080.0 + step / 10, cell=5, step=step)
@@ -104,19 +107,67 @@ async def test_the_log_of_screen_1_goes_on_after_another_cells_detail(told, stor
         assert list(app.screen.query_one(LogPane).lines) == [*before, "one more"]
 
 
-async def test_a_run_that_kept_no_request_shows_what_the_result_recorded(live, store):
+async def test_a_run_that_stored_no_parameters_shows_what_the_result_recorded(live, store):
     app = dashboard(live, store)
     async with app.run_test(size=(120, 40)) as pilot:
         drawn = await shown(app, pilot, "g", "enter")
-        assert "the run's own pipeline cannot be read" in drawn
+        assert "defaults are not known: this run" in drawn
         assert "artifacts" in drawn
 
 
-async def test_a_request_that_is_no_request_is_told(told, store):
-    told.request.write_text(json.dumps({"file": 3}))
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"", b"[]", b"{}", b"[" * 100_000, b"\xff", b'{"version": 2, "settings": [], "cells": {}}',
+        b'{"version": 1, "settings": [], "cells": {"low": [0, []]}}',
+        b'{"version": 1, "settings": [[["a", "b", "", 3, 4]]], "cells": {}}',
+        b'{"version": 1, "settings": [[["a", 3, "", false]]], "cells": {}}',
+        b'{"version": 1, "settings": [[]], "cells": {"low": [0, [["data", -1]]]}}',
+    ],
+)  # fmt: skip
+async def test_parameters_that_were_damaged_are_told(told, store, data):
+    told.given.write_bytes(data)
     app = dashboard(told, store)
     async with app.run_test(size=(120, 40)) as pilot:
-        assert "cannot be read" in await shown(app, pilot, "g", "enter")
+        drawn = await shown(app, pilot, "g", "enter")
+        assert "defaults are not known: cells" in drawn
+
+
+async def test_looking_at_a_run_runs_no_code_that_its_folder_names(told, store, tmp_path):
+    code = tmp_path / "store" / "objects" / "e.py"
+    code.write_text(f'open({str(tmp_path / "ran")!r}, "w").write("x")\n')
+    data = json.loads(told.request.read_bytes())
+    told.request.write_text(json.dumps({**data, "stage_files": [str(code)]}))
+    app = dashboard(told, store)
+    async with app.run_test(size=(120, 40)) as pilot:
+        assert "(default 0.01)" in await shown(app, pilot, *["G", "k", "enter", "down", "enter"])
+        for key in ("escape", "2", "3", "4", "5", "1", "question_mark", "escape"):
+            await shown(app, pilot, key)
+    assert not (tmp_path / "ran").exists()
+
+
+async def test_r_names_the_code_that_it_would_run_and_code_in_a_store_is_refused(
+    told, store, tmp_path
+):
+    told.request.write_bytes(
+        Request(
+            file=tmp_path / "a.yaml",
+            store=store.root,
+            stage_files=(store.root / "objects" / "e.py",),
+        ).encode()
+    )
+    told.events.write_text(
+        told.events.read_text()
+        + events.encode(events.RunEnded(time=1104, code=0, seconds=4))
+        + "\n"
+    )
+    app = dashboard(told, store)
+    async with app.run_test(size=(160, 40)) as pilot:
+        drawn = await shown(app, pilot, "r")
+        assert "It runs the code of" in drawn
+        assert "e.py" in drawn
+        assert "a.yaml" in drawn
+        assert "where no code does" in await shown(app, pilot, "enter")
 
 
 async def test_news_that_come_while_a_screen_is_made_wait_for_its_panes(told, store):

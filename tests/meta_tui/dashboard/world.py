@@ -12,7 +12,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from engine import events
+from engine import events, given
 from engine.artifacts import Gallery, Interval, Picture, Row, Scores, Table
 from engine.events import CellInfo, Event, MetricBatch
 from engine.request import Request
@@ -81,6 +81,13 @@ def cells_of(text: str) -> tuple[CellInfo, ...]:
     )  # fmt: skip
 
 
+@cache
+def given_of(text: str) -> bytes:
+    """What a run of a file stores of its cells."""
+    request = Request(file=Path("ladder.yaml"), store=Path("store"))
+    return given.encode(load(request, frozen=text))
+
+
 @dataclass(frozen=True)
 class World:
     """A run with its store, and the file that a person edits beside it."""
@@ -134,7 +141,9 @@ def _write(
     folder.events.write_text("".join(events.encode(event) + "\n" for event in told))
     folder.pipeline.write_text(text, encoding="utf-8")
     file, store = place / "ladder.yaml", place / "store"
-    folder.request.write_bytes(Request(file=file, store=store).encode())
+    request = Request(file=file, store=store)
+    folder.request.write_bytes(request.encode())
+    folder.given.write_bytes(given_of(text))
     started = {event.cell for event in told if isinstance(event, events.CellStarted)}
     over = {event.cell for event in told if isinstance(event, events.CellFinished)}
     for cell in sorted(started):
