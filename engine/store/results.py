@@ -197,6 +197,11 @@ def _decoded(key: str, data: dict[str, Any]) -> Result:
         raise ValueError(f"format {data['format']} instead of {RESULT_FORMAT}")
     if data["key"] != key:
         raise ValueError(f"it belongs to the key {data['key'][:12]}")
+    for name in ("scores", "components", "provenance", "cost"):
+        if not _is_mapping(data[name], numbers=name in ("scores", "cost")):
+            raise ValueError(f"its {name} are of another type")
+    if data["status"] not in ("ok", "diverged"):
+        raise ValueError(f"its status is {str(data['status'])[:20]}")
     return Result(
         outputs={port: Output.of(output) for port, output in data["outputs"].items()},
         scores=data["scores"],
@@ -205,4 +210,11 @@ def _decoded(key: str, data: dict[str, Any]) -> Result:
         provenance=data["provenance"],
         cost=data["cost"],
         curves=data["curves"] and FileRef(*data["curves"]),
+    )
+
+
+def _is_mapping(value: object, *, numbers: bool) -> bool:
+    """Whether a value is a mapping, and where that is asked for one to numbers."""
+    return isinstance(value, dict) and not (
+        numbers and any(not isinstance(it, int | float) for it in value.values())
     )

@@ -126,7 +126,12 @@ async def test_r_on_a_live_run_says_when_it_may(live, store, monkeypatch):
 
 async def test_r_starts_the_run_again_and_shows_the_new_one(finished, another, store, monkeypatch):
     asked = []
-    monkeypatch.setattr("engine.launch.again", lambda folder: asked.append(folder) or another)
+
+    def again(folder, _request):
+        asked.append(folder)
+        return another
+
+    monkeypatch.setattr("engine.launch.again", again)
     app = app_of(finished, store)
     async with app.run_test(size=(100, 30)) as pilot:
         await pilot.press("1", "r")
@@ -156,7 +161,7 @@ async def test_r_starts_the_run_again_and_shows_the_new_one(finished, another, s
 async def test_a_screen_asked_for_while_a_run_starts_is_shown_when_it_is_there(
     finished, another, store, monkeypatch, key, asked
 ):
-    monkeypatch.setattr("engine.launch.again", lambda _: another)
+    monkeypatch.setattr("engine.launch.again", lambda *_: another)
     remove = Dashboard.remove_mode
     during = []
 
@@ -220,7 +225,7 @@ async def test_a_run_that_is_being_started_is_not_started_twice(
 async def test_a_run_whose_runner_is_gone_can_be_started_again(
     middle_run, another, store, monkeypatch
 ):
-    monkeypatch.setattr("engine.launch.again", lambda _: another)
+    monkeypatch.setattr("engine.launch.again", lambda *_: another)
     app = app_of(middle_run, store)
     async with app.run_test(size=(100, 30)) as pilot:
         await pilot.pause()
@@ -233,7 +238,7 @@ async def test_a_run_whose_runner_is_gone_can_be_started_again(
 async def test_what_keeps_a_run_from_starting_is_told_and_nothing_is_lost(
     finished, store, monkeypatch
 ):
-    def refuse(_: RunFolder) -> RunFolder:
+    def refuse(*_: object) -> RunFolder:
         raise UsageError("x.yaml:3:1: error: no stage `\x1b]52;c;aGk=\x07`\n    uses: nope")
 
     monkeypatch.setattr("engine.launch.again", refuse)
