@@ -5,7 +5,6 @@ BIN := $(VENV)/bin
 # `yes`: the versions that constraints/ names for this Python; `no`: the newest that pyproject.toml admits.
 LOCK ?= yes
 LOCKS := $(wildcard constraints/python*.txt)
-BUILD_TOOLS := pip 'setuptools>=77'
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .PHONY: demo test test-all test-latest lock lint types bench screens numbers docs clean
@@ -13,18 +12,20 @@ PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 define install
 @version=$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
 lock=constraints/python$$version.txt; \
+build=; \
 if [ "$(LOCK)" = no ]; then set -- --upgrade --upgrade-strategy eager; \
-elif [ -f $$lock ]; then set -- --constraint $$lock; \
+elif [ -f $$lock ]; then set -- --constraint $$lock; build="--build-constraint $$lock"; \
 else set --; echo "no lock for Python $$version (constraints/):" \
 "installing the newest versions that pyproject.toml admits"; fi; \
-$(PIP) "$$@" $(BUILD_TOOLS) && $(PIP) "$$@" --no-build-isolation --editable '$(1)'
+$(PIP) "$$@" pip && $(PIP) "$$@" $$build --editable '$(1)'
 endef
 
 demo: $(VENV)/installed
 	$(BIN)/meta run examples/ladder.yaml
 
+# Two workers with one thread each: more threads only wait for each other on the small tensors of tests.
 test: $(VENV)/installed-dev lint types
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not gpu"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not gpu"
 
 # What kills and times out has the machine for itself.
 test-all: test
