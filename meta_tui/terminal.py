@@ -15,7 +15,8 @@ import io
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, ClassVar, TextIO
 
@@ -158,6 +159,40 @@ class Stream(io.TextIOBase):
             warn(f"error: {lost}; the run goes on")
         elif isinstance(lost, OutputLost) and lost.code == ENDED_BY + signal.SIGHUP:
             self._hang_up()
+
+
+class Screen(Stream):
+    """stderr for the driver of the dashboard, which makes its escape sequences itself.
+
+    What it shows was made visible line by line (`dashboard.themes`).
+    """
+
+    def write(self, text: str) -> int:
+        """Write as it is."""
+        self.write_made(text)
+        return len(text)
+
+    def _tell(self, lost: MetaError | None) -> None:
+        """Without a terminal there is nothing to show, whatever the reason."""
+        if lost is not None and self._hang_up is not None:
+            self._hang_up()
+
+
+@contextmanager
+def screen(hang_up: Callable[[], None]) -> Iterator[None]:
+    """Let Textual's driver outlive its terminal: a write that fails would block it for ever.
+
+    Args:
+        hang_up: called once when the terminal is gone, in the thread that wrote.
+    """
+    before = sys.__stderr__
+    shown = Screen(before, forgiving=True)
+    shown.keep_going(hang_up)
+    sys.__stderr__ = shown  # type: ignore[assignment,misc]
+    try:
+        yield
+    finally:
+        sys.__stderr__ = before  # type: ignore[misc]
 
 
 def open_door() -> None:

@@ -54,6 +54,11 @@ def visible(text: str) -> str:
     return _UNSAFE_LINES.sub(_escape, text)
 
 
+def covered(text: str) -> str:
+    """Lines of text with one sign for each letter that would act on a terminal, for grids."""
+    return _UNSAFE_LINES.sub("\ufffd", text)
+
+
 def json_text(value: Any, *, ascii_only: bool = False, indent: int | None = None) -> str:
     """A value as JSON in which what would act on a terminal is an escape: the same value to read.
 

@@ -13,6 +13,7 @@ from meta_tui import config, dashboard
 from meta_tui.cli.output import say, say_lines, signs
 from meta_tui.config import Config
 from meta_tui.plain import ending, failures, heartbeat
+from meta_tui.terminal import ENDED_BY
 from meta_tui.view import RunView
 
 LOST = 3
@@ -36,7 +37,9 @@ def follow(folder: RunFolder, store: Path, found: Config) -> int:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     left: tuple[RunFolder, RunView, int] = dashboard.show.follow(folder, store, found)
     shown, view, code = left
-    return leave(shown, view, store) or code
+    ended = leave(shown, view, store)
+    # Who was asked to go says so, whatever became of the run.
+    return code if code > ENDED_BY else ended or code
 
 
 def look(store: Path, found: Config, asked: Request | None) -> int:

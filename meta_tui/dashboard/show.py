@@ -13,6 +13,7 @@ from engine.store import Store
 from meta_tui.config import Config
 from meta_tui.dashboard.app import Dashboard
 from meta_tui.dashboard.keymap import checked
+from meta_tui.dashboard.leaving import restoring
 from meta_tui.dashboard.source import Source
 from meta_tui.render.svg import portable
 from meta_tui.view import RunView
@@ -77,7 +78,8 @@ def follow(folder: RunFolder, store: Path, config: Config) -> Left:
 
 
 def _shown(app: Dashboard) -> Left:
-    app.run()
+    with restoring(app):
+        app.run()
     source = app.source
     while source.feed.poll():
         pass

@@ -18,6 +18,7 @@ from meta_tui.config import Config
 from meta_tui.dashboard.palette import COLOURS
 from meta_tui.render.spans import Style
 from meta_tui.render.twins import ascii_text
+from pipelines.text import covered
 
 _NAMED: Mapping[str, Style] = {
     "blue": "series0", "orange": "series1", "green": "series2", "pink": "series3",
@@ -48,6 +49,17 @@ THEMES: Mapping[str, Theme | None] = {
     "dark": None, "light": _LIGHT, "colorblind": None, "mono": None,
 }  # fmt: skip
 """Textual's theme for each of ours, where it is not its usual one."""
+
+
+class Visible(LineFilter):
+    """Lets nothing through that acts on a terminal, whatever a widget was given to show."""
+
+    def apply(self, segments: list[Segment], _background: Color) -> list[Segment]:
+        """The segments with a sign for each such letter; Textual's own sequences stay."""
+        return [
+            segment if segment.control else Segment(covered(segment.text), segment.style)
+            for segment in segments
+        ]
 
 
 class Recolour(LineFilter):
@@ -86,7 +98,7 @@ class Ascii(LineFilter):
 
 def filters(config: Config, *, colours: bool) -> Sequence[LineFilter]:
     """What every line goes through on its way to the terminal."""
-    found: list[LineFilter] = []
+    found: list[LineFilter] = [Visible()]
     if not colours:
         found.append(NoColor())
     elif config.theme in TABLES:

@@ -6,6 +6,8 @@ drawn here as the dots that it stands for, in the colour of the text.
 
 import re
 
+from pipelines.text import covered
+
 _FONT_FACE = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
 _FAMILY = re.compile(r"font-family: [^;]+;")
 _MONOSPACE = (
@@ -24,7 +26,7 @@ _BITS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 def portable(picture: str) -> str:
     """A screenshot of Textual without what its reader may not have."""
     picture = _FAMILY.sub(_MONOSPACE, _FONT_FACE.sub("", picture))
-    return _TEXT.sub(_drawn, picture)
+    return covered(_TEXT.sub(_drawn, picture))
 
 
 def _drawn(found: re.Match[str]) -> str:

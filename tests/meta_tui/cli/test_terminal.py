@@ -282,3 +282,49 @@ def test_a_dumb_terminal_gets_lines(open_terminal):
     assert terminal.end() == 0
     assert "\x1b" not in terminal.output
     assert "[2/2]" in terminal.output
+
+
+BACK = {
+    "\x1b[?1049l": "the screen of its own is left", "\x1b[?25h": "the cursor is shown",
+    "\x1b[?1000l": "the mouse is let go", "\x1b[?1003l": "the mouse is let go",
+    "\x1b[?1004l": "focus is told no more", "\x1b[?2004l": "pasting is as it was",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+@pytest.mark.parametrize("verb", ["ui", "run"])
+def test_a_signal_restores_the_terminal_and_ends_with_its_code(open_terminal, verb, number, code):
+    words = ["ui"] if verb == "ui" else ["run", "nights.yaml", *STAGES]
+    found = open_terminal(*words)
+    before = termios.tcgetattr(found.master)
+    found.wait_for("\x1b[?1049h")
+    found.wait_for("no run" if verb == "ui" else "running")
+    assert not termios.tcgetattr(found.master)[3] & termios.ECHO
+    os.kill(found.process.pid, number)
+    assert found.end() == code
+    last = found.output.rpartition("\x1b[?1049h")[2]
+    assert [what for sequence, what in BACK.items() if sequence not in last] == []
+    after = termios.tcgetattr(found.master)
+    assert after == before
+    assert after[3] & termios.ECHO
+    assert "Traceback" not in found.after()
+    if verb == "run":
+        assert f"the run goes on: meta watch {find(found.store).id}" in found.after()
+        assert find(found.store).alive()
+
+
+def test_a_window_that_is_closed_ends_the_dashboard_with_129(open_terminal):
+    found = open_terminal("run", "nights.yaml", *STAGES)
+    found.wait_for("running")
+    found.close()
+    assert found.process.wait(30) == 129
+    assert find(found.store).alive()
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_window_that_is_closed_under_lines_saves_and_ends_with_129(open_terminal, as_json):
+    found = open_terminal("run", "nights.yaml", *STAGES, "--json" if as_json else "--plain")
+    found.wait_for("cell_started" if as_json else "running")
+    found.close()
+    assert found.process.wait(30) == 129
+    assert code_of(found) == 129

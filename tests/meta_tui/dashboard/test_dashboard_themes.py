@@ -4,13 +4,16 @@ import itertools
 
 import pytest
 from rich.color import Color
+from rich.segment import Segment
+from rich.style import Style as RichStyle
+from textual.color import Color as ScreenColor
 
 from meta_tui.config import THEMES as NAMES
 from meta_tui.config import Config
 from meta_tui.dashboard.app import Dashboard
 from meta_tui.dashboard.palette import COLOURS
 from meta_tui.dashboard.source import Source
-from meta_tui.dashboard.themes import _NAMED, TABLES, THEMES
+from meta_tui.dashboard.themes import _NAMED, TABLES, THEMES, filters
 
 SIGHTS = {
     # Machado, Oliveira and Fernandes 2009, severity 1.0: what is seen of linear red, green, blue.
@@ -144,3 +147,17 @@ async def test_ascii_leaves_nothing_else_on_the_screen(live, store, size, keys):
     _, text = await shown(live, store, Config(ascii=True), keys, size)
     assert text.isascii()
     assert len({len(row) for row in text.split("\n")}) == 1
+
+
+def test_whatever_a_widget_shows_nothing_of_it_acts_on_the_terminal():
+    hostile = "a\x1b]52;c;x\x07\x9b31m\u202e\u200b\U000e0041\ud800\rz\x00"
+    segments = [Segment(hostile, RichStyle(bold=True)), Segment("\x1b[H", None, [(1,)])]
+    for config in (Config(), Config(theme="mono"), Config(ascii=True), Config(theme="light")):
+        own = filters(config, colours=config.theme != "mono")
+        shown = list(segments)
+        for one in own:
+            shown = one.apply(shown, ScreenColor(0, 0, 0))
+        sign = "?" if config.ascii else "\ufffd"
+        assert shown[0].text == f"a{sign}]52;c;x{sign}{sign}31m{sign * 5}z{sign}"
+        assert len(shown[0].text) == len(hostile)
+        assert shown[1].text == "\x1b[H"
