@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -114,9 +115,21 @@ def standard(sheet: "learning.sheets.Sheet") -> dict[str, list[float]]:
     parts = divided(sheet)
     chosen = [task for task in sheet.rows if parts[task] == "train"] or list(sheet.rows)
     columns = list(zip(*(row for task in chosen for row in sheet.rows[task]), strict=True))
-    mean = [math.fsum(column) / len(column) for column in columns]
-    std = [
-        math.sqrt(math.fsum((x - m) ** 2 for x in column) / len(column)) or 1.0
-        for column, m in zip(columns, mean, strict=True)
-    ]
-    return {"mean": mean, "std": std}
+    scales = [_scale(column) for column in columns]
+    return {"mean": [mean for mean, _ in scales], "std": [std for _, std in scales]}
+
+
+def _scale(column: Sequence[float]) -> tuple[float, float]:
+    """Mean and deviation of a column; 1 where all differences may come of rounding.
+
+    The bound is scikit-learn's: var <= n eps var + (n eps mean)^2. The mean of many 0.1 is off by a
+    bit, and dividing by the deviation from that would make another value of the column 1e15.
+    """
+    n = len(column)
+    mean = math.fsum(column) / n
+    if min(column) == max(column):
+        return column[0], 1.0
+    variance = math.fsum((x - mean) ** 2 for x in column) / n
+    rounding = n * sys.float_info.epsilon
+    constant = variance <= rounding * variance + (rounding * mean) ** 2
+    return mean, 1.0 if constant else math.sqrt(variance)

@@ -7,12 +7,17 @@ divides its tasks itself a column `part`.
 import csv
 import io
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 TASK, PART = "task", "part"
 PARTS = ("train", "val", "test")
 SHOWN = 40
+LARGEST = 3.4028234663852886e38
+"""The largest number of 32 bits, which nets compute with."""
+_NAMELESS = re.compile(r"Unnamed: \d+(_level_\d+)?")
+"""What pandas names a column that had no name when it read the file."""
 
 
 class SheetError(ValueError):
@@ -39,6 +44,8 @@ class Sheet:
         rows: task -> its rows, each the inputs and then the targets; in the order of the file.
         lines: task -> line of its first row.
         parts: task -> its part, where the file has a column for it.
+        counters: columns of inputs that nobody asked for by name and that count the rows of all
+            tasks one by one, as a row index does.
     """
 
     inputs: tuple[str, ...]
@@ -46,6 +53,7 @@ class Sheet:
     rows: Mapping[str, Sequence[tuple[float, ...]]]
     lines: Mapping[str, int]
     parts: Mapping[str, str] = field(default_factory=dict)
+    counters: tuple[str, ...] = ()
 
 
 def read(content: bytes, inputs: Sequence[str] | None, targets: Sequence[str]) -> Sheet:
@@ -67,6 +75,7 @@ def read(content: bytes, inputs: Sequence[str] | None, targets: Sequence[str]) -
     names = [*found[0], *found[1]]
     places = [(name, columns[name]) for name in names]
     rows: dict[str, list[tuple[float, ...]]] = {}
+    every: list[tuple[float, ...]] = []
     first: dict[str, int] = {}
     parts: dict[str, str] = {}
     for line, cells in lines:
@@ -75,13 +84,16 @@ def read(content: bytes, inputs: Sequence[str] | None, targets: Sequence[str]) -
         task = cells[columns[TASK]].strip()
         if not task:
             raise _fault(line, f"`{TASK}` is empty")
-        rows.setdefault(task, []).append(tuple(_number(line, n, cells[at]) for n, at in places))
+        every.append(tuple(_number(line, n, cells[at]) for n, at in places))
+        rows.setdefault(task, []).append(every[-1])
         first.setdefault(task, line)
         if PART in columns:
             _part(line, task, cells[columns[PART]].strip(), parts)
     if not rows:
         raise SheetError("has no rows", "file", "a header, and then a line for each example")
-    return Sheet(*found, rows, first, parts)
+    # Of one task, what counts its rows may well be the time. Of a column asked for by name too.
+    counters = _counters(found[0], every) if len(rows) > 1 and not inputs else ()
+    return Sheet(*found, rows, first, parts, counters)
 
 
 def _lines(content: bytes) -> Iterator[tuple[int, list[str]]]:
@@ -101,7 +113,12 @@ def _lines(content: bytes) -> Iterator[tuple[int, list[str]]]:
 
 
 def _columns(header: Sequence[str]) -> dict[str, int]:
-    names = [name.strip() for name in header]
+    names = [_trimmed(name) for name in header]
+    for place, name in enumerate(names, 1):
+        if not name or _NAMELESS.fullmatch(name):
+            told = f"is named {_short(name)}, so it had no name" if name else "has no name"
+            hint = "is it a row index? write the table with `index=False`, or name the column"
+            raise _fault(1, f"column {place} {told}", hint)
     twice = [name for name in names if names.count(name) > 1]
     if twice:
         raise _fault(1, f"two columns are named {_short(twice[0])}")
@@ -110,6 +127,21 @@ def _columns(header: Sequence[str]) -> dict[str, int]:
         hint = "the first line names the columns, with commas between them; one is `task`"
         raise _fault(1, f"no column `{TASK}`; it has {has}", hint)
     return {name: place for place, name in enumerate(names)}
+
+
+def _trimmed(name: str) -> str:
+    """A name without what nobody sees at its ends: blanks, marks of byte order, zero widths."""
+    seen = [at for at, letter in enumerate(name) if letter.isprintable() and not letter.isspace()]
+    return name[seen[0] : seen[-1] + 1] if seen else ""
+
+
+def _counters(names: Sequence[str], rows: Sequence[tuple[float, ...]]) -> tuple[str, ...]:
+    """Columns that count the rows one by one, whatever they begin with."""
+    return tuple(
+        name
+        for place, name in enumerate(names)
+        if all(row[place] == rows[0][place] + count for count, row in enumerate(rows))
+    )
 
 
 def _chosen(
@@ -141,6 +173,9 @@ def _number(line: int, name: str, cell: str) -> float:
         what = f"is {_short(cell)}, which is no finite number" if cell.strip() else "is empty"
         hint = "mend the line, or name the columns to learn from: `inputs: [x]`"
         raise _fault(line, f"`{name}` {what}", hint)
+    if abs(value) > LARGEST:
+        hint = "give the column another unit"
+        raise _fault(line, f"`{name}` is {_short(cell)}, which 32 bits cannot hold", hint)
     return value
 
 

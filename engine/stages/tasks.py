@@ -119,6 +119,9 @@ def _table(look: Look, params: Tasks) -> tuple[Facts, int | None]:
         return Facts(), None
     if lacking := tables.lacking(sheet, tasks, *_sizes(params)):
         look.error("episode.shots", f"{shown}: {lacking}")
+    for name in sheet.counters:
+        told = f"{shown}: the column `{safe_text(name)}` counts the rows, as a row index does"
+        look.warn("file", told, "leave it out by naming the columns to learn from: `inputs: [x]`")
     # Of `all` no task is one of the test part: whoever learns from them has seen them all.
     sources = ((f"{safe_text(params.file)}/{safe_text(task)}", params.part) for task in tasks)
     return Facts(sources=frozenset(sources)), len(sheet.inputs)

@@ -1,6 +1,7 @@
 """Regression tasks from a table of one's own, as `tasks: {kind: table}` reads it."""
 
 import hashlib
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -8,9 +9,12 @@ from pathlib import Path
 import pytest
 import torch
 from pydantic import ValidationError
+from sklearn.preprocessing import StandardScaler
 
+from engine import tables
 from engine.artifacts import TaskFamily
 from engine.inputs import Inputs
+from engine.learning import sheets
 from engine.learning.meta import families
 from engine.stages.tasks import tasks
 from pipelines.advice import leaks
@@ -148,6 +152,51 @@ def test_a_column_that_is_constant_in_training_keeps_its_unit(bench, family):
     assert (_stream(bench, found).batch([0]).pooled.x == 2).all()
 
 
+@pytest.mark.parametrize("value", [0.1, 0.125, 1e-300, 1 / 3, 1e6 + 0.1, 1e15 + 0.5, 3e38, -0.1])
+@pytest.mark.parametrize("rows", [7, 48, 1000])
+def test_a_column_that_is_constant_up_to_rounding_is_only_shifted(value, rows):
+    def columns(values, other):
+        found = zip(values, other, strict=True)
+        return sheets.Sheet(("gain",), ("y",), {"a": list(found)}, {"a": 2})
+
+    other = [math.sin(i) for i in range(rows)]
+    scale = tables.standard(columns([value] * rows, other))
+    assert scale["std"][0] == 1
+    assert scale["mean"][0] == value
+    # One bit more or less is rounding too.
+    near = [math.nextafter(value, math.inf) if i % 3 else value for i in range(rows)]
+    assert tables.standard(columns(near, other))["std"][0] == 1
+    # What really varies is divided by its deviation, as scikit-learn does.
+    peer = StandardScaler().fit([[row] for row in other])
+    assert scale["std"][1] == pytest.approx(peer.scale_[0], rel=1e-12)
+    assert scale["mean"][1] == pytest.approx(peer.mean_[0], abs=1e-12)
+
+
+def test_what_varies_little_beside_its_mean_is_no_constant():
+    times = [1.7e9 + i for i in range(48)]
+    sheet = sheets.Sheet(("t",), ("y",), {"a": [(t, 0.5) for t in times]}, {"a": 2})
+    scale = tables.standard(sheet)
+    assert scale["std"] == [pytest.approx(StandardScaler().fit([[t] for t in times]).scale_[0]), 1]
+
+
+def test_a_column_that_counts_the_rows_of_all_tasks_is_warned_of(look, tmp_path):
+    path = tmp_path / "t.csv"
+
+    def told(text, **fields):
+        path.write_text(text)
+        _, faults = look(tasks, {**FIELDS, "file": str(path), **fields})
+        return [(severity, place, message) for severity, place, message, _ in faults]
+
+    rows = "".join(f"{5 + i},t{i // ROWS},{i % 3},{i}\n" for i in range(3 * ROWS))
+    found = told("id,task,x,y\n" + rows)
+    assert found == [
+        ("warning", "file", f"{path}: the column `id` counts the rows, as a row index does")
+    ]
+    assert told("id,task,x,y\n" + rows, inputs=["id"]) == []
+    rows = "".join(f"{i % ROWS},t{i // ROWS},{i % 3},{i}\n" for i in range(3 * ROWS))
+    assert told("time,task,x,y\n" + rows) == []
+
+
 def test_a_table_that_changed_since_the_plan_is_refused_at_the_run(bench, family, tmp_path):
     found = family()
     changed = tmp_path / "changed.csv"
@@ -204,6 +253,18 @@ FAULTS = [
     ("name;x;y\na;1;2\n", "line 1: no column `task`; it has 'name;x;y'"),
     ("", "line 1: no column `task`; it has nothing"),
     ("task,x,y,x\na,1,2,3\n", "line 1: two columns are named 'x'"),
+    ("task,x,y, x\u200b\na,1,2,3\n", "line 1: two columns are named 'x'"),
+    (",task,x,y\n0,a,1,2\n", "line 1: column 1 has no name"),
+    ("\ufeff,task,x,y\n0,a,1,2\n", "line 1: column 1 has no name"),
+    ("task,x, \t,y\na,1,2,3\n", "line 1: column 3 has no name"),
+    ("task,x,\u200b\xa0\ufeff,y\na,1,2,3\n", "line 1: column 3 has no name"),
+    ("task,x,y,\na,1,2,\n", "line 1: column 4 has no name"),
+    ('task,x,y,""\na,1,2,3\n', "line 1: column 4 has no name"),
+    (
+        "Unnamed: 0,task,x,y\n0,a,1,2\n",
+        "line 1: column 1 is named 'Unnamed: 0', so it had no name",
+    ),
+    ("task,x,y\na,1e39,2\n", "line 2: `x` is '1e39', which 32 bits cannot hold"),
     ("task,x,y\n", "has no rows"),
     ("task,y\na,1\n", "has no column of inputs"),
     ("task,x,y,part\na,1,2,dev\n", "line 2: `part` is 'dev', and not train, val or test"),

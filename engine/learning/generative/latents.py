@@ -107,11 +107,22 @@ def mixture(found: Tensor, components: int, seed: int) -> Latent:
     """
     if len(found) < components:
         raise ValueError(f"{components} Gaussians cannot be fitted to {len(found)} codes")
-    centre, scale = found.mean(0), found.std(0, correction=0).clamp_min(LEAST)
+    centre, scale = found.mean(0), _spread(found)
     x = (found - centre) / scale
     latent = _maximised(x, _groups(x, components, generator(seed)))
     means, factors = latent.means * scale + centre, latent.factors * scale[:, None]
     return Latent(latent.shares, means, factors, latent.settled)
+
+
+def _spread(found: Tensor) -> Tensor:
+    """Deviations (z,) of codes (n, z); 1 where all differences may come of rounding.
+
+    As for the columns of a table, see `engine.tables`.
+    """
+    variance, mean = found.var(0, correction=0), found.mean(0)
+    rounding = len(found) * torch.finfo(found.dtype).eps
+    constant = variance <= rounding * variance + (rounding * mean).square() + LEAST**2
+    return torch.where(constant, 1.0, variance.sqrt())
 
 
 def _maximised(x: Tensor, owned: Tensor) -> Latent:
