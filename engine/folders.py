@@ -51,7 +51,8 @@ def find(root: Path) -> dict[str, Path]:
     except OSError as error:
         raise MissingFiles(f"cannot read {_reason(error)}", GET, "root") from error
     if wrong is not None:
-        raise MissingFiles(f"{safe_text(str(wrong))} is no image", TO_MAKE, "root")
+        what = "is no image" if wrong.stat().st_size else "is empty"
+        raise MissingFiles(f"{safe_text(str(wrong))} {what}", TO_MAKE, "root")
     return {NAME: root}
 
 

@@ -16,11 +16,13 @@ from engine.catalogue import Catalogue
 from engine.channel import Channel
 from engine.device import processor
 from engine.executors import Task
+from engine.learning.unreadable import UnreadableError
 from engine.run import Run
 from engine.store import FileRef, Output, Store
 from pipelines.errors import StageError
 from pipelines.facts import Source
 from pipelines.stage import Artifact, Stage
+from pipelines.text import safe_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,8 @@ def perform(task: Task, channel: Channel) -> dict[str, Any]:
     inputs = _inputs(task, stage, catalogue, store)
     try:
         returned = stage.function(run, params, **inputs)
+    except UnreadableError as error:
+        raise StageError(safe_text(error.seen_from(run.folder))) from error
     finally:
         # A stage may read its files late: what they were damaged into meanwhile is no result, and
         # no fault of the stage. Files that nobody touched are not read again.

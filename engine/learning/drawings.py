@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from engine.learning.alphabets import ARCHIVES, DRAWERS, TURNS, folders
+from engine.learning.decoded import BROKEN
 
 Bytes = NDArray[np.uint8]
 Numbers = NDArray[np.int64]
@@ -24,6 +25,20 @@ SIDE, DRAWN_SIDE = 28, 105
 MEMBER = re.compile(r"(.+/character\d\d)/\d{4}_(\d\d)\.png")
 MEMBER_BYTES = 16_384
 """No drawing is larger: they have at most 600 bytes."""
+
+
+class Broken(ValueError):  # noqa: N818 (of an archive)
+    """An archive that does not hold what it should.
+
+    Attributes:
+        archive: its name.
+        told: what is wrong, as the end of a sentence after its name.
+    """
+
+    def __init__(self, archive: str, told: str) -> None:
+        super().__init__(f"{archive} {told}")
+        self.archive = archive
+        self.told = told
 
 
 def labels() -> NDArray[np.uint16]:
@@ -44,7 +59,7 @@ def images(contents: Mapping[str, bytes], digests: Sequence[str], index: Numbers
         (n, 1, 28, 28), 0 for paper to 225 for ink.
 
     Raises:
-        ValueError: an archive lacks a drawing, or holds one that is not like the others.
+        Broken: an archive lacks a drawing, or holds one that is not like the others.
     """
     wanted, place = np.unique(index // (DRAWERS * TURNS), return_inverse=True)
     held = _Held(tuple(digests), {name: contents[name] for name in ARCHIVES})
@@ -53,6 +68,28 @@ def images(contents: Mapping[str, bytes], digests: Sequence[str], index: Numbers
         turned = index % TURNS == quarter
         x[turned] = np.rot90(x[turned], quarter, (1, 2))
     return x[:, None]
+
+
+def check(contents: Mapping[str, bytes], index: Numbers) -> None:
+    """Read the drawings of some examples without decoding them, which takes an eighth of the time.
+
+    The sums that an archive keeps of its members are compared.
+
+    Args:
+        contents: archive name -> its bytes.
+        index: (n,) numbers of examples.
+
+    Raises:
+        Broken: see `images`.
+    """
+    chosen = [folders()[i] for i in np.unique(index // (DRAWERS * TURNS))]
+    for archive in ARCHIVES:
+        start = archive.removesuffix(".zip") + "/"
+        if own := [folder for folder in chosen if folder.startswith(start)]:
+            with _opened(archive, contents[archive]) as opened:
+                members = _members(archive, opened)
+                for folder in own:
+                    _stored(archive, opened, members, folder)
 
 
 class _Held:
@@ -77,12 +114,19 @@ def _decoded(held: _Held, characters: tuple[int, ...]) -> Bytes:
         start = archive.removesuffix(".zip") + "/"
         chosen = [i for i, c in enumerate(characters) if folders()[c].startswith(start)]
         if chosen:
-            with zipfile.ZipFile(io.BytesIO(held.contents[archive])) as opened:
+            with _opened(archive, held.contents[archive]) as opened:
                 members = _members(archive, opened)
                 for place in chosen:
                     folder = folders()[characters[place]]
                     found[place] = _shrunk(_character(archive, opened, members, folder))
     return found
+
+
+def _opened(archive: str, content: bytes) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(io.BytesIO(content))
+    except (zipfile.BadZipFile, *BROKEN) as error:
+        raise Broken(archive, f"is no zip archive that can be read: {error}") from error
 
 
 def _members(archive: str, opened: zipfile.ZipFile) -> dict[tuple[str, int], zipfile.ZipInfo]:
@@ -92,7 +136,7 @@ def _members(archive: str, opened: zipfile.ZipFile) -> dict[tuple[str, int], zip
         if match := MEMBER.fullmatch(info.filename):
             key = match[1], int(match[2])
             if key in found:
-                raise ValueError(f"{archive} holds two drawings {key[1]} of {key[0]}")
+                raise Broken(archive, f"holds two drawings {key[1]} of {key[0]}")
             found[key] = info
     return found
 
@@ -105,26 +149,44 @@ def _character(
 ) -> NDArray[np.float32]:
     """The 20 drawings (20, 105, 105) of a character: 1 is ink."""
     rows = []
-    for drawer in range(1, DRAWERS + 1):
-        info = members.get((folder, drawer))
-        if info is None:
-            raise ValueError(f"{archive} lacks drawing {drawer} of {folder}; get the whole archive")
-        if info.file_size > MEMBER_BYTES:
-            raise ValueError(f"{archive}: {info.filename} is too large for a drawing")
-        rows.append(_packed(f"{archive}: {info.filename}", opened.read(info)))
+    for name, content in _stored(archive, opened, members, folder).items():
+        try:
+            rows.append(_packed(content))
+        except BROKEN as error:
+            raise Broken(archive, f"holds {name}, which cannot be read: {error}") from error
     packed = np.frombuffer(b"".join(rows), np.uint8).reshape(DRAWERS, DRAWN_SIDE, -1)
     paper = np.unpackbits(packed, axis=2, count=DRAWN_SIDE)
     return (1 - paper).astype(np.float32)
 
 
-def _packed(name: str, content: bytes) -> bytes:
+def _stored(
+    archive: str,
+    opened: zipfile.ZipFile,
+    members: Mapping[tuple[str, int], zipfile.ZipInfo],
+    folder: str,
+) -> dict[str, bytes]:
+    """Name -> content of the 20 drawings of a character, in the order of their drawers."""
+    found = {}
+    for drawer in range(1, DRAWERS + 1):
+        info = members.get((folder, drawer))
+        if info is None:
+            raise Broken(archive, f"lacks drawing {drawer} of {folder}")
+        if info.file_size > MEMBER_BYTES:
+            raise Broken(archive, f"holds {info.filename}, which is too large for a drawing")
+        try:
+            found[info.filename] = opened.read(info)
+        except (*BROKEN, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+            told = f"holds {info.filename}, which cannot be read: {error}"
+            raise Broken(archive, told) from error
+    return found
+
+
+def _packed(content: bytes) -> bytes:
     """Rows of bits, each filled up to whole bytes: 1 is paper."""
     with Image.open(io.BytesIO(content), formats=["PNG"]) as image:
         if image.mode != "1" or image.size != (DRAWN_SIDE, DRAWN_SIDE):
-            raise ValueError(
-                f"{name} is {image.size[0]}x{image.size[1]} of mode {image.mode}, "
-                f"not {DRAWN_SIDE}x{DRAWN_SIDE} in black and white"
-            )
+            size = f"{image.size[0]}x{image.size[1]} of mode {image.mode}"
+            raise ValueError(f"it is {size}, not {DRAWN_SIDE}x{DRAWN_SIDE} in black and white")
         return image.tobytes()
 
 

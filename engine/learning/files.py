@@ -3,8 +3,11 @@
 import gzip
 import hashlib
 import io
+import math
 import struct
-from collections.abc import Mapping, Sequence
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
@@ -13,17 +16,15 @@ from numpy.typing import NDArray
 
 from engine.learning import drawings, photos
 from engine.learning.alphabets import ARCHIVES
+from engine.learning.unreadable import AGAIN, UnreadableError
 
 Bytes = NDArray[np.uint8]
 
+_GZIP = b"\x1f\x8b"
 IDX_UBYTE = 0x08
 CSV_PIXELS = 64
 DRAWINGS = "omniglot"
 """Logical name that stands for both archives of drawings."""
-
-
-class UnreadableError(ValueError):
-    """An outside file that cannot be read: says which, what is wrong, and the fix."""
 
 
 @lru_cache(maxsize=8)
@@ -31,29 +32,75 @@ def content(path: Path, sha256: str) -> bytes:
     """The uncompressed content of a file, kept for the next cell of this process.
 
     Args:
-        path: the file; `.gz` is unpacked.
+        path: the file; gzip is unpacked, whatever its name is.
         sha256: digest that the uncompressed content must have.
 
     Raises:
-        ValueError: the content is another.
+        UnreadableError: it cannot be read, or the content is another.
     """
-    found = path.read_bytes()
-    if path.suffix == ".gz":
-        found = gzip.decompress(found)
+    try:
+        found = path.read_bytes()
+        if found.startswith(_GZIP):
+            found = gzip.decompress(found)
+    except (OSError, EOFError, zlib.error) as error:
+        reason = (isinstance(error, OSError) and error.strerror) or error
+        raise UnreadableError(path, f"cannot be read: {reason}", AGAIN) from error
     digest = hashlib.sha256(found).hexdigest()
     if digest != sha256:
-        raise ValueError(
-            f"{path} has changed: its content is {digest[:12]}, not {sha256[:12]}; run again"
-        )
+        told = f"has changed: its content is {digest[:12]}, not {sha256[:12]}"
+        raise UnreadableError(path, told, "run again")
     return found
+
+
+def check(
+    paths: Mapping[str, Path],
+    digests: Mapping[str, str],
+    names: tuple[str, str],
+    index: Sequence[int],
+    shape: Sequence[int],
+) -> None:
+    """Read what some examples need, so that a file that cannot be read is told of now.
+
+    Images of a folder are decoded, and kept for the next cell of this process.
+
+    Args:
+        paths: digest -> where the file lies.
+        digests: logical name -> digest.
+        names: of what holds the images, and of what holds the labels.
+        index: positions in it.
+        shape: (channels, height, width) that images are said to have.
+
+    Raises:
+        UnreadableError: says which file, and what is wrong with it.
+    """
+    if not len(index):
+        return
+    if names[0] == photos.NAME:
+        chosen(paths, digests, names[0], np.array(index, dtype=np.int64), shape)
+        return
+    if names[0] == DRAWINGS:
+        contents = {name: content(paths[digests[name]], digests[name]) for name in ARCHIVES}
+        with _archives(paths, digests):
+            drawings.check(contents, np.array(index, dtype=np.int64))
+        return
+    found, path = images(paths, digests, names[0]), paths[digests[names[0]]]
+    if found.shape[1:] != tuple(shape):
+        sizes = ["x".join(map(str, size)) for size in (found.shape[1:], shape)]
+        told = f"holds images of {sizes[0]}, and those of this collection have {sizes[1]}"
+        raise UnreadableError(path, told, "give the files of the collection itself")
+    count = len(labels(paths, digests, names[1]))
+    if len(found) != count:
+        told = f"holds {len(found)} images, and there are {count} labels of them"
+        raise UnreadableError(path, told, "give the two files that belong together")
 
 
 def images(paths: Mapping[str, Path], digests: Mapping[str, str], name: str) -> Bytes:
     """All images of one logical file: (n, channels, height, width), as stored."""
     data = content(paths[digests[name]], digests[name])
+    path = paths[digests[name]]
     if name.endswith(".csv"):
-        return _csv(data)[:, :CSV_PIXELS].reshape(-1, 1, 8, 8)
-    return _idx(data, name)[:, None]
+        return _csv(data, path)[:, :CSV_PIXELS].reshape(-1, 1, 8, 8)
+    return _idx(data, path, rank=3)[:, None]
 
 
 def chosen(
@@ -76,12 +123,18 @@ def chosen(
         return photos.images(paths[digests[name]], digests[name], shape, index)
     if name != DRAWINGS:
         return images(paths, digests, name)[index]
-    held = [digests[archive] for archive in ARCHIVES]
-    contents = {
-        archive: content(paths[digest], digest)
-        for archive, digest in zip(ARCHIVES, held, strict=True)
-    }
-    return drawings.images(contents, held, index)
+    contents = {name: content(paths[digests[name]], digests[name]) for name in ARCHIVES}
+    with _archives(paths, digests):
+        return drawings.images(contents, [digests[name] for name in ARCHIVES], index)
+
+
+@contextmanager
+def _archives(paths: Mapping[str, Path], digests: Mapping[str, str]) -> Iterator[None]:
+    """Tell of a broken archive by its path."""
+    try:
+        yield
+    except drawings.Broken as error:
+        raise UnreadableError(paths[digests[error.archive]], error.told, AGAIN) from error
 
 
 def labels(
@@ -94,22 +147,51 @@ def labels(
         return drawings.labels()
     data = content(paths[digests[name]], digests[name])
     if name.endswith(".csv"):
-        return _csv(data)[:, CSV_PIXELS]
-    return _idx(data, name)
+        return _csv(data, paths[digests[name]])[:, CSV_PIXELS]
+    return _idx(data, paths[digests[name]], rank=1)
 
 
-def _csv(data: bytes) -> Bytes:
-    """Rows of 64 pixels in 0..16 and a label."""
-    return np.loadtxt(io.BytesIO(data), delimiter=",", dtype=np.uint8, ndmin=2)
+def _csv(data: bytes, path: Path) -> Bytes:
+    """Rows of 64 pixels in 0..16 and a label.
+
+    Raises:
+        UnreadableError: it has others.
+    """
+    try:
+        found = np.loadtxt(io.BytesIO(data), delimiter=",", dtype=np.uint8, ndmin=2)
+    except ValueError as error:
+        raise UnreadableError(path, f"cannot be read: {error}", AGAIN) from error
+    if found.shape[1] != CSV_PIXELS + 1:
+        told = f"has rows of {found.shape[1]} numbers, not of {CSV_PIXELS} pixels and a label"
+        raise UnreadableError(path, told, AGAIN)
+    return found
 
 
-def _idx(data: bytes, name: str) -> Bytes:
-    """The format of MNIST: two zero bytes, type, rank, big-endian extents, then the values."""
-    zero, kind, rank = struct.unpack_from(">HBB", data)
-    if zero != 0 or kind != IDX_UBYTE:
-        raise ValueError(f"{name} is not an idx file of unsigned bytes")
-    extents = struct.unpack_from(f">{rank}I", data, 4)
+def _idx(data: bytes, path: Path, rank: int) -> Bytes:
+    """The format of MNIST: two zero bytes, type, rank, big-endian extents, then the values.
+
+    Args:
+        data: unpacked content of the file.
+        path: where it lies.
+        rank: 3 of images, 1 of labels.
+
+    Raises:
+        UnreadableError: it is none of these, is cut short, or goes on after its end.
+    """
     start = 4 + 4 * rank
-    if len(data) != start + int(np.prod(extents)):
-        raise ValueError(f"{name} is cut short: {len(data)} bytes for extents {extents}")
+    if data[:2] != b"\0\0" or data[2:3] != bytes([IDX_UBYTE]):
+        told = "is not an idx file of unsigned bytes"
+        raise UnreadableError(path, told, "give a file in the format of MNIST's")
+    if len(data) < start:
+        raise UnreadableError(path, f"is cut short: it has {len(data)} bytes", AGAIN)
+    if data[3] != rank:
+        whose = "images" if rank > 1 else "labels"
+        told = f"has {data[3]} dimensions, and a file of {whose} has {rank}"
+        raise UnreadableError(path, told, "give the files of images and labels by their names")
+    extents = struct.unpack_from(f">{rank}I", data, 4)
+    wanted = start + math.prod(extents)
+    if len(data) != wanted:
+        what = "is cut short" if len(data) < wanted else "goes on after its end"
+        told = f"{what}: it has {len(data)} bytes, and its head tells of {wanted}"
+        raise UnreadableError(path, told, AGAIN)
     return np.frombuffer(data, np.uint8, offset=start).reshape(extents)

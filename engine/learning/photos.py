@@ -1,27 +1,24 @@
 """Images of a user's own folder: any format, size and colour, made alike. No torch."""
 
 import hashlib
-import io
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 
-from engine.learning import folders
+from engine.learning import decoded, folders
+from engine.learning.unreadable import UnreadableError
 
 Bytes = NDArray[np.uint8]
 Numbers = NDArray[np.int64]
 
 NAME = "folder"
 """Logical name of a folder of classes."""
-PIXELS = 64_000_000
-"""No image is larger: a few bytes could otherwise unpack to all of the memory."""
-WHITE = (255, 255, 255, 255)
-DEEP = 8
-"""Bits by which images of 16 bits are too deep."""
+RUN_AGAIN = "run again"
+MEND = "get it again, or remove it"
 
 
 def labels(folder: Path, digest: str) -> Numbers:
@@ -35,7 +32,7 @@ def listing(folder: Path, digest: str) -> folders.Listing:
     """The classes and files of a folder that has not changed.
 
     Raises:
-        ValueError: it has.
+        UnreadableError: it has.
     """
     return _held(folder, digest)[0]
 
@@ -53,7 +50,7 @@ def images(folder: Path, digest: str, shape: Sequence[int], index: Numbers) -> B
         (n, *shape).
 
     Raises:
-        ValueError: the folder has changed, or a file is no image that can be read.
+        UnreadableError: the folder has changed, or a file is no image that can be read.
     """
     wanted, place = np.unique(index, return_inverse=True)
     every = _decoded(folder, digest, tuple(shape), tuple(wanted.tolist()))
@@ -72,9 +69,8 @@ def _held(folder: Path, digest: str) -> tuple[folders.Listing, tuple[str, ...]]:
     listed = folders.listing(folder)
     found = folders.digest(folder, listed, of)
     if found != digest:
-        raise ValueError(
-            f"{folder} has changed: its content is {found[:12]}, not {digest[:12]}; run again"
-        )
+        told = f"has changed: its content is {found[:12]}, not {digest[:12]}"
+        raise UnreadableError(folder, told, RUN_AGAIN)
     return listed, tuple(digests)
 
 
@@ -88,7 +84,7 @@ def _decoded(
     for place, position in enumerate(wanted):
         content = paths[position].read_bytes()
         if hashlib.sha256(content).hexdigest() != digests[position]:
-            raise ValueError(f"{paths[position]} has changed; run again")
+            raise UnreadableError(paths[position], "has changed", RUN_AGAIN)
         found[place] = _alike(paths[position], content, shape)
     return found
 
@@ -97,25 +93,8 @@ def _alike(path: Path, content: bytes, shape: tuple[int, int, int]) -> Bytes:
     """One image (channels, height, width)."""
     channels, height, width = shape
     try:
-        with Image.open(io.BytesIO(content), formats=folders.FORMATS) as opened:
-            if opened.width * opened.height > PIXELS:
-                raise ValueError(f"has more than {PIXELS} pixels")
-            image = _plain(ImageOps.exif_transpose(opened)).convert("L" if channels == 1 else "RGB")
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        # Pillow says SyntaxError of a broken header.
-        raise ValueError(f"{path} is no image that can be read: {error}") from error
+        image = decoded.decode(content, grey=channels == 1)
+    except decoded.Broken as error:
+        raise UnreadableError(path, str(error), MEND) from error
     image = image.resize((width, height), Image.Resampling.BILINEAR)
     return np.asarray(image, np.uint8).reshape(height, width, channels).transpose(2, 0, 1)
-
-
-def _plain(image: Image.Image) -> Image.Image:
-    """The same in 8 bits without transparency, through which white paper is seen."""
-    if image.mode.startswith("I"):
-        deep = np.asarray(image).astype(np.int64) >> DEEP
-        return Image.fromarray(deep.clip(0, 255).astype(np.uint8))
-    if image.mode == "F":
-        raise ValueError("pixels are floating-point numbers, whose white nobody knows")
-    if image.has_transparency_data:
-        over = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", over.size, WHITE), over)
-    return image

@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 from engine import learning
 from engine.algorithms import Algorithm, AnyAlgorithm
 from engine.artifacts import Learner, Model, TaskFamily
+from engine.learning.unreadable import UnreadableError
 from engine.methods.base import FewShot
 from engine.run import Run
 from pipelines.errors import StageError
@@ -42,6 +43,8 @@ def stream(
     seed = learning.meta.families.stream_seed(family.stream, learner)
     try:
         return learning.meta.families.sampler(family, run.files, run.device, seed, shots=shots)
+    except UnreadableError:
+        raise
     except ValueError as error:
         raise StageError(f"{family.task}: {error}") from error
 

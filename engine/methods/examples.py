@@ -6,7 +6,6 @@ from engine import learning
 from engine.artifacts import Dataset
 from engine.run import Run
 from pipelines.errors import StageError
-from pipelines.text import safe_text
 
 PARTS = {"train": "training", "val": "validation", "test": "test"}
 """Part -> what its images are called."""
@@ -21,7 +20,7 @@ def loaded(run: Run, data: Dataset, needs: Iterable[str] = ()) -> "learning.data
         needs: parts that may not be empty.
 
     Raises:
-        StageError: there are no images, none of a needed part, or a file cannot be read.
+        StageError: there are no images, or none of a needed part.
     """
     for part in needs:
         if part not in data.parts or not len(data.parts[part]):
@@ -32,7 +31,4 @@ def loaded(run: Run, data: Dataset, needs: Iterable[str] = ()) -> "learning.data
             )
     if not any(len(part) for part in data.parts.values()):
         raise StageError(f"{data.task} has no images")
-    try:
-        return learning.data.load(data, run.files, run.device)
-    except learning.files.UnreadableError as error:
-        raise StageError(safe_text(str(error))) from error
+    return learning.data.load(data, run.files, run.device)

@@ -139,6 +139,9 @@ def dataset(run: Run, params: Dataset) -> Described:
         classes = tuple(learning.folders.number(name) for name in names)
     else:
         classes, parts = params.kept, {part: _digits(run, params, part) for part in imagesets.PARTS}
+    for part in parts.values():
+        names_of = part.images, part.labels
+        learning.files.check(run.files, run.inputs, names_of, part.indices, params.shape)
     augment: dict[str, Any] = params.augment.model_dump() if params.augment else {}
     if params.rotations == "augment":
         augment["quarters"] = True

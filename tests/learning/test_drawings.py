@@ -85,7 +85,7 @@ def test_drawings_are_decoded_once_for_one_digest():
     first = drawings.images(_archives(_greek()), ["kept"], index)
     again = drawings.images(dict.fromkeys(ARCHIVES, b"not read"), ["kept"], index)
     np.testing.assert_array_equal(first, again)
-    with pytest.raises(zipfile.BadZipFile):
+    with pytest.raises(drawings.Broken, match="no zip archive"):
         drawings.images(dict.fromkeys(ARCHIVES, b"read"), ["other"], index)
 
 
@@ -103,7 +103,7 @@ BAD = {
 def test_an_archive_that_is_not_as_expected_is_refused_by_the_name_of_its_member(case):
     other, message = BAD[case]
     members = {name: content for name, content in (_greek() | other).items() if content is not None}
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(drawings.Broken, match=message):
         drawings.images(_archives(members), [case], np.array([_index("Greek/character01")]))
 
 
@@ -120,3 +120,24 @@ def test_there_are_1623_characters_of_50_alphabets():
     assert len(set(names)) == len(names) == 1623
     assert len({name.partition("/")[0] for name in names}) == 50
     assert sum(folder.startswith("images_background/") for folder in alphabets.folders()) == 964
+
+
+def test_a_member_that_changed_is_found_without_decoding(monkeypatch):
+    contents = _archives(_greek())
+    index = np.array([_index("Greek/character01")])
+    monkeypatch.setattr(drawings, "_packed", lambda _: pytest.fail("decoded"))
+    drawings.check(contents, index)
+    name = "images_background.zip"
+    broken = bytearray(contents[name])
+    at = broken.index(b"IDAT")
+    broken[at + 10] ^= 1
+    with pytest.raises(drawings.Broken, match=r"images_background\.zip holds .*0394_01\.png.*CRC"):
+        drawings.check({**contents, name: bytes(broken)}, index)
+
+
+@pytest.mark.parametrize("case", ["lacks", "twice", "large"])
+def test_an_archive_that_is_not_as_expected_is_found_without_decoding(case):
+    other, message = BAD[case]
+    members = {name: content for name, content in (_greek() | other).items() if content is not None}
+    with pytest.raises(drawings.Broken, match=message):
+        drawings.check(_archives(members), np.array([_index("Greek/character01")]))

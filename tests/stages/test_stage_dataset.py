@@ -1,3 +1,4 @@
+import gzip
 import json
 import os
 import subprocess
@@ -13,6 +14,7 @@ from pydantic import ValidationError
 from engine import imagesets
 from engine.artifacts import Dataset
 from engine.learning import data, files
+from engine.learning.unreadable import UnreadableError
 from engine.stages.dataset import dataset
 from engine.stages.subset import subset
 from pipelines.errors import MissingFiles, StageError
@@ -262,3 +264,67 @@ def test_a_sorted_file_whose_last_images_lack_classes_is_refused(bench, tmp_path
         bench.dataset(
             name="mnist", root=_mnist_like(tmp_path / "sorted", sorted(list(range(10)) * 6))
         )
+
+
+IMAGES, LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
+BROKEN = {
+    "cut short": (IMAGES, lambda b: b[:-5], "is cut short: it has 15691 bytes, .* tells of 15696"),
+    "no head": (IMAGES, lambda b: b[:9], "is cut short: it has 9 bytes"),
+    "too long": (LABELS, lambda b: b + b"\0", "goes on after its end: it has 29 bytes"),
+    "empty": (LABELS, lambda _: b"", "is not an idx file of unsigned bytes"),
+    "another kind": (IMAGES, lambda b: b"\0\0\x0d\3" + b[4:], "is not an idx file of unsigned"),
+    "swapped": (IMAGES, lambda _: _idx(np.zeros(20)), "has 1 dimensions, .* images has 3"),
+    "other size": (IMAGES, lambda _: _idx(np.zeros((20, 32, 32))), "holds images of 1x32x32, .*28"),
+    "too few": (IMAGES, lambda _: _idx(np.zeros((19, 28, 28))), "holds 19 images, .* 20 labels"),
+    "bad gzip": (
+        IMAGES,
+        lambda b: gzip.compress(b)[:-9],
+        "cannot read .*: Compressed file ended before the end",
+    ),
+}
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("case", BROKEN)
+def test_a_broken_file_of_images_or_labels_is_named_with_the_remedy(
+    bench, tmp_path, monkeypatch, case, packed
+):
+    monkeypatch.setattr(imagesets, "MNIST_VALIDATES", 10)
+    folder, (name, change, message) = Path(_mnist_like(tmp_path / "m", range(10))), BROKEN[case]
+    _mnist_like(tmp_path / "twice", list(range(10)) * 2)
+    for file in (IMAGES, LABELS):
+        (folder / file).write_bytes((tmp_path / "twice" / file).read_bytes())
+    path = folder / name
+    content = change(path.read_bytes())
+    # What is packed need not be named so.
+    path.write_bytes(gzip.compress(content) if packed and case != "bad gzip" else content)
+    with pytest.raises((UnreadableError, MissingFiles), match=message) as caught:
+        bench.dataset(name="mnist", root=str(folder))
+    told = str(caught.value)
+    assert str(path) in told
+    assert "\n" not in told
+    hint = getattr(caught.value, "hint", "")
+    assert hint
+
+
+def test_packed_files_are_read_whatever_their_names(bench, tmp_path, monkeypatch):
+    monkeypatch.setattr(imagesets, "MNIST_VALIDATES", 10)
+    folder = Path(_mnist_like(tmp_path / "m", list(range(10)) * 2))
+    plain = bench.dataset(name="mnist", root=str(folder))
+    for file in folder.iterdir():
+        file.write_bytes(gzip.compress(file.read_bytes()))
+    files.content.cache_clear()
+    found = bench.dataset(name="mnist", root=str(folder))
+    assert found == plain
+    assert len(data.load(found, bench.files, "cpu").parts["train"]) == 10
+
+
+def test_a_file_that_changed_since_the_plan_is_one_line(bench, tmp_path, monkeypatch):
+    monkeypatch.setattr(imagesets, "MNIST_VALIDATES", 10)
+    folder = Path(_mnist_like(tmp_path / "m", list(range(9, -1, -1)) * 2))
+    found = bench.dataset(name="mnist", root=str(folder))
+    for name in (IMAGES, LABELS):
+        (folder / name).write_bytes((folder / name).read_bytes()[:-1] + b"\7")
+    files.content.cache_clear()
+    with pytest.raises(UnreadableError, match=r"has changed: its content is .*; run again"):
+        data.load(found, bench.files, "cpu")

@@ -16,10 +16,13 @@ from engine.artifacts import Dataset
 from engine.catalogue import Catalogue
 from engine.inputs import Inputs
 from engine.learning import data, folders, photos
+from engine.learning.unreadable import UnreadableError
 from engine.stages.dataset import dataset
 from engine.stages.evaluate import evaluate
 from engine.stages.pretrain import pretrain
 from engine.stages.tasks import tasks
+from engine.store import fs
+from engine.store.place import adopt
 from pipelines.errors import MissingFiles, PipelineError, StageError
 from pipelines.pipeline import check
 
@@ -254,16 +257,16 @@ def test_what_systems_leave_in_folders_does_not_count(own):
 def test_an_unchanged_folder_is_not_read_again(own, tmp_path, monkeypatch):
     monkeypatch.setattr("engine.memo.SETTLED_NANOSECONDS", -1)
     reads = []
-    original = Path.read_bytes
-    monkeypatch.setattr(Path, "read_bytes", lambda path: reads.append(path) or original(path))
-    (tmp_path / "store").mkdir()
+    original = fs.chunks
+    monkeypatch.setattr(fs, "chunks", lambda path: reads.append(path) or original(path))
+    adopt(tmp_path / "store")
     first = Inputs(tmp_path / "store").digest(own)
     assert len([path for path in reads if path.suffix == ".png"]) == 100
     reads.clear()
     assert Inputs(tmp_path / "store").digest(own) == first
     assert not [path for path in reads if path.suffix == ".png"]
     path = own / "fox" / "05.png"
-    content = bytearray(original(path))
+    content = bytearray(path.read_bytes())
     content[-1] ^= 1
     state = path.stat()
     path.write_bytes(content)  # as large as before, and no newer to look at
@@ -330,6 +333,7 @@ def test_a_folder_without_classes_is_refused(bench, tmp_path):
         (lambda own: (own / "ant" / "more").mkdir(), r"ant/more is a folder"),
         (lambda own: (own / "ant" / "notes.txt").write_text("x"), r"ant/notes\.txt is no image"),
         (lambda own: (own / "fox" / "03.png").write_text("x"), r"fox/03\.png is no image"),
+        (lambda own: (own / "fox" / "03.png").write_bytes(b""), r"fox/03\.png is empty"),
         (lambda own: (own / "x.JPG").touch(), r"images/x\.JPG is of no class"),
         (lambda own: os.mkfifo(own / "fox" / "p"), r"fox/p is neither a file nor a folder"),
         (lambda own: (own / "fox" / "p").symlink_to("gone"), r"fox/p is neither a file nor a"),
@@ -343,12 +347,14 @@ def test_what_does_not_belong_into_a_folder_is_named(bench, own, change, message
     assert "\x1b" not in _refused(bench, own)
 
 
-def test_an_image_that_is_cut_short_is_named_at_the_run(bench, own):
+@pytest.mark.parametrize("kept", [40, -30])
+def test_an_image_that_is_cut_short_is_named_by_the_stage_that_describes_the_folder(
+    bench, own, kept
+):
     path = own / "gnu" / "04.png"
-    path.write_bytes(path.read_bytes()[:40])
-    found = bench.dataset(**_fields(own))
-    with pytest.raises(ValueError, match=r"gnu/04\.png is no image that can be read"):
-        data.load(found, bench.files, "cpu")
+    path.write_bytes(path.read_bytes()[:kept])
+    with pytest.raises(UnreadableError, match=r"gnu/04\.png cannot be read: it is cut short"):
+        bench.dataset(**_fields(own))
 
 
 def test_an_image_that_would_fill_the_memory_is_named_at_the_run(bench, tmp_path):

@@ -16,6 +16,7 @@ from engine.artifacts import Dataset
 from engine.catalogue import Catalogue
 from engine.learning import alphabets, data, files
 from engine.learning.mixture import Mixture, Seeds
+from engine.learning.unreadable import UnreadableError
 from engine.stages.dataset import dataset
 from engine.stages.pretrain import pretrain
 from engine.stages.subset import subset
@@ -235,9 +236,8 @@ def test_a_list_with_a_character_that_the_archives_lack_is_refused_by_line(
 
 
 def test_an_archive_without_a_chosen_character_is_named_at_the_run(bench, folder):
-    found = _twin(bench, folder, part="val", split="random")
-    with pytest.raises(ValueError, match=r"images_background\.zip lacks drawing 1 of images_back"):
-        data.load(found, bench.files, "cpu")
+    with pytest.raises(UnreadableError, match=r"images_background\.zip lacks drawing 1 of images"):
+        _twin(bench, folder, part="val", split="random")
 
 
 SPLITS = """version: 1
