@@ -74,7 +74,7 @@ class Fingerprints:
 
     def of(self, stage: Stage[..., Any], params: Params) -> Code:
         """The code that a stage reaches with these parameters."""
-        roots = frozenset({stage.function.__module__, *(_classes(params))})
+        roots = frozenset({stage.function.__module__, *(classes(params))})
         if roots not in self._codes:
             self._codes[roots] = self._code(roots)
             self._memo.save()
@@ -204,15 +204,15 @@ def _absolute(reference: str, module: str, place: Place) -> str:
     return ".".join([*base, name])
 
 
-def _classes(value: Any) -> Iterator[str]:
+def classes(value: Any) -> Iterator[str]:
     """Modules of the classes of all parameters in a value."""
     if isinstance(value, BaseModel):
         yield type(value).__module__
         for name in type(value).model_fields:
-            yield from _classes(getattr(value, name))
+            yield from classes(getattr(value, name))
     elif isinstance(value, Mapping):
         for item in value.values():
-            yield from _classes(item)
+            yield from classes(item)
     elif isinstance(value, tuple | list):
         for item in value:
-            yield from _classes(item)
+            yield from classes(item)

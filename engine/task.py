@@ -6,9 +6,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from engine.executors import PRELOAD
+from engine.fingerprint import classes
 from engine.resolve import Resolver
 from engine.store import Result
 from pipelines.pipeline import Cell, Wire
+from pipelines.stage import Stage
+
+_TRAINERS = frozenset(
+    f"engine.learning.{name}"
+    for name in ("descent", "generative.ascent", "heads", "meta.updates", "train")
+)
+"""Modules that make optimisers. Of outside code that is seen when it has run."""
+OWN = ("engine.", "pipelines.")
+"""How names of this project's modules begin; a user's folder `engine` is not found before ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +47,7 @@ def describe(
         "name": cell.name,
         "type": cell.type,
         "key": key,
-        "stage_files": [str(path.absolute()) for path in options.stage_files],
+        **_isolated(resolver, cell, options),
         "params": json.loads(cell.params.model_dump_json()),
         "seeds": [resolver.pipeline.seed, cell.seed or 0],
         "axes": dict(cell.axes),
@@ -58,6 +69,46 @@ def describe(
             for wire in mirrored
         ],
     }
+
+
+def _isolated(resolver: Resolver, cell: Cell, options: Options) -> dict[str, Any]:
+    """Which process the cell runs in, and what is imported there.
+
+    Cells of this project's own code share one: no file of a user's is imported in it.
+    """
+    outside = _reaches_outside(resolver, cell)
+    files = options.stage_files if outside else ()
+    return {
+        "alone": outside,
+        "stage_files": [str(path.absolute()) for path in files],
+        "preload": _preload(resolver, cell),
+    }
+
+
+def _reaches_outside(resolver: Resolver, cell: Cell) -> bool:
+    """Whether code that is not of this project runs for a cell: its stage, a kind, an artifact."""
+    kinds = [resolver.pipeline.types[cell.type]]
+    for wires in cell.inputs.values():
+        kinds += [resolver.pipeline.types[resolver.maker(wire)[0]] for wire in wires]
+    modules = {module for kind in kinds for module in _modules(kind)}
+    return not all(module.startswith(OWN) for module in {*modules, *classes(cell.params)})
+
+
+def _modules(kind: Stage[..., Any]) -> set[str]:
+    """Modules of a stage type: of its function, and of the artifacts that it makes."""
+    return {kind.function.__module__, *(made.__module__ for made in kind.outputs.values())}
+
+
+def _preload(resolver: Resolver, cell: Cell) -> list[str]:
+    """Modules of this project that a cell reaches, for the process that the cell's is forked from.
+
+    They bring torch and the like with them; nobody else's module is imported there.
+    """
+    code = resolver.code(cell)
+    files = [Path(file).with_suffix("") for file in code.modules if file.startswith("engine/")]
+    names = [".".join(file.parts).removesuffix(".__init__") for file in files]
+    names += ["torch"] if "torch" in code.packages else []
+    return names if _TRAINERS.isdisjoint(names) else [*names, PRELOAD]
 
 
 def _wired(resolver: Resolver, wire: Wire, results: Mapping[int, Result]) -> dict[str, Any]:

@@ -110,20 +110,13 @@ def _gpu(said: str) -> str:
 
 
 def _ticks(proc: Path, pid: int) -> int | None:
-    """Ticks that a process and its children took so far; None where the system does not tell."""
+    """Ticks that a process and all below it took so far; None where the system does not tell."""
     try:
         children = (proc / str(pid) / "task" / str(pid) / "children").read_text().split()
-        own = _own_ticks(proc, str(pid))
+        behind_name = (proc / str(pid) / "stat").read_text().rpartition(")")[2].split()
+        # Its own, and those of the children that it has seen the end of.
+        ticks = sum(map(int, behind_name[_USER_TICKS : _USER_TICKS + 4]))
     except (OSError, ValueError, IndexError):
         return None
-    for child in children:
-        try:
-            own += _own_ticks(proc, child)
-        except (OSError, ValueError, IndexError):
-            continue  # It ended between the list and the look.
-    return own
-
-
-def _own_ticks(proc: Path, pid: str) -> int:
-    behind_name = (proc / pid / "stat").read_text().rpartition(")")[2].split()
-    return int(behind_name[_USER_TICKS]) + int(behind_name[_USER_TICKS + 1])
+    # A child may have ended between the list and the look.
+    return ticks + sum(_ticks(proc, int(child)) or 0 for child in children)

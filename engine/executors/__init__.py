@@ -1,4 +1,4 @@
-"""Where cells run. An executor has four calls: submit, poll, cancel, close.
+"""Where cells run. An executor has five calls: submit, poll, cancel, end, close.
 
 A task and a message are plain JSON values, so that a cell can run in this process, in a worker
 process, or on another machine.
@@ -11,17 +11,36 @@ from typing import Any, Literal, Protocol
 Task = Mapping[str, Any]
 """What a worker needs to run one cell; made by `engine.task.describe`."""
 
+PRELOAD = "engine.learning.preload"
+"""What a process loads once for all that are forked from it, where cells make optimisers."""
+
+Kind = Literal[
+    "begun",
+    "metrics",
+    "note",
+    "checkpointed",
+    "done",
+    "failed",
+    "interrupted",
+    "lost",
+    "unfit",
+    "loaded",
+]
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
     """News of a submitted cell.
 
-    `metrics`, `note` and `checkpointed` may come many times; exactly one of `done`, `failed`,
-    `interrupted` and `lost` (the worker died) is the last.
+    `begun` is the first. `metrics`, `note` and `checkpointed` may come many times; exactly one of
+    `done`, `failed`, `interrupted` and `lost` (its process ended, or was ended) is the last.
+    The body of `failed` and `lost` has `error` and `fault`, the class of the failure: `error`,
+    `memory` or `lost`. Two never leave an executor: `unfit` (a warm process refuses the cell) and
+    `loaded` (libraries that later processes should have from the start).
     """
 
     cell: int
-    kind: Literal["metrics", "note", "checkpointed", "done", "failed", "interrupted", "lost"]
+    kind: Kind
     body: Mapping[str, Any]
 
 
@@ -43,6 +62,12 @@ class Executor(Protocol):
 
     def cancel(self, *, kill: bool, cell: int | None = None) -> None:
         """Ask every running cell, or one alone, to stop after a checkpoint, or kill it now."""
+
+    def end(self, cell: int, why: str) -> None:
+        """Kill a cell that does not go on, with all that it started.
+
+        The stacks of its threads go into its log; its last message is `lost`, its error `why`.
+        """
 
     def close(self) -> None:
         """End all workers."""

@@ -1,6 +1,8 @@
 """Cells run one after another in this process: for tests, debuggers and notebooks."""
 
 import dataclasses
+import errno
+import re
 import traceback
 from dataclasses import dataclass, field
 
@@ -14,6 +16,11 @@ from pipelines.text import safe_text
 
 TRACEBACK_CHARACTERS = 20_000
 """Its end says what went wrong; a recursion's would otherwise fill the journal."""
+_CAUSES = 20
+_MEMORY = re.compile(
+    r"DefaultCPUAllocator|out of memory|not enough memory|alloc_cpu|_ALLOC_FAILED", re.IGNORECASE
+)
+"""What torch's allocators say, each in an error of a general class."""
 
 
 @dataclass(slots=True)
@@ -38,22 +45,59 @@ class Collected:
 
 
 def outcome(cell: int, task: Task, channel: Collected | object) -> Message:
-    """Run a cell and return its final message; no exception of a stage escapes."""
+    """Run a cell and return its final message; nothing that a stage raises escapes."""
     try:
         return Message(cell, "done", perform(task, channel))  # type: ignore[arg-type]
     except Interrupted as stop:
         return Message(cell, "interrupted", {"step": stop.step})
-    except Damaged as error:
-        body = {"error": str(error), "code": 1, "damaged": [error.digest, error.reason]}
-        return Message(cell, "failed", body)
-    except MetaError as error:
-        body = {"error": safe_text(str(error)), "traceback": "", "code": error.exit_code}
-        return Message(cell, "failed", body)
-    except Exception as error:  # noqa: BLE001 (a stage may raise anything; the run goes on)
-        summary = safe_text(f"{type(error).__name__}: {error}".splitlines()[0])
-        lines = "".join(traceback.format_exception(error))[-TRACEBACK_CHARACTERS:]
-        body = {"error": summary, "traceback": safe_text(lines, lines=True), "code": 1}
-        return Message(cell, "failed", body)
+    except BaseException as error:  # noqa: BLE001 (a stage may raise anything; the run goes on)
+        return failure(cell, error)
+
+
+def failure(cell: int, error: BaseException) -> Message:
+    """The final message of a cell that raised."""
+    body = {"error": _summary(error), "traceback": "", "code": 1, "fault": _fault(error)}
+    if isinstance(error, Damaged):
+        return Message(cell, "failed", {**body, "damaged": [error.digest, error.reason]})
+    if isinstance(error, MetaError):
+        return Message(cell, "failed", {**body, "code": error.exit_code})
+    return Message(cell, "failed", {**body, "traceback": safe_text(_lines(error), lines=True)})
+
+
+def _summary(error: BaseException) -> str:
+    """Kind and first line of an error, whose own text may be broken or without end."""
+    try:
+        first = str(error)[:TRACEBACK_CHARACTERS].strip().partition("\n")[0]
+    except BaseException as broken:  # noqa: BLE001 (the text is the stage's code)
+        first = f"(its text cannot be shown: {type(broken).__name__})"
+    kind = type(error).__name__
+    if isinstance(error, MetaError):
+        return safe_text(str(error))
+    if isinstance(error, SystemExit):
+        first = f"{first or 0} (a stage returns or raises; it does not exit)"
+    return safe_text(f"{kind}: {first}" if first else kind)
+
+
+def _lines(error: BaseException) -> str:
+    """The end of the traceback."""
+    try:
+        return "".join(traceback.format_exception(error))[-TRACEBACK_CHARACTERS:]
+    except BaseException as broken:  # noqa: BLE001 (as above)
+        return f"the traceback cannot be shown: {type(broken).__name__}\n"
+
+
+def _fault(error: BaseException | None) -> str:
+    """The class of a failure: `memory` where it, or what caused it, is a lack of memory."""
+    seen = 0
+    while error is not None and seen < _CAUSES:
+        if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+            return "memory"
+        if isinstance(error, OSError) and error.errno == errno.ENOMEM:
+            return "memory"
+        if isinstance(error, RuntimeError) and _MEMORY.search(_summary(error)):
+            return "memory"
+        error, seen = error.__cause__ or error.__context__, seen + 1
+    return "error"
 
 
 @dataclass(slots=True)
@@ -81,6 +125,9 @@ class Inline:
         channel = Collected(cell)
         final = outcome(cell, task, channel)
         return [*channel.messages, final]
+
+    def end(self, cell: int, why: str) -> None:
+        """A cell that runs in this process cannot be ended."""
 
     def cancel(self, *, kill: bool, cell: int | None = None) -> None:
         """Drop a cell that has not begun; one that runs cannot be reached."""

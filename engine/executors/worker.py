@@ -1,122 +1,131 @@
-"""A warm worker process: reads tasks from stdin, runs one at a time, writes messages to stdout.
+"""The process in which cells run: it takes a task, runs the cell, and answers on its socket.
 
-What a stage prints goes to its cell's log, because file descriptors 1 and 2 point there while it
-runs. The worker dies with its runner: by PR_SET_PDEATHSIG where the kernel has it, and by the end
-of stdin everywhere. Started as `python -P -m engine.executors.worker <pid of the runner>`.
+A process for a cell of outside code runs that one and ends. A process for cells of this project's
+own code stays warm: before each cell its global state must be what it was at the start.
+
+What a stage prints goes to its cell's log, because descriptors 1 and 2 point there while it runs;
+its stdin is at its end. Forked by `executors.keeper`; where forking is not safe, started as
+`python -P -m engine.executors.worker <descriptor> <pid of the keeper> <warm or alone>`.
 """
 
-import ctypes
-import dataclasses
 import faulthandler
-import json
 import os
-import queue
 import signal
+import socket
 import sys
-import threading
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TextIO
 
-from engine.events import MetricBatch
-from engine.executors import Message, Task
-from engine.executors.inline import outcome
+from engine.executors import PRELOAD, Message
+from engine.executors.inline import failure, outcome
+from engine.executors.pipe import Pipe, lifted
+from engine.executors.processes import die_with
+from engine.executors.state import State
 from engine.store import fs
-from pipelines.text import safe_text
+from pipelines.errors import MetaError, StageError
 
-PR_SET_PDEATHSIG = 1
-
-
-@dataclass(slots=True)
-class Pipe:
-    """A channel to the runner, for the cell at hand."""
-
-    out: TextIO
-    stop: threading.Event = field(default_factory=threading.Event)
-    cell: int = -1
-
-    @property
-    def stopping(self) -> bool:
-        """Whether the runner asked the cell to stop after a checkpoint."""
-        return self.stop.is_set()
-
-    def metrics(self, batch: MetricBatch) -> None:
-        """Points of live curves."""
-        self.send(Message(self.cell, "metrics", dataclasses.asdict(batch)))
-
-    def note(self, text: str) -> None:
-        """Something for the person who reads the numbers."""
-        self.send(Message(self.cell, "note", {"text": safe_text(text)}))
-
-    def checkpointed(self, step: int) -> None:
-        """The state was saved."""
-        self.send(Message(self.cell, "checkpointed", {"step": step}))
-
-    def send(self, message: Message) -> None:
-        """Write one message as a line."""
-        line = {"cell": message.cell, "kind": message.kind, "body": dict(message.body)}
-        self.out.write(json.dumps(line) + "\n")
-        self.out.flush()
+STACKS = signal.SIGQUIT
+"""On it a cell's process writes the stacks of all its threads to its log, whoever holds the GIL."""
 
 
-def die_with(runner: int) -> None:
-    """Let the kernel kill this process when the runner ends, however it ends."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != runner:
-        os._exit(1)
+_SLOW = "sympy"
+"""Torch loads it, with much of its own, at the first optimiser."""
 
 
-def listen(inbox: "queue.Queue[tuple[int, Task]]", stop: threading.Event) -> None:
-    """Read the runner's lines; the end of stdin is the end of this process, at once.
+def serve(held: socket.socket, keeper: int, *, alone: bool) -> None:
+    """Run cells until the runner goes, or one cell; never returns.
 
-    A request to stop is for the cell before it in the pipe, also where that had ended meanwhile.
+    Args:
+        held: socket to the runner.
+        keeper: process above, with which this one dies.
+        alone: end after one cell.
     """
-    for line in sys.stdin:
-        order: dict[str, Any] = json.loads(line)
-        if order.get("stop"):
-            stop.set()
-        else:
-            stop.clear()
-            inbox.put((order["cell"], order["task"]))
-    os._exit(0)
+    code = 1
+    try:
+        die_with(keeper)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        _point(os.devnull, os.O_RDONLY, 0)
+        owner = os.getpid()
+        pipe = Pipe(held)
+        state = None if alone else State.record()
+        while True:
+            final = _one(pipe, state)
+            if os.getpid() != owner:
+                break  # A process that the stage forked came back from the stage, too.
+            if alone and _SLOW in sys.modules:
+                pipe.send(Message(pipe.cell, "loaded", {"modules": [PRELOAD]}))
+            pipe.send(final)
+            if alone:
+                code = 0
+                break
+    except BaseException:  # noqa: BLE001 (nothing may run on into the code of who forked this)
+        traceback.print_exc()
+    finally:
+        os._exit(code)
+
+
+def _one(pipe: Pipe, state: State | None) -> Message:
+    """Take a task, and run its cell unless an earlier one left something changed."""
+    task = pipe.task()
+    changed = state.changed() if state else ""
+    if changed:
+        return Message(pipe.cell, "unfit", {"changed": changed})
+    pipe.send(Message(pipe.cell, "begun", {}))
+    try:
+        with logged(Path(task["log"])):
+            final = outcome(pipe.cell, task, pipe)
+            _flush()
+    except MetaError as error:
+        return failure(pipe.cell, error)
+    except (OSError, ValueError) as error:
+        told = f"what it printed cannot be written to its log: {error}"
+        return failure(pipe.cell, StageError(told))
+    return final
 
 
 @contextmanager
 def logged(path: Path) -> Iterator[None]:
-    """Send all that is printed, from C code too, to a cell's log."""
-    kept = os.dup(1), os.dup(2)
-    log = fs.open_append(path)
+    """Send all that is printed, from C code too, to a cell's log; afterwards nowhere.
+
+    Raises:
+        EnvironmentFault: the log cannot be opened.
+    """
+    log = lifted(fs.open_append(path))
     os.dup2(log, 1)
     os.dup2(log, 2)
+    # By a descriptor of its own: a stage that has closed 2 can still hang.
+    faulthandler.enable(log)
+    faulthandler.register(STACKS, log, all_threads=True)
     try:
         yield
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        for descriptor, old in zip((1, 2), kept, strict=True):
-            os.dup2(old, descriptor)
-            os.close(old)
+        faulthandler.unregister(STACKS)
+        faulthandler.disable()
+        _point(os.devnull, os.O_WRONLY, 1, 2)
         os.close(log)
 
 
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None and not stream.closed:
+            stream.flush()
+
+
+def _point(path: str, flags: int, *descriptors: int) -> None:
+    opened = os.open(path, flags)
+    for descriptor in descriptors:
+        os.dup2(opened, descriptor)
+    if opened not in descriptors:
+        os.close(opened)
+
+
 def main() -> None:
-    """Serve until the runner goes."""
-    die_with(int(sys.argv[1]))
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    out = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
-    faulthandler.enable()
-    pipe = Pipe(out)
-    inbox: queue.Queue[tuple[int, Task]] = queue.Queue()
-    threading.Thread(target=listen, args=(inbox, pipe.stop), daemon=True).start()
-    while True:
-        pipe.cell, task = inbox.get()
-        with logged(Path(task["log"])):
-            message = outcome(pipe.cell, task, pipe)
-        pipe.send(message)
+    """Serve as a started process."""
+    held = socket.socket(fileno=int(sys.argv[1]))
+    os.set_inheritable(held.fileno(), False)
+    serve(held, int(sys.argv[2]), alone=sys.argv[3] == "alone")
 
 
 if __name__ == "__main__":

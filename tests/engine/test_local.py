@@ -1,22 +1,22 @@
-"""Worker processes: what they see, how they end, and what the runner hears of it."""
+"""The pool: what cells see, how they end, and what the runner hears of it."""
 
 import json
 import os
 import signal
+import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from conftest import Workshop
 from engine import runs
-from engine.executors import FINAL, Executor, Message, Task
+from engine.executors import FINAL, Executor, Message, Task, processes
 from engine.executors.inline import Inline
-from engine.executors.local import END_SECONDS, Local
+from engine.executors.local import Local
+from engine.executors.pipe import Pipe
 from engine.resolve import resolver
 from engine.session import load
 from engine.task import Options, describe
@@ -65,7 +65,12 @@ def until(executor: Executor, kind: str) -> Message:
 
 
 def pids(pool: Local) -> list[int]:
-    return [worker.process.pid for worker in pool._workers]
+    """Processes in which cells run, or could."""
+    return sorted(pid for slot in pool._slots for pid, _ in processes.below(slot.pid))
+
+
+OURS = "{uses: dataset, with: {name: digits, classes: [0, %d]}}"
+"""A cell of this project's own code, for a warm process."""
 
 
 def test_a_pool_has_as_many_slots_as_it_was_given_and_keeps_its_workers_warm(workshop, pool):
@@ -82,7 +87,7 @@ def test_a_pool_has_as_many_slots_as_it_was_given_and_keeps_its_workers_warm(wor
     assert pool.submit(2, third) == 1
     kinds = {message.cell: message.kind for message in (final(pool, 2), final(pool, 0))}
     assert kinds == {0: "done", 2: "done"}
-    assert len(pids(pool)) == 2
+    assert [slot.number for slot in pool._slots] == [0, 1]
 
 
 def test_a_poll_without_news_waits_no_longer_than_it_may(pool, monkeypatch):
@@ -100,7 +105,7 @@ def test_a_worker_sees_only_what_it_may_of_the_environment(workshop, monkeypatch
     local = Local(1, {"CUDA_VISIBLE_DEVICES": "1"})
     (task,) = tasks(workshop, "{uses: give, with: {hold: 30}}")
     local.submit(0, task)
-    time.sleep(0.2)
+    until(local, "begun")
     data = Path(f"/proc/{pids(local)[0]}/environ").read_bytes()
     seen = dict(item.split("=", 1) for item in data.decode().split("\0") if item)
     local.cancel(kill=True)
@@ -147,18 +152,22 @@ def test_one_cell_is_stopped_or_killed_and_the_others_go_on(workshop):
     assert ends == {0: "interrupted", 1: "done", 2: "lost"}
 
 
-def test_a_request_to_stop_that_comes_too_late_stops_no_later_cell(workshop):
-    local = Local(1)
-    short, other = tasks(workshop, "{uses: give}", "{uses: walk, with: {steps: 20}}")
-    local.submit(0, short)
-    assert final(local).kind == "done"
-    local._workers[0].say({"stop": True})
-    local.submit(1, other)
-    assert final(local, 1).kind == "done"
-    local.submit(1, other)
-    local.cancel(kill=False, cell=0)
-    assert final(local, 1).kind == "done"
-    local.close()
+def test_a_request_to_stop_that_comes_too_late_stops_no_later_cell():
+    ours, theirs = socket.socketpair()
+    with ours:
+        pipe = Pipe(theirs)
+        orders = [{"cell": 3, "token": "a", "task": {}}, {"stop": 3}, {"stop": 3},
+                  {"cell": 4, "token": "b", "task": {"x": 1}}]  # fmt: skip
+        ours.sendall(b"".join(json.dumps(order).encode() + b"\n" for order in orders))
+        assert pipe.task() == {}
+        assert pipe.stopping
+        assert pipe.task() == {"x": 1}
+        assert not pipe.stopping
+        ours.sendall(b'{"stop": 4')
+        assert not pipe.stopping
+        ours.sendall(b"}\n")
+        assert pipe.stopping
+        pipe._socket.close()
 
 
 @pytest.mark.parametrize(
@@ -171,95 +180,85 @@ def test_a_request_to_stop_that_comes_too_late_stops_no_later_cell(workshop):
 def test_a_lost_worker_is_told_with_its_reason_and_replaced(workshop, pool, number, said):
     endless, short = tasks(workshop, "{uses: give, with: {hold: 60}}", "{uses: give}")
     pool.submit(0, endless)
-    time.sleep(0.3)
+    until(pool, "begun")
     os.kill(pids(pool)[0], number)
     message = final(pool)
     assert (message.kind, message.body["error"]) == ("lost", said)
     assert pool.free == 2
-    assert pool.submit(1, short) == 1
+    assert pool.submit(1, short) == 0
     assert final(pool, 1).kind == "done"
 
 
-def test_a_worker_that_died_idle_costs_no_cell(workshop, pool):
+def test_a_warm_process_that_died_idle_costs_no_cell(workshop, pool):
+    first, second, third = tasks(workshop, OURS % 1, OURS % 2, OURS % 3)
+    pool.submit(0, first)
+    assert final(pool).kind == "done"
+    (warm,) = pids(pool)
+    pool.submit(1, second)
+    assert final(pool, 1).kind == "done"
+    assert pids(pool) == [warm]
+    os.kill(warm, signal.SIGKILL)
+    pool.submit(2, third)
+    assert final(pool, 2).kind == "done"
+    assert len(pids(pool)) == 1
+    assert pids(pool) != [warm]
+
+
+def test_a_keeper_that_died_idle_costs_no_cell(workshop, pool):
     first, second = tasks(workshop, "{uses: give}", "{uses: give, with: {value: 2.0}}")
     pool.submit(0, first)
     assert final(pool).kind == "done"
-    (idle,) = pool._workers
-    idle.process.kill()
-    os.waitid(os.P_PID, idle.process.pid, os.WEXITED | os.WNOWAIT)
-    pool.submit(1, second)
+    (slot,) = pool._slots
+    os.kill(slot.pid, signal.SIGKILL)
+    os.waitid(os.P_PID, slot.pid, os.WEXITED | os.WNOWAIT)
+    assert pool.submit(1, second) == 1
     assert final(pool, 1).kind == "done"
 
 
-def test_a_worker_that_dies_as_it_is_handed_a_cell_is_a_lost_one(workshop, pool, monkeypatch):
+def test_a_keeper_that_dies_as_it_is_handed_a_cell_is_told(workshop, pool, monkeypatch):
     first, second = tasks(workshop, "{uses: give}", "{uses: give, with: {value: 2.0}}")
     pool.submit(0, first)
     assert final(pool).kind == "done"
-    (idle,) = pool._workers
-    monkeypatch.setattr(subprocess.Popen, "poll", lambda _: None)
-    idle.process.kill()
-    os.waitid(os.P_PID, idle.process.pid, os.WEXITED | os.WNOWAIT)
-    pool.submit(1, second)
-    assert final(pool, 1).kind == "lost"
+    (slot,) = pool._slots
+    with monkeypatch.context() as patch:
+        patch.setattr(subprocess.Popen, "poll", lambda _: None)
+        os.kill(slot.pid, signal.SIGKILL)
+        os.waitid(os.P_PID, slot.pid, os.WEXITED | os.WNOWAIT)
+        pool.submit(1, second)
+    message = final(pool, 1)
+    assert message.kind == "lost"
+    assert message.body["error"].startswith("the process above its own ended: killed by SIGKILL")
 
 
 def test_a_kill_ends_running_cells_and_closing_ends_the_rest(workshop):
     local = Local(2)
     (task,) = tasks(workshop, "{uses: give, with: {hold: 60}}")
     local.submit(0, task)
-    time.sleep(0.3)
+    until(local, "begun")
     local.cancel(kill=True)
     assert final(local).kind == "lost"
     local.close()
 
 
-def test_closing_a_pool_ends_its_workers_at_once_though_a_cell_runs(workshop):
+def test_closing_a_pool_ends_its_processes_though_a_cell_runs(workshop):
     local = Local(1)
     (task,) = tasks(workshop, "{uses: walk, with: {steps: 5000, nap: 0.02}}")
     local.submit(0, task)
     until(local, "metrics")
-    (worker,) = local._workers
+    (slot,) = local._slots
+    (pid,) = pids(local)
     local.close()
-    # It listened: who does not is killed long before the 100 seconds that the cell takes.
-    assert worker.process.returncode == 0
-    assert END_SECONDS < 50
+    assert slot._keeper.returncode == 0
+    assert processes.started(pid) == ""
 
 
-def worker(*arguments: str, **options: Any) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [sys.executable, "-P", "-m", "engine.executors.worker", *arguments],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options,
-    )  # fmt: skip
-
-
-def test_a_worker_ends_with_the_end_of_its_stdin_though_its_cell_sleeps(workshop):
-    (task,) = tasks(workshop, "{uses: give, with: {hold: 60}}")
-    with worker(str(os.getpid())) as process:
-        assert process.stdin is not None
-        process.stdin.write(json.dumps({"cell": 0, "task": task}).encode() + b"\n")
-        process.stdin.flush()
-        time.sleep(0.7)
-        assert process.poll() is None
-        process.stdin.close()
-        assert process.wait(5) == 0
-
-
-def test_a_worker_whose_runner_is_gone_already_does_not_begin():
-    with worker("1") as process:
-        assert process.wait(10) == 1
-
-
-def test_what_a_stage_prints_never_reaches_the_runners_pipe(workshop):
+def test_what_a_stage_prints_is_its_log_and_no_message(workshop, pool):
     (task,) = tasks(workshop, "{uses: give}")
-    with worker(str(os.getpid())) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        process.stdin.write(json.dumps({"cell": 0, "task": task}).encode() + b"\n")
-        process.stdin.flush()
-        lines = [json.loads(process.stdout.readline()) for _ in range(2)]
-        process.stdin.close()
-        assert process.stdout.read() == b""
-    assert [line["kind"] for line in lines] == ["metrics", "done"]
+    pool.submit(0, task)
+    heard: list[Message] = []
+    while not heard or heard[-1].kind not in FINAL:
+        heard += pool.poll(0.2)
+    assert [message.kind for message in heard] == ["begun", "metrics", "done"]
     assert Path(task["log"]).read_text() == "given 1.0\n"
 
 

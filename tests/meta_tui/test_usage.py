@@ -67,12 +67,12 @@ def answered(usage: Usage, view: RunView) -> str:
 def test_the_load_is_that_of_the_runner_and_its_workers_between_two_looks(proc, clock):
     ticks = os.sysconf("SC_CLK_TCK")
     usage = Usage(clock=clock, proc=proc.path)
-    proc(7, 50, "8 9 ")
-    proc(8, 1000)
+    proc(7, 50, "8 ")
+    proc(8, 1000, "9 ")  # A keeper, and the process of a cell below it.
     proc(9, 2000)
     assert not usage.poll(cpu_run(), alive=True)
     assert usage.text == ""
-    proc(8, 1000 + 2 * ticks)
+    proc(8, 1000 + 2 * ticks, "9 ")
     proc(9, 2000 + ticks)
     clock.now += 1.9
     assert not usage.poll(cpu_run(), alive=True)

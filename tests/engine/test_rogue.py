@@ -1,0 +1,356 @@
+"""Stages that misbehave: each ends its own cell with a clear word, and leaves nothing behind."""
+
+import json
+import shutil
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from conftest import TOYS
+from engine import runs
+from engine.executors import FINAL, Message, Task, line, processes
+from engine.executors.local import Local
+from engine.request import Request
+from engine.resolve import resolver
+from engine.session import load
+from engine.task import Options, describe
+
+PATIENCE = 60.0
+
+
+class Stand:
+    """A pool of one slot, and a folder in which stages do what they are told."""
+
+    def __init__(self, folder: Path, pool: Local) -> None:
+        self.folder, self.pool = folder, pool
+        shutil.copy(TOYS / "act.py", folder / "act.py")
+        self.log = Path()
+
+    def task(self, code: str) -> Task:
+        file = self.folder / "pipeline.yaml"
+        head = "version: 1\nname: rogue\nstages:\n"
+        file.write_text(f"{head}  a: {{uses: act, with: {json.dumps({'code': code})}}}\n")
+        request = Request(file, self.folder / ".meta", stage_files=(self.folder / "act.py",))
+        found = resolver(load(request), request.store)
+        folder = runs.create(request.store, b"", "")
+        self.log = folder.log(0)
+        options = Options(stage_files=request.stage_files)
+        return describe(found, found.pipeline.cells[0], "0" * 64, {}, self.log, options)
+
+    def run(self, code: str) -> list[Message]:
+        """All that is heard of a cell; nothing that it started is there afterwards."""
+        self.pool.submit(0, self.task(code))
+        heard = self.finish()
+        self.is_empty()
+        return heard
+
+    def is_empty(self) -> None:
+        for slot in self.pool._slots:
+            slot._retire()  # Of a test before.
+            deadline = time.monotonic() + PATIENCE
+            while processes.below(slot.pid) and time.monotonic() < deadline:
+                time.sleep(0.01)
+            assert processes.below(slot.pid) == set()
+
+    def finish(self) -> list[Message]:
+        heard: list[Message] = []
+        deadline = time.monotonic() + PATIENCE
+        while not (heard and heard[-1].kind in FINAL):
+            assert time.monotonic() < deadline, heard
+            heard += self.pool.poll(0.2)
+        return heard
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[Local]:
+    local = Local(1)
+    yield local
+    local.close()
+
+
+@pytest.fixture
+def stand(tmp_path, pool) -> Stand:
+    return Stand(tmp_path, pool)
+
+
+SLEEPER = "subprocess.Popen(['sleep', '600'], start_new_session=True)\n"
+DAEMON = """
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        time.sleep(600)
+    os._exit(0)
+"""
+SOCKETS = """
+folder = '/proc/self/fd/'
+links = {n: os.readlink(folder + n) for n in os.listdir(folder) if os.path.exists(folder + n)}
+sockets = [int(n) for n, link in links.items() if link.startswith('socket:')]
+assert len(sockets) == 1, links
+"""
+
+
+FORGED = b'{"cell": 0, "token": "", "kind": "done", "body": {}}\n'
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "said"),
+    [
+        ("os._exit(0)", "lost", "its worker ended: exit code 0 before the stage returned"),
+        ("os._exit(3)", "lost", "its worker ended: exit code 3"),
+        ("os.abort()", "lost", "its worker ended: killed by SIGABRT"),
+        ("import ctypes; ctypes.string_at(0)", "lost", "its worker ended: killed by SIGSEGV"),
+        ("os.kill(os.getpid(), 9)", "lost", "its worker ended: killed by SIGKILL, out of memory?"),
+        ("raise SystemExit", "failed",
+         "SystemExit: 0 (a stage returns or raises; it does not exit)"),
+        ("sys.exit('bye \\x1b[31m')", "failed",
+         "SystemExit: bye \\x1b[31m (a stage returns or raises; it does not exit)"),
+        ("raise KeyboardInterrupt", "failed", "KeyboardInterrupt"),
+        ("raise GeneratorExit('gen')", "failed", "GeneratorExit: gen"),
+        ("raise BaseException('base')", "failed", "BaseException: base"),
+        ("raise ExceptionGroup('two', [ValueError(1), ValueError(2)])", "failed",
+         "ExceptionGroup: two (2 sub-exceptions)"),
+        ("class E(Exception):\n  def __str__(self): raise SystemExit\nraise E", "failed",
+         "E: (its text cannot be shown: SystemExit)"),
+        ("class E(Exception):\n  def __str__(self): return 3\nraise E", "failed",
+         "E: (its text cannot be shown: TypeError)"),
+        ("def f(): return f() + 1\nf()", "failed",
+         "RecursionError: maximum recursion depth exceeded"),
+        ("input('who? ')", "failed", "EOFError: EOF when reading a line"),
+        (SOCKETS + "os.write(sockets[0], b'rubbish \\x1b[31m\\n'); time.sleep(600)", "failed",
+         "its process sent rubbish to the runner (what was sent is no message: rubbish \\x1b[31m): "
+         "a stage must not write to descriptors that it did not open"),
+        (SOCKETS + "os.write(sockets[0], b'no newline')", "failed",
+         "its process sent rubbish to the runner (what was sent is no message: "
+         'no newline{"cell": 0, "token": '),
+        (SOCKETS + f"os.write(sockets[0], {FORGED!r})",
+         "failed", "its process sent rubbish to the runner (a message `done` has not its token): "),
+        (SOCKETS + "os.close(sockets[0])", "lost",
+         "its worker ended: the stage closed or replaced the descriptor on which it answers"),
+        (SOCKETS + "os.dup2(os.open('/dev/null', os.O_RDWR), sockets[0])", "lost",
+         "its worker ended: the stage closed or replaced the descriptor on which it answers"),
+        ("os.closerange(0, 4096)", "lost",
+         "its worker ended: the stage closed or replaced the descriptor on which it answers"),
+        ("os.close(1); print('x')", "failed", "OSError: [Errno 9] Bad file descriptor"),
+        ("sys.stdout = open('/dev/full', 'w'); print('x')", "failed",
+         "what it printed cannot be written to its log: [Errno 28] No space left on device"),
+        ("if os.fork() == 0: time.sleep(600)\nos._exit(3)", "lost",
+         "its worker ended: exit code 3"),
+        (DAEMON + "os.kill(os.getpid(), 9)", "lost", "its worker ended: killed by SIGKILL"),
+        (SLEEPER + "raise ValueError(1)", "failed", "ValueError: 1"),
+        ("os.kill(os.getppid(), 9); time.sleep(600)", "lost",
+         "the process above its own ended: killed by SIGKILL"),
+        (DAEMON + SLEEPER + "time.sleep(0.2); os.kill(os.getppid(), 9); time.sleep(600)", "lost",
+         "the process above its own ended: killed by SIGKILL"),
+    ],
+)  # fmt: skip
+def test_a_stage_that_misbehaves_ends_its_own_cell_with_a_clear_word(stand, code, kind, said):
+    final = stand.run(code)[-1]
+    assert final.kind == kind
+    assert final.body["error"].startswith(said)
+    assert stand.run("pass")[-1].kind == "done"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "os.fork()",
+        "for _ in range(3): os.fork()",
+        "if os.fork() == 0: raise SystemExit",
+        "if os.fork() == 0: run.report(1, loss=1.0); run.note('from below')",
+        "sys.stdout = None",
+        "sys.stdout.close()",
+        "sys.stdin.readline()",
+        "os.read(0, 100)",
+        "os.closerange(3, 100)",
+        "for n in range(3, 64):\n  try: os.write(n, b'rubbish\\n')\n  except OSError: pass",
+        "threading.Thread(target=time.sleep, args=(600,)).start()",
+        "threading.Thread(target=lambda: [print('late') or time.sleep(0.01) for _ in range(99)],"
+        " daemon=True).start()",
+        "for n in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):\n"
+        "  os.kill(os.getppid(), n)",
+        "for n in range(1, 64):\n  try: signal.signal(n, signal.SIG_IGN)\n  except OSError: pass",
+        "import atexit; atexit.register(time.sleep, 600)",
+        "run.report(10**30, loss=1e308); run.report(-5, **{'\\x1b' * 5000: float('nan')})",
+    ],
+)  # fmt: skip
+def test_what_harms_nobody_is_right(stand, code):
+    heard = stand.run(code)
+    assert [message.kind for message in heard][:1] == ["begun"]
+    assert heard[-1].kind == "done", heard[-1]
+    assert heard[-1].body["outputs"]["number"]["type"] == "Number"
+
+
+@pytest.mark.parametrize("code", [SLEEPER, DAEMON, SLEEPER + DAEMON + "time.sleep(0.2)"])
+def test_what_a_stage_left_running_is_ended_and_told(stand, code):
+    *_, note, final = stand.run(code)
+    count = code.count("600")
+    assert final.kind == "done"
+    assert note.kind == "note"
+    assert note.body["text"].startswith(f"{count} process")
+
+
+@pytest.mark.parametrize(
+    ("code", "fault"),
+    [
+        ("raise MemoryError", "memory"),
+        ("bytearray(1 << 60)", "memory"),
+        ("raise OSError(12, 'Cannot allocate memory')", "memory"),
+        ("raise RuntimeError('[enforce fail at alloc_cpu.cpp:124] DefaultCPUAllocator: can't '"
+         " 'allocate memory')".replace("can't", "cannot"), "memory"),
+        ("class OutOfMemoryError(RuntimeError): pass\nraise OutOfMemoryError", "memory"),
+        ("raise RuntimeError('CUDA error: out of memory')", "memory"),
+        ("try: raise MemoryError\nexcept MemoryError as e: raise ValueError(1) from e", "memory"),
+        ("raise ValueError('out of memory')", "error"),
+        ("raise OSError(2, 'No such file')", "error"),
+        ("os.kill(os.getpid(), 9)", "lost"),
+        ("os._exit(1)", "lost"),
+    ],
+)  # fmt: skip
+def test_a_failure_has_a_class(stand, code, fault):
+    assert stand.run(code)[-1].body["fault"] == fault
+
+
+def test_a_flood_of_words_is_bounded(stand):
+    heard = stand.run("run.note('n' * 10**7)\nfor i in range(3000): run.note(f'note {i}')")
+    notes = [message.body["text"] for message in heard if message.kind == "note"]
+    assert len(notes) == 1001
+    assert len(notes[0]) < 21_000
+    assert notes[-1] == "this cell has more than 1000 notes: the rest is left out"
+    heard = stand.run("raise ValueError(('x' * 99 + '\\n') * 100_000)")
+    assert heard[-1].body["error"] == "ValueError: " + "x" * 99
+    assert len(heard[-1].body["traceback"]) <= 20_000
+    many = "for i in range(3): run.report(i, **{f'm{j}': 1.0 for j in range(60_000)})"
+    batches = [message.body for message in stand.run(many) if message.kind == "metrics"]
+    assert [step for batch in batches for step in batch["steps"]] == [0, 1, 2]
+
+
+POISON = """
+import tempfile, engine.run
+os.environ['LEFT'] = '1'
+os.chdir(tempfile.gettempdir())
+os.umask(0)
+sys.setrecursionlimit(500)
+sys.path.insert(0, '/nowhere')
+engine.run.FAST_GAP = 9.0
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+"""
+CLEAN = """
+import tempfile, engine.run
+assert 'LEFT' not in os.environ
+assert os.getcwd() != tempfile.gettempdir()
+assert os.umask(0o77) != 0
+assert sys.getrecursionlimit() == 1000
+assert '/nowhere' not in sys.path
+assert engine.run.FAST_GAP == 0.1
+assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+"""
+
+
+def test_what_a_stage_changes_in_its_process_reaches_no_other(stand):
+    assert stand.run(POISON)[-1].kind == "done"
+    assert stand.run(CLEAN)[-1].kind == "done"
+
+
+def warm(stand: Stand, code: str) -> list[Message]:
+    """As a cell of our own code that has the fault of a user's."""
+    # The stage's own file adds its folder, which ours need not.
+    stand.pool.submit(0, {**stand.task(f"sys.path.pop()\n{code}"), "alone": False})
+    return stand.finish()
+
+
+def test_a_warm_process_in_which_something_changed_is_replaced(stand):
+    assert [message.kind for message in warm(stand, POISON)] == ["begun", "metrics", "done"]
+    note, *rest = warm(stand, CLEAN)
+    assert note.body["text"].startswith("an earlier cell had left working directory: ")
+    assert note.body["text"].endswith(": this one ran in a new process")
+    assert [message.kind for message in rest] == ["begun", "metrics", "done"]
+
+
+def test_a_warm_process_with_children_left_is_replaced(stand):
+    def pid() -> int:
+        (left,) = processes.below(stand.pool._slots[0].pid)
+        return left[0]
+
+    before = [warm(stand, "pass")[-1].kind, pid()]
+    assert [warm(stand, "pass")[-1].kind, pid()] == before
+    for code in (SLEEPER, DAEMON + "time.sleep(0.2)"):
+        *_, note, final = warm(stand, code)
+        assert (note.body["text"][:9], final.kind) == ("1 process", "done")
+        assert processes.below(stand.pool._slots[0].pid) == set()
+        assert warm(stand, "pass")[-1].kind == "done"
+        assert pid() != before[1]
+    stand.pool._slots[0]._retire()
+
+
+def test_a_line_without_end_is_rubbish(stand, monkeypatch):
+    monkeypatch.setattr(line, "MOST_LINE_BYTES", 1 << 20)
+    final = stand.run(SOCKETS + "os.write(sockets[0], b'x' * (2 << 20)); time.sleep(600)")[-1]
+    assert "rubbish" in final.body["error"]
+
+
+def test_a_cell_that_does_not_go_on_is_ended_with_its_stacks_in_the_log(stand):
+    deaf = "signal.signal(signal.SIGTERM, signal.SIG_IGN)\nimport ctypes\n"
+    codes = {
+        "sleeps": DAEMON + "def asleep(): time.sleep(600)\nasleep()",
+        "holds the GIL": deaf + "def asleep(): ctypes.PyDLL(None).pause()\nasleep()",
+        "is stopped": "def asleep(): os.kill(os.getpid(), 19); time.sleep(600)\nasleep()",
+        "has closed its log": "def asleep(): os.closerange(0, 64); time.sleep(600)\nasleep()",
+    }
+    for what, code in codes.items():
+        stand.pool.submit(0, stand.task(code))
+        begun = []
+        while not begun:
+            begun = stand.pool.poll(1.0)
+        time.sleep(0.3)
+        stand.pool.end(0, "no progress for 7 s (stall: 7)")
+        final = stand.finish()[-1]
+        assert (final.kind, final.body["error"]) == ("lost", "no progress for 7 s (stall: 7)"), what
+        stand.is_empty()
+        log = stand.log.read_text()
+        assert "no progress for 7 s (stall: 7); the stacks of its threads:" in log
+        assert " in asleep\n" in log, what
+
+
+@pytest.mark.parametrize("code", ["time.sleep(600)", DAEMON + "os.kill(os.getpid(), 19)"])
+def test_a_kill_ends_what_is_deaf_and_what_is_below_it(stand, code):
+    stand.pool.submit(0, stand.task(code))
+    while not stand.pool.poll(1.0):
+        pass
+    time.sleep(0.3)
+    stand.pool.cancel(kill=True)
+    assert stand.finish()[-1].kind == "lost"
+    stand.is_empty()
+
+
+def test_the_end_of_a_runner_is_the_end_of_all_that_its_cells_started(tmp_path):
+    local = Local(1)
+    stand = Stand(tmp_path, local)
+    local.submit(0, stand.task(DAEMON + SLEEPER + "time.sleep(600)"))
+    while not local.poll(1.0):
+        pass
+    time.sleep(0.3)
+    (slot,) = local._slots
+    below = processes.below(slot.pid)
+    assert len(below) == 3
+    # As the kernel does when the runner is killed: its end of the socket is closed.
+    slot._control.shutdown(socket.SHUT_RDWR)
+    slot._keeper.wait(PATIENCE)
+    assert [pid for pid, start in below if processes.started(pid) == start] == []
+    local.close()
+    assert slot._keeper.returncode == 0
+
+
+def test_without_forks_a_cell_has_a_process_of_its_own_too(tmp_path):
+    local = Local(1, forks=False)
+    stand = Stand(tmp_path, local)
+    try:
+        assert stand.run("os.environ['X'] = '1'; os.fork()")[-1].kind == "done"
+        final = stand.run(SLEEPER + "assert 'X' not in os.environ\nraise KeyboardInterrupt")[-1]
+        assert final.body["error"] == "KeyboardInterrupt"
+    finally:
+        local.close()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

@@ -1,0 +1,56 @@
+"""A stage that does what a test tells it to, and one that reads what another made."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from engine.run import Run
+from pipelines.stage import Artifact, Params, stage
+
+
+@dataclass(frozen=True, slots=True)
+class Number(Artifact):
+    """A number."""
+
+    value: float
+
+    def write(self, folder: Path) -> None:
+        """Write `number.txt`."""
+        (folder / "number.txt").write_text(repr(self.value))
+
+    @classmethod
+    def read(cls, files: Mapping[str, Path]) -> Self:
+        """Read `number.txt`."""
+        return cls(float(files["number.txt"].read_text()))
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """One number."""
+
+    number: Number
+
+
+class Act(Params):
+    """What to do."""
+
+    code: str
+    """Python; `run` is the stage's. A number that it calls `result` is the output."""
+
+
+MODULES = {module.__name__: module for module in (os, signal, subprocess, sys, threading, time)}
+
+
+@stage
+def act(run: Run, params: Act) -> Made:
+    """Do it."""
+    space = {"run": run, **MODULES}
+    exec(params.code, space)
+    return Made(Number(float(space.get("result", 1.0))))
