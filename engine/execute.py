@@ -140,7 +140,7 @@ class Execution:
         try:
             if message.kind == "done":
                 self._take(active, message)
-            elif message.kind == "interrupted" or lost:
+            elif message.kind == "interrupted" or lost or (alone and "damaged" in message.body):
                 self._interrupted(message, alone=alone)
             elif "damaged" in message.body:
                 self._healing.unread(message.cell, *message.body["damaged"])

@@ -8,6 +8,7 @@ from engine.answers import CellCancelled, RequestRefused
 from engine.control import Asked, Inbox, Wish
 from engine.executors import Executor
 from engine.ledger import Ledger
+from engine.schedule import CellState
 from pipelines.text import safe_text
 
 _STOPPING = "the run is stopping: the same `meta run` goes on from there"
@@ -63,7 +64,7 @@ class Wishes:
         """Why a wish cannot be fulfilled; empty where it can."""
         ledger = self.ledger
         if wish.do == "retry":
-            if cell in ledger.failed or cell in ledger.stopped:
+            if ledger.schedule.state(cell) in {CellState.FAILED, CellState.STOPPED}:
                 return ""
             return f"{self._standing(cell, running)}; only what failed or was stopped can be tried"
         if cell not in running:
@@ -83,12 +84,13 @@ class Wishes:
         leader = ledger.leader(cell)
         if leader is not None:
             return f"{name} waits for the same work of {ledger.cells[leader].name}"
-        for state, cells in (
-            ("done", ledger.results), ("failed", ledger.failed), ("stopped", ledger.stopped),
-        ):  # fmt: skip
-            if cell in cells:
-                return f"{name} is {state}"
-        return f"{name} is no part of this run" if cell in ledger.left_out else f"{name} is waiting"
+        match ledger.schedule.state(cell):
+            case CellState.DONE | CellState.FAILED | CellState.STOPPED as state:
+                return f"{name} is {state.value}"
+            case CellState.LEFT_OUT:
+                return f"{name} is no part of this run"
+            case _:
+                return f"{name} is waiting"
 
     def _refuse(self, request: str, cell: int | None, why: str) -> None:
         now = time.time()

@@ -8,7 +8,11 @@ from meta_tui.curves import Curves
 
 
 class State(Enum):
-    """Where a cell stands; the value is the word that is shown."""
+    """Where a cell stands, for who looks; the value is the word that is shown.
+
+    A reader knows what events tell. Of the scheduler's `CellState`, waiting, ready and taken are
+    one to it; done are two, by whether the result was there; what is left out is never told of.
+    """
 
     WAITING = "waiting"
     RUNNING = "running"

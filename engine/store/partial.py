@@ -55,23 +55,25 @@ class Partials:
 
     def load(self, key: str) -> Path | None:
         """The folder of the newest generation whose every byte is as it was written."""
-        for folder, manifest in self._generations(key):
-            held = {path.name: (_digest(path), os.lstat(path).st_size) for path in _files(folder)}
-            if held == manifest.files:
-                return folder
-        return None
+        found = self._newest(key)
+        return found[0] if found is not None else None
 
     def note(self, key: str) -> Mapping[str, Any] | None:
-        """What was noted with the newest generation whose files have their sizes."""
-        for folder, manifest in self._generations(key):
-            sizes = {name: size for name, (_, size) in manifest.files.items()}
-            if {path.name: os.lstat(path).st_size for path in _files(folder)} == sizes:
-                return manifest.note
-        return None
+        """What was noted with the generation that `load` gives, where its cell goes on."""
+        found = self._newest(key)
+        return found[1].note if found is not None else None
 
     def drop(self, key: str) -> None:
         """Remove all checkpoints of a key."""
         self.disk.remove_tree(self.folder(key))
+
+    def _newest(self, key: str) -> "tuple[Path, Manifest] | None":
+        """The newest generation whose every byte is as it was written."""
+        for folder, manifest in self._generations(key):
+            held = {path.name: (_digest(path), os.lstat(path).st_size) for path in _files(folder)}
+            if held == manifest.files:
+                return folder, manifest
+        return None
 
     def _generations(self, key: str) -> Iterator[tuple[Path, "Manifest"]]:
         """Generations with an intact manifest, newest first."""

@@ -1,30 +1,34 @@
 """Damage of a store, of any byte of it: found, told alike everywhere, healed in the same run."""
 
+import errno
 import hashlib
 import os
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from conftest import Told, Workshop
-from engine import launch
+from engine import launch, perform, resolve
 from engine.events import (
     CellCached,
     CellDamaged,
     CellFailed,
     CellFinished,
+    CellInterrupted,
     CellSkipped,
     CellStarted,
     CellWaiting,
     Event,
     Note,
 )
-from engine.executors.inline import Inline
+from engine.executors import inline
 from engine.preview import preview
-from engine.store import Result, Store
+from engine.store import Result, Store, fs, objects
+from engine.wishes import Wishes
 
 CHAIN = """
 stages:
@@ -39,7 +43,7 @@ LONGER = CHAIN + "  fourth: {uses: scale, from: {number: third}, with: {times: 7
 @pytest.fixture
 def shop(workshop, monkeypatch) -> Workshop:
     """A workshop whose cells run in this process, one after another."""
-    monkeypatch.setattr(launch, "Local", lambda slots, environment: Inline())
+    monkeypatch.setattr(launch, "Local", lambda slots, environment: inline.Inline())
     return workshop
 
 
@@ -91,8 +95,6 @@ def planned(shop: Workshop, stages: str = "", **options) -> dict[str, tuple[str,
 @pytest.fixture
 def rotting(monkeypatch) -> None:
     """A disk whose damage no time of a file tells: only reading finds it."""
-    from engine.store import objects
-
     monkeypatch.setattr(objects, "touched_after", lambda found, since: False)
 
 
@@ -394,3 +396,169 @@ def test_any_byte_of_any_file_of_a_store_may_flip(shop, tmp_path, parts):
             assert whys(told) == expected, (file, at)
             if file.parts[0] in {"objects", "results"}:
                 assert all(why.startswith("its result was damaged") for why in expected.values())
+
+
+def test_a_damaged_checkpoint_is_not_promised(shop):
+    stages = "stages:\n  long: {uses: walk}\n"
+    (cell,) = preview(shop.request(stages))[1].cells
+    store = Store(shop.store)
+    fs.Disk(shop.store).folder(shop.store / "memo")
+    for step in (10, 20):
+        write = partial(Path.write_bytes, data=b"%d" % step)
+        store.checkpoint_save(cell.key, lambda it, w=write: w(it / "f"), {"step": step})
+    assert planned(shop)["long"][1] == "from its checkpoint at step 20"
+    flip(store.checkpoint_load(cell.key) / "f")
+    assert planned(shop)["long"][1] == "from its checkpoint at step 10"
+
+
+@pytest.mark.usefixtures("rotting")
+def test_what_another_run_heals_is_waited_for_and_taken(shop):
+    before = shop.run(CHAIN)
+    path, key = place(shop, before, "second"), before.keys()["second"]
+    content = path.read_bytes()
+    other = Store(shop.store)
+    made, held = other.result(key), other.lease(key, "b0b0")
+    flip(path)
+
+    def watch(event: Event, told: Told) -> None:
+        if isinstance(event, CellWaiting) and "b0b0" in event.owner:
+            other.put(content)
+            other.publish(key, made)
+            held.release()
+
+    told = watched(shop, watch, CHAIN.replace("5.0", "6.0"))
+    assert told.code == 0
+    assert told.of(CellDamaged) == ["second"]
+    assert told.of(CellStarted) == ["third", "third"]
+    assert told.of(CellCached).count("second") == 2
+    assert shop.numbers(told)["third"] == 36.0
+
+
+@pytest.mark.usefixtures("rotting")
+def test_damage_that_was_healed_before_the_runner_looked_only_starts_the_reader_again(
+    shop, monkeypatch
+):
+    told = shop.run(CHAIN)
+    path = place(shop, told, "second")
+    content, real = path.read_bytes(), inline.outcome
+    flip(path)
+
+    def late(*args: Any) -> Any:
+        message = real(*args)
+        Store(shop.store).put(content)
+        return message
+
+    monkeypatch.setattr(inline, "outcome", late)
+    told = shop.run(CHAIN.replace("5.0", "6.0"))
+    assert (told.code, told.of(CellDamaged)) == (0, [])
+    assert told.of(CellStarted) == ["third", "third"]
+    assert shop.numbers(told)["third"] == 36.0
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_an_object_that_is_gone_before_its_result_is_published_is_made_again_once(
+    shop, monkeypatch, times
+):
+    left, real = [None] * times, perform._publish
+
+    def losing(artifact: Any, store: Store) -> Any:
+        output = real(artifact, store)
+        if left:
+            left.pop()
+            store.objects.path(output.files["number.txt"].sha256).unlink()
+        return output
+
+    monkeypatch.setattr(perform, "_publish", losing)
+    told = shop.run("stages:\n  one: {uses: give}\n")
+    assert told.of(CellStarted) == ["one", "one"]
+    assert told.code == times - 1
+    if times == 2:
+        assert told.failures()["one"].endswith("is missing, twice; check the disk")
+
+
+@pytest.mark.usefixtures("rotting")
+def test_what_a_run_shows_is_verified_when_it_is_a_hit_and_once_more_at_the_end(shop, monkeypatch):
+    monkeypatch.setattr(resolve, "SHOWN_TYPE", "Number")
+    before = shop.run(CHAIN)
+    flip(place(shop, before, "third"))
+    why = planned(shop)["third"][1]
+    told = shop.run()
+    assert whys(told) == {"third": why}
+
+    def watch(event: Event, told: Told) -> None:
+        if isinstance(event, CellCached) and told.of(CellCached) == ["first", "second", "third"]:
+            flip(place(shop, told, "first"))
+
+    told = watched(shop, watch)
+    assert told.code == 0
+    assert told.of(CellFinished) == ["first"]
+    assert shop.numbers(told) == shop.numbers(before)
+
+
+@pytest.mark.parametrize(("number", "code"), [(errno.EACCES, 0), (errno.EIO, 0), (errno.EMFILE, 3)])
+def test_an_object_of_ours_that_cannot_be_read_is_healed_and_a_poor_process_is_told(
+    shop, monkeypatch, number, code
+):
+    told = shop.run(CHAIN)
+    path, real = place(shop, told, "second"), objects._measure
+    inode = path.stat().st_ino
+
+    def refusing(source: Any) -> Any:
+        if source == path and path.stat().st_ino == inode:
+            raise OSError(number, os.strerror(number))
+        return real(source)
+
+    monkeypatch.setattr(objects, "_measure", refusing)
+    told = shop.run(CHAIN.replace("5.0", "6.0"))
+    assert told.code == code
+    if code == 0:
+        assert whys(told)["second"].endswith(f"cannot be read ({os.strerror(number)}))")
+        assert shop.numbers(told)["third"] == 36.0
+
+
+@pytest.mark.usefixtures("rotting")
+def test_a_cell_that_was_cancelled_while_it_met_damage_is_stopped(shop, monkeypatch):
+    told = shop.run(CHAIN)
+    flip(place(shop, told, "second"))
+    monkeypatch.setattr(Wishes, "withdrawn", lambda wishes, cell: True)
+    told = shop.run(CHAIN.replace("5.0", "6.0"))
+    assert (told.code, told.of(CellInterrupted)) == (130, ["third"])
+    assert told.of(CellStarted) == ["third"]
+
+
+@pytest.mark.usefixtures("rotting")
+def test_a_cell_with_the_same_work_as_one_that_waits_again_looks_for_its_key_anew(shop):
+    """Twins wait for their leader; it goes back, and so do they."""
+    stages = """
+stages:
+  one: {uses: give, with: {value: 2.0}}
+  two: {uses: give, with: {value: 2.0, hold: 0.001}}
+  left: {uses: scale, from: {number: one}}
+  right: {uses: scale, from: {number: two}}
+  both: {uses: add, from: {numbers: [left, right]}}
+"""
+    told = shop.run(stages, targets=("one", "two"))
+    flip(place(shop, told, "one"))
+    told = shop.run()
+    assert told.code == 0
+    assert told.of(CellDamaged) == ["one", "two"]
+    assert shop.numbers(told)["both"] == 8.0
+    assert list((shop.store / "locks").iterdir()) == []
+
+
+def test_a_worker_process_tells_of_damage_and_the_run_heals_it(workshop):
+    told = workshop.run(CHAIN)
+    path = place(workshop, told, "second")
+    flip(path)
+
+    def watch(event: Event, told: Told) -> None:
+        if isinstance(event, CellFinished) and told.names[event.cell] == "second":
+            mended.append(path.read_bytes())
+            flip(path)
+
+    mended: list[bytes] = []
+    told = watched(workshop, watch, CHAIN.replace("5.0", "6.0"))
+    assert told.code == 1
+    assert told.of(CellDamaged) == ["second"] * 3
+    assert mended == [b"6.0", b"6.0"]
+    assert told.failures()["second"].endswith("after it was computed again: check the disk")
