@@ -22,7 +22,7 @@ from datetime import MAXYEAR, UTC, datetime, timedelta
 from pathlib import Path
 
 from engine import machine
-from engine.store import files, fs, names
+from engine.store import files, fs, marker, names
 from pipelines.errors import UsageError
 
 _STAMP = "%Y%m%dT%H%M%S.%f"
@@ -175,6 +175,14 @@ def _is_run(entry: "os.DirEntry[str]") -> bool:
     return names.is_run(entry.name) and entry.is_dir(follow_symlinks=False)
 
 
+def _passed_by(store: Path) -> str:
+    """Why the runs in the folder around a store are not looked at, where there are any."""
+    around = store.parent
+    if store.name != ".meta" or not (around / "runs").is_dir() or marker.marked(around):
+        return ""
+    return f" ({around} has no {marker.NAME} and no whole result: it is left as it is)"
+
+
 def find(store: Path, prefix: str = "") -> RunFolder:
     """The run whose id begins so; the latest without a prefix.
 
@@ -184,7 +192,7 @@ def find(store: Path, prefix: str = "") -> RunFolder:
     runs = [run for run in every(store) if run.id.startswith(prefix)]
     if not runs:
         what = f"no run {prefix!r}" if prefix else "no run yet"
-        raise UsageError(f"{what} in {store}; `meta run FILE` makes one")
+        raise UsageError(f"{what} in {store}{_passed_by(store)}; `meta run FILE` makes one")
     if prefix and len(runs) > 1:
         names = ", ".join(run.id for run in runs)
         raise UsageError(f"several runs begin with {prefix!r}: {names}")
