@@ -5,7 +5,8 @@ BIN := $(VENV)/bin
 # `yes`: the versions that constraints/ names for this Python; `no`: the newest that pyproject.toml admits.
 LOCK ?= yes
 LOCKS := $(wildcard constraints/python*.txt)
-PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# What setuptools says of editable installs is no news here.
+PIP = PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .PHONY: demo test test-all test-latest lock lint types bench screens numbers docs clean
 

@@ -54,3 +54,10 @@ def test_a_module_is_named_for_what_it_is():
         for path in house.sources()
         if set(path.stem.split("_")) & set(FORBIDDEN_NAMES)
     ] == []
+
+
+def test_no_two_files_of_tests_share_a_name():
+    """A test file is imported by its bare name: a second one of that name stops the whole run."""
+    names = [path.name for path in (house.ROOT / "tests").rglob("*.py")]
+    shared = {name for name in names if names.count(name) > 1}
+    assert shared <= {"conftest.py"}
