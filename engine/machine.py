@@ -1,12 +1,27 @@
 """What the machine refuses, told with what to do. Light: the command line begins with it."""
 
 import errno
+import os
+import re
+import resource
 from pathlib import Path
 
 from pipelines.errors import EnvironmentFault
 
 BARRED = frozenset({errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE})
 """Errors that speak of the machine or of who asks, not of what a file says."""
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""Errors of a disk or a quota that is full, and of a limit on the size of files."""
+_LIBRARIES = frozenset(
+    {"builtins", "safetensors", "safetensors_rust", "numpy", "PIL", "torch", "zipfile"}
+)
+_IN_TEXT = re.compile(r"\(os error (\d+)\)")
+_WRITTEN = re.compile(
+    r"\d+ requested and \d+ written|encoder error|unexpected pos \d+|failed writing|write failed"
+)
+"""What libraries say of a write that failed, without why."""
+_LITTLE = 1 << 20
+_CAUSES = 20
 _OWN = "set META_HOME to a folder of yours"
 _NEEDED = {
     errno.EACCES: f"permission denied: {_OWN}",
@@ -16,6 +31,52 @@ _NEEDED = {
     errno.ENFILE: "the machine has too many open files: close some programs",
     errno.EIO: "the disk reports an error: check it (`dmesg`), or set META_HOME to another disk",
 }
+
+
+def no_room(error: BaseException, folder: Path) -> int:
+    """Which lack of room made a library fail: an errno, or 0 where that was not it.
+
+    Few say so by an `OSError` with its number: safetensors has an error of its own with the number
+    in its text, numpy and Pillow say how much was written, torch where its file ends.
+
+    Args:
+        error: what was raised; what caused it is looked at too.
+        folder: where it was written, to see what it lacks.
+    """
+    cause: BaseException | None = error
+    for _ in range(_CAUSES):
+        if cause is None:
+            return 0
+        if number := _number(cause, folder):
+            return number
+        cause = cause.__cause__ or cause.__context__
+    return 0
+
+
+def _number(error: BaseException, folder: Path) -> int:
+    if isinstance(error, OSError) and error.errno is not None:
+        return error.errno if error.errno in NO_ROOM else 0
+    # The text of an error of a stage's own class is the stage's code.
+    if type(error).__module__.partition(".")[0] not in _LIBRARIES:
+        return 0
+    text = str(error)
+    if found := _IN_TEXT.search(text):
+        return int(found[1]) if int(found[1]) in NO_ROOM else 0
+    if said := next((number for number in NO_ROOM if os.strerror(number) in text), 0):
+        return said
+    return _lacking(folder) if _WRITTEN.search(text) else 0
+
+
+def _lacking(folder: Path) -> int:
+    """What a folder lacks now: room, or files of a larger size."""
+    try:
+        found = os.statvfs(folder)
+    except OSError:
+        return 0
+    if found.f_bavail * found.f_frsize < _LITTLE or (found.f_files and not found.f_favail):
+        return errno.ENOSPC
+    limited = resource.getrlimit(resource.RLIMIT_FSIZE)[0] != resource.RLIM_INFINITY
+    return errno.EFBIG if limited else 0
 
 
 def unreadable(path: Path, error: OSError) -> EnvironmentFault:

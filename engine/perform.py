@@ -18,7 +18,7 @@ from engine.device import processor
 from engine.executors import Task
 from engine.learning.unreadable import UnreadableError
 from engine.run import Run
-from engine.store import FileRef, Output, Store
+from engine.store import FileRef, Output, Store, fs
 from pipelines.errors import StageError
 from pipelines.facts import Source
 from pipelines.stage import Artifact, Stage
@@ -50,7 +50,13 @@ def perform(task: Task, channel: Channel) -> dict[str, Any]:
     Raises:
         Interrupted: the channel asked to stop; a checkpoint was saved.
         MetaError: the stage cannot do what it was asked.
+        EnvironmentFault: there is no room for what it writes, by whatever library.
     """
+    with fs.room(Path(task["store"])):
+        return _performed(task, channel)
+
+
+def _performed(task: Task, channel: Channel) -> dict[str, Any]:
     began = time.monotonic()
     store = Store(Path(task["store"]))
     catalogue = Catalogue([Path(file) for file in task["stage_files"]])

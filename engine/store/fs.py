@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from engine import machine
 from engine.store import files, marker, names
 from pipelines import reading
 from pipelines.errors import EnvironmentFault
@@ -52,6 +53,22 @@ def faults(path: Path) -> Iterator[None]:
     except OSError as error:
         needed = _NEEDED.get(error.errno or 0, f"{error.strerror or error}")
         raise EnvironmentFault(f"cannot write {path}: {needed}") from error
+
+
+@contextmanager
+def room(folder: Path) -> Iterator[None]:
+    """Tell what the machine needs when any library finds no room to write; all else passes.
+
+    Raises:
+        EnvironmentFault: names the folder and the remedy.
+    """
+    try:
+        yield
+    except Exception as error:
+        number = 0 if isinstance(error, EnvironmentFault) else machine.no_room(error, folder)
+        if not number:
+            raise
+        raise EnvironmentFault(f"cannot write in {folder}: {_NEEDED[number]}") from error
 
 
 def sync_folder(folder: Path) -> None:

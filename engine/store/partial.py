@@ -39,7 +39,7 @@ class Partials:
         number = max((_number(path) for path in home.iterdir()), default=0) + 1
         folder = self.disk.folder(home / str(number))
         try:
-            with fs.faults(folder):
+            with fs.faults(folder), fs.room(folder):
                 writer(folder)
                 files = {}
                 for path in _files(folder):
