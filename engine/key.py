@@ -170,7 +170,12 @@ def _model(value: BaseModel) -> dict[str, Any]:
 def _input(held: str | Labelled) -> Any:
     if isinstance(held, str):
         return held
-    return [[[source.stage, dict(source.axes)], digest] for source, digest in held]
+    return [[_labels(source), digest] for source, digest in held]
+
+
+def _labels(source: Source) -> list[Any]:
+    numbers = [dict(source.numbers)] if source.numbers else []
+    return [source.stage, dict(source.axes), *numbers]
 
 
 def _changes(path: str, old: Any, new: Any) -> list[str]:
@@ -234,8 +239,9 @@ def _sources(changes: Sequence[tuple[str, str]]) -> str:
     return ": " + ", ".join(f"{count} {what}" for what, count in counts.items())
 
 
-def _by_source(held: Sequence[Any]) -> dict[str, str]:
+def _by_source(held: Sequence[Any]) -> dict[str, Any]:
     # Sorted, because components that were kept as JSON have lost the order of their names.
     return {
-        str(Source(stage, dict(sorted(axes.items())))): digest for (stage, axes), digest in held
+        str(Source(stage, dict(sorted(axes.items())))): [digest, *numbers]
+        for (stage, axes, *numbers), digest in held
     }

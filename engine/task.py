@@ -114,7 +114,7 @@ def _preload(resolver: Resolver, cell: Cell) -> list[str]:
 def _wired(resolver: Resolver, wire: Wire, results: Mapping[int, Result]) -> dict[str, Any]:
     output = resolver.output(wire, results)
     return {
-        "source": [wire.source.stage, dict(wire.source.axes)],
+        "source": [wire.source.stage, dict(wire.source.axes), dict(wire.source.numbers)],
         "output": output.plain(),
         "output_name": wire.output,
         "digest": output.digest,

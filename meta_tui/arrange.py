@@ -186,8 +186,7 @@ def _key(column: Column, differences: _Differences) -> Callable[[Row], Key | Non
         if column.kind == "stage":
             return 1, 0.0, row.stage
         if column.kind in ("axis", "chosen", "mark"):
-            label = row.axes.get(column.name) if column.kind == "axis" else choices(row)
-            return _natural(label or None)
+            return _of_label(row, column)
         if column.kind in ("mean", "bar"):
             return _number(_mean(row.values.get(column.name)))
         found = differences.get((row.label, column.name))
@@ -198,6 +197,14 @@ def _key(column: Column, differences: _Differences) -> Callable[[Row], Key | Non
         return _number(found.p if column.kind == "p" else found.difference.mean)
 
     return of
+
+
+def _of_label(row: Row, column: Column) -> Key | None:
+    """By the value of an axis where it is a number, whatever its label is."""
+    if column.kind == "axis" and column.name in row.numbers:
+        return _number(row.numbers[column.name])
+    label = row.axes.get(column.name) if column.kind == "axis" else choices(row)
+    return _natural(label or None)
 
 
 def _mean(interval: Interval | None) -> float | None:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pipelines.facts import as_number
 from pipelines.reader import Path
 from pipelines.scalars import canonical, scalar
 from pipelines.text import shown
@@ -16,6 +17,8 @@ LABEL = re.compile(r"[A-Za-z0-9._+-]{1,40}")
 Labels = Mapping[str, str]
 """Axis -> label."""
 SEED = "seed"
+_WHOLE = 2.0**63
+"""Whole numbers in a file are smaller."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,7 @@ class Axis:
 
     def same(self, other: "Axis") -> bool:
         """Whether both were declared with equal lists of values."""
-        return self is other or (self.values == other.values)
+        return self is other or _alike(self.values, other.values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,7 @@ def declared(name: str, raw: Any, stage: str, path: Path) -> Axis | list[ClashEr
     for at, value in items:
         try:
             label = str(at) if isinstance(raw, dict) else _label(name, value, at)
-            _checked(name, label, at, values)
+            _checked(name, label, at, values, value)
         except ClashError as clash:
             wrong.append(clash)
         else:
@@ -91,14 +94,16 @@ def declared(name: str, raw: Any, stage: str, path: Path) -> Axis | list[ClashEr
     return wrong or Axis(name, values, stage, places)
 
 
-def _checked(name: str, label: str, at: Any, known: Mapping[str, Any]) -> None:
+def _checked(name: str, label: str, at: Any, known: Mapping[str, Any], value: Any) -> None:
     if not LABEL.fullmatch(label):
         hint = _labelled(name) if isinstance(at, int) else ""
         message = f"`{shown(label)}` cannot label a value: use A-Z a-z 0-9 . _ + -"
         raise ClashError(message, hint, at)
     if label in known:
         message = f"two values of the axis `{name}` are both named `{label}`"
-        raise ClashError(message, _labelled(name), at)
+        same = _alike(known[label], value)
+        hint = "they are the same value: leave one of them out" if same else _labelled(name)
+        raise ClashError(message, hint, at)
 
 
 def _label(name: str, value: Any, at: int) -> str:
@@ -106,7 +111,36 @@ def _label(name: str, value: Any, at: int) -> str:
         return str(value["kind"])
     if isinstance(value, dict | list):
         raise ClashError(f"this value of the axis `{name}` has no name", _labelled(name), at)
+    if isinstance(value, float) and value.is_integer() and abs(value) < _WHOLE:
+        return str(int(value))  # 1.0 is the number 1, and -0.0 is 0
     return canonical(value)
+
+
+def _alike(one: Any, other: Any) -> bool:
+    """Whether two values of a file are equal: 1 and 1.0 are, true and 1 are not."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_alike(one[key], other[key]) for key in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_alike, one, other))
+    if isinstance(one, bool) != isinstance(other, bool):
+        return False
+    return bool(one == other)
+
+
+def labelled_numbers(labels: Labels, space: Mapping[str, Axis]) -> dict[str, float]:
+    """Axis -> its value, where that is a number and its label is not the text of it.
+
+    Args:
+        labels: of a cell.
+        space: the axes that it may have.
+    """
+    found = {}
+    for name, label in labels.items():
+        value = space[name].values.get(label) if name in space else None
+        number = type(value) in (int, float)
+        if number and as_number(label) != value:
+            found[name] = float(value)  # type: ignore[arg-type]
+    return found
 
 
 def _labelled(name: str) -> str:

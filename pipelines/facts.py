@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -63,12 +64,27 @@ class Facts:
         return frozenset(source for source in self.sources if source[1] != "test")
 
 
+def as_number(label: str) -> float | None:
+    """The finite number that a label is the text of; None where it is of none."""
+    try:
+        value = float(label)
+    except ValueError:
+        return None
+    return value if isfinite(value) else None
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """Where an input comes from: a stage of the file and the labels of its axes."""
 
     stage: str
     axes: Mapping[str, str]
+    numbers: Mapping[str, float] = field(default_factory=dict)
+    """Axis -> its value, where that is a number and the label is not the text of it."""
+
+    def number(self, axis: str) -> float | None:
+        """The value of an axis where it is a number, whatever its label is."""
+        return self.numbers.get(axis, as_number(self.axes.get(axis, "")))
 
     def __str__(self) -> str:
         return "".join([self.stage, *(f"@{axis}={label}" for axis, label in self.axes.items())])

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from pipelines.axes import SEED, Axis, ClashError, Row, merged
+from pipelines.axes import SEED, Axis, ClashError, Row, labelled_numbers, merged
 from pipelines.cells import Cell, Wire
 from pipelines.facts import Source
 from pipelines.reader import Path
@@ -98,7 +98,8 @@ class Feeds:
         label = str(reference.label) if axis else ""
         rows: dict[tuple[str, int, str], Row] = {}
         for cell, axes in picked[1]:
-            wire = Wire(cell.ordinal, output, Source(cell.stage, cell.axes))
+            numbers = labelled_numbers(cell.axes, source.space)
+            wire = Wire(cell.ordinal, output, Source(cell.stage, cell.axes, numbers))
             own = {axis.name: label, **axes} if axis else axes
             rows[label, cell.ordinal, output] = Row(own, {port.name: (wire,)})
         return picked[0], rows

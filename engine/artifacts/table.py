@@ -83,6 +83,8 @@ class Row:
     """Metric -> value on each class of each task; see `Scores.by_class`."""
     units: Mapping[str, Units] = field(default_factory=dict)
     """See `Scores.units`."""
+    numbers: Mapping[str, float] = field(default_factory=dict)
+    """Axis -> its value, where that is a number and the label is not the text of it."""
     diverged: int = 0
     """How many of its cells diverged; they are `dropped` by every interval."""
 

@@ -99,11 +99,11 @@ def _over_steps(plot: Line, row: Group) -> Mapping[str, Any]:
 def _over_axis(plot: Line, label: str, lot: Sequence[Group]) -> Mapping[str, Any]:
     measure = Measure.parse(plot.y)
     spots = [
-        _point(plot, float(row.axes[plot.x]), row.interval(measure))
+        _point(plot, x, row.interval(measure))
         for row in lot
-        if measure and plot.x in row.axes
+        if measure and (x := row.number(plot.x)) is not None
     ]
-    return {"label": label, "points": sorted(spots)}
+    return {"label": label, "points": sorted(spots, key=lambda spot: spot[0] or 0.0)}
 
 
 def _point(plot: Line, x: float, found: Interval) -> list[float | None]:
@@ -118,7 +118,7 @@ def _frontier(plot: Frontier, rows: Sequence[Group]) -> Mapping[str, Any]:
     for label, lot in _lots(rows, plot.along).items():
         spots = [
             (row.axes.get(plot.along or "", ""), row.interval(first), row.interval(second))
-            for row in lot
+            for row in _ascending(lot, plot.along or "")
             if first and second
         ]
         kept = [spot for spot in spots if spot[1].mean is not None and spot[2].mean is not None]
@@ -132,6 +132,14 @@ def _frontier(plot: Frontier, rows: Sequence[Group]) -> Mapping[str, Any]:
                 }
             )
     return {"kind": "frontier", "x": plot.x, "y": plot.y, "along": plot.along, "series": series}
+
+
+def _ascending(rows: Sequence[Group], axis: str) -> list[Group]:
+    """By the numbers along an axis; as they come where some are none."""
+    numbers = {row.label: row.number(axis) for row in rows}
+    if None in numbers.values():
+        return list(rows)
+    return sorted(rows, key=lambda row: numbers[row.label] or 0.0)
 
 
 def _matrix(rows: Sequence[Group]) -> Mapping[str, Any]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from engine.artifacts import Interval, Row, Scores, Units
 from engine.comparison.intervals import Judged, judged, over_seeds
 from engine.comparison.measure import Measure
-from pipelines.facts import Source
+from pipelines.facts import Source, as_number
 
 SEED = "seed"
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
@@ -23,11 +23,17 @@ class Group:
         stage: block of the file.
         axes: axis -> label, without the seed.
         cells: seed label (empty for a cell without one) -> scores.
+        numbers: see `Source.numbers`.
     """
 
     stage: str
     axes: Mapping[str, str]
     cells: dict[str, Scores] = field(default_factory=dict)
+    numbers: Mapping[str, float] = field(default_factory=dict)
+
+    def number(self, axis: str) -> float | None:
+        """The value of an axis where it is a number, whatever its label is."""
+        return Source(self.stage, self.axes, self.numbers).number(axis)
 
     @property
     def label(self) -> str:
@@ -106,6 +112,7 @@ class Group:
             by_class=by_class,
             units=self._units(each),
             diverged=len(self.diverged),
+            numbers=dict(self.numbers),
         )
 
     def _units(self, each: Iterable[str]) -> Mapping[str, Units]:
@@ -121,7 +128,7 @@ def groups(sources: Sequence[Source], scores: Sequence[Scores]) -> list[Group]:
     for source, item in zip(sources, scores, strict=True):
         axes = {axis: label for axis, label in source.axes.items() if axis != SEED}
         key = (source.stage, frozenset(axes.items()))
-        group = found.setdefault(key, Group(source.stage, axes))
+        group = found.setdefault(key, Group(source.stage, axes, numbers=source.numbers))
         group.cells[source.axes.get(SEED, "")] = item
     return list(found.values())
 
@@ -133,10 +140,19 @@ def matching(text: str, rows: Iterable[Source]) -> list[Source]:
     fitting = [
         row
         for row in rows
-        if row.stage == stage and all(row.axes.get(a) == label for a, label in wanted.items())
+        if row.stage == stage and all(_means(row, a, label) for a, label in wanted.items())
     ]
     exact = [row for row in fitting if len(row.axes) == len(wanted)]
     return exact or fitting
+
+
+def _means(row: Source, axis: str, label: str) -> bool:
+    """Whether a row has this label on an axis, or the number that it is the text of."""
+    own = row.axes.get(axis)
+    if own is None or own == label:
+        return own == label
+    number = as_number(label)
+    return number is not None and row.number(axis) == number
 
 
 def named(sources: Iterable[Source]) -> list[Source]:
@@ -144,7 +160,7 @@ def named(sources: Iterable[Source]) -> list[Source]:
     found: dict[str, Source] = {}
     for source in sources:
         axes = {axis: label for axis, label in source.axes.items() if axis != SEED}
-        row = Source(source.stage, axes)
+        row = Source(source.stage, axes, source.numbers)
         found.setdefault(str(row), row)
     return list(found.values())
 

@@ -72,20 +72,12 @@ def _check_axis(look: Look, params: Compare, known: list[Source]) -> None:
         place, axis = "plot.along", plot.along
     else:
         return
-    labels = [row.axes[axis] for row in known if axis in row.axes]
-    if not labels:
+    having = [row for row in known if axis in row.axes]
+    if not having:
         axes = dict.fromkeys(name for row in known for name in row.axes)
         look.error(place, f"no row has an axis `{axis}`", suggestion(axis, axes, "axes"))
-    elif place == "plot.x" and not all(_is_number(label) for label in labels):
-        look.error(place, f"the labels of `{axis}` are no numbers", "plot it as a table instead")
-
-
-def _is_number(label: str) -> bool:
-    try:
-        float(label)
-    except ValueError:
-        return False
-    return True
+    elif place == "plot.x" and any(row.number(axis) is None for row in having):
+        look.error(place, f"the values of `{axis}` are no numbers", "plot it as a table instead")
 
 
 @stage(facts=_facts)

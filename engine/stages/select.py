@@ -1,6 +1,5 @@
 """Choose one value of an axis by validation, and pass on what came of it."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -84,8 +83,9 @@ def select(run: Run, params: Select, *, candidates: tuple[Scores, ...]) -> Chose
     means = {label: sum(found) / len(found) for label, found in values.items() if found}
     if not means:
         raise StageError(f"every candidate diverged or lacks `{params.by}`: nothing to choose from")
-    label = _choice(params, means, values)
-    ends = _ordered(grid)
+    order = _ordered(params.over, [source for source, _ in pooled])
+    label = _choice(params, order, means, values)
+    ends = [item for item in order if item in grid]
     edge = len(grid) > 1 and label in {ends[0], ends[-1]}
     if edge:
         run.note(
@@ -112,23 +112,32 @@ def _values(params: Select, label: str, pooled: Candidates) -> list[float]:
 
 
 def _choice(
-    params: Select, means: Mapping[str, float], values: Mapping[str, Sequence[float]]
+    params: Select,
+    order: Sequence[str],
+    means: Mapping[str, float],
+    values: Mapping[str, Sequence[float]],
 ) -> str:
+    """The best label, or the first of `order` that is as good.
+
+    Means that differ by the rounding of float32 are equal.
+    """
     sign = 1 if params.goal == "min" else -1
-    best = min(means, key=lambda label: sign * means[label])
-    error = learning.statistics.standard_error(values[best])
+    best = min(means.values(), key=lambda mean: sign * mean)
+    margin = learning.statistics.ROUNDING * abs(best)
+    equal = [label for label in order if label in means and abs(means[label] - best) <= margin]
+    error = learning.statistics.standard_error(values[equal[0]])
     if params.tie == "best" or error is None:
-        return best
-    near = [label for label in means if sign * (means[label] - means[best]) <= error]
-    return _ordered(near)[0]
+        return equal[0]
+    return next(
+        label
+        for label in order
+        if label in means and sign * (means[label] - best) <= max(error, margin)
+    )
 
 
-def _ordered(labels: Sequence[str]) -> list[str]:
-    """Ascending where they are numbers, else as they were listed."""
-    try:
-        numbers = {label: float(label) for label in labels}
-    except ValueError:
-        return list(labels)
-    if not all(math.isfinite(number) for number in numbers.values()):
-        return list(labels)
-    return sorted(labels, key=numbers.__getitem__)
+def _ordered(axis: str, sources: Sequence[Source]) -> list[str]:
+    """The labels of an axis: ascending where all values are numbers, else as they were listed."""
+    numbers = {source.axes[axis]: source.number(axis) for source in sources}
+    if any(number is None for number in numbers.values()):
+        return list(numbers)
+    return sorted(numbers, key=lambda label: numbers[label] or 0.0)

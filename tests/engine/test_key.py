@@ -232,3 +232,14 @@ def test_many_changes_of_one_port_are_counted():
     new = [[["t", {"lr": str(n)}], "b" * 64] for n in range(3, 8)]
     words = difference({**base, "inputs": {"s": old}}, {**base, "inputs": {"s": new}})
     assert words == ["input s: 3 removed, 1 changed, 4 added"]
+
+
+def test_the_number_behind_a_label_is_in_the_key():
+    """`select` and plots order by it; a label that is the text of its number adds nothing."""
+
+    def held(numbers):
+        return key(inputs={"scores": [(Source("tuned", {"lr": "big"}, numbers), "d" * 64)]})
+
+    assert len({held(numbers).digest for numbers in ({"lr": 0.1}, {"lr": 0.2}, {})}) == 3
+    told = difference(held({"lr": 0.1}).components, held({"lr": 0.2}).components)
+    assert told == ["input scores: tuned@lr=big changed"]

@@ -159,3 +159,13 @@ def test_a_pair_of_the_pipeline_that_is_not_with_the_baseline_is_no_difference_t
 def test_an_empty_table_is_arranged():
     sheet = arranged(Table((), ()), Order(sort=Column("mean", A), group="x", differing=True))
     assert (sheet.rows, sheet.metrics) == ((), ())
+
+
+def test_labelled_numbers_are_sorted_as_numbers():
+    rows = tuple(
+        Row(f"t@lr={label}", "t", {"lr": label}, {A: Interval(0.5, 0.4, 0.6, 5)}, numbers={"lr": n})
+        for label, n in {"big": 0.1, "mid": 0.03, "small": 0.01}.items()
+    )
+    table = Table((A,), rows)
+    found = arranged(table, Order(sort=Column("axis", "lr"), falling=False)).rows
+    assert [row.axes["lr"] for row in found] == ["small", "mid", "big"]

@@ -1,7 +1,9 @@
 """Axes flow along edges: which cells there are, how they are named, and what each reads."""
 
+import pytest
 from stand_ins import checked, told
 
+from pipelines.axes import Axis, declared, labelled_numbers
 from pipelines.cells import Pipeline
 
 BASE = """
@@ -155,7 +157,7 @@ def test_a_many_valued_port_gathers_only_what_agrees_with_the_cells_own_axes() -
 def test_a_pick_means_a_number_however_it_is_written() -> None:
     text = BASE + TUNED + "matrix: {lr: [1.0, 1e-3]}}\n"
     text += "  result: {uses: compare, from: {scores: [tuned@lr=1, tuned@lr=0.001]}}\n"
-    assert reads(checked(text), "result")["scores"] == ["tuned@lr=1.0", "tuned@lr=0.001"]
+    assert reads(checked(text), "result")["scores"] == ["tuned@lr=1", "tuned@lr=0.001"]
 
 
 def test_exclude_removes_combinations_and_says_nothing_of_it() -> None:
@@ -184,9 +186,49 @@ def test_a_mapping_axis_has_labels_and_a_list_of_kinds_is_named_by_kind() -> Non
 
 
 def test_two_values_of_one_label_are_an_error() -> None:
-    text = told(BASE + TUNED + "matrix: {lr: [0.1, 1e-1]}}\n")
+    text = told(BASE + TUNED + 'matrix: {lr: [0.1, "0.1"]}}\n')
     assert "two values of the axis `lr` are both named `0.1`" in text
     assert "give labels: `lr: {first: ..., second: ...}`" in text
+
+
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [("[1, 1.0]", "1"), ("[2, 1.0, 1]", "1"), ("[0.001, 1e-3]", "0.001"), ("[0, -0.0]", "0"),
+     ("[0.5, 0.50]", "0.5"), ("[100, 1e2]", "100")],
+)  # fmt: skip
+def test_one_number_however_written_is_one_value_and_twice_is_an_error(values, named):
+    text = told(BASE + TUNED + f"matrix: {{lr: {values}}}}}\n")
+    assert f"two values of the axis `lr` are both named `{named}`" in text
+    assert "they are the same value: leave one of them out" in text
+    line = next(line for line in text.splitlines() if "both named" in line)
+    place = (BASE + TUNED).splitlines()[-1]
+    assert int(line.split(":")[2]) == len(place) + len("matrix: {lr: ") + values.rindex(" ") + 2
+
+
+def test_true_and_text_are_not_the_number_one():
+    given = declared("x", [True, 1], "a", ())
+    assert isinstance(given, Axis)
+    assert given.values == {"true": True, "1": 1}
+    assert not given.same(declared("x", {"true": 1, "1": 1}, "b", ()))
+    assert not declared("x", [1], "a", ()).same(declared("x", {"1": "1"}, "b", ()))
+
+
+def test_axes_whose_numbers_are_written_otherwise_are_the_same():
+    one = declared("x", [1, 2.0, -0.0, 1e-3], "a", ())
+    other = declared("x", [1.0, 2, 0, 0.001], "b", ())
+    assert list(one.values) == list(other.values) == ["1", "2", "0", "0.001"]
+    assert one.same(other)
+    assert not one.same(declared("x", [1.5, 2, 0, 0.001], "b", ()))
+
+
+def test_values_are_numbers_whatever_their_labels_are():
+    space = {
+        "lr": declared("lr", {"big": 0.0101, "small": 1e-2, "2": 3}, "a", ()),
+        "n": declared("n", [10, 5], "a", ()),
+        "on": declared("on", {"1": True}, "a", ()),
+    }
+    found = [labelled_numbers({"lr": lr, "n": "10", "on": "1"}, space) for lr in ("big", "2")]
+    assert found == [{"lr": 0.0101}, {"lr": 3.0}]
 
 
 def test_inputs_with_differing_axes_keep_the_order_of_the_file() -> None:

@@ -645,3 +645,34 @@ def test_a_difference_of_one_image_in_every_pair_is_the_same_difference(metric):
     (found,) = _compare(lots, show=[metric], baseline="right").contrasts
     assert found.p is None
     assert found.verdict == "the same difference in every pair: nothing to test"
+
+
+LABELLED = {"lr": {"big": 0.1, "mid": 0.03, "small": 0.01}}
+
+
+def _sources(numbers=LABELLED["lr"]):
+    given = [*_scores(ZERO, lr="big"), *_scores(PROBE, lr="small"), *_scores(RANDOM, lr="mid")]
+    return [
+        (replace(source, numbers={"lr": numbers[source.axes["lr"]]}), scores)
+        for source, scores in given
+    ]
+
+
+def test_plots_order_labelled_numbers_as_numbers(look):
+    line = {"kind": "line", "x": "lr", "y": "a/accuracy"}
+    (series,) = _compare(_sources(), plot=line).plot["series"]
+    assert [point[0] for point in series["points"]] == [0.01, 0.03, 0.1]
+    frontier = {"kind": "frontier", "x": "b/forgetting", "y": "a/accuracy", "along": "lr"}
+    (series,) = _compare(_sources(), plot=frontier).plot["series"]
+    assert series["names"] == ["small", "mid", "big"]
+    rows = tuple(source for source, _ in _sources())
+    assert not look(compare, {"plot": line}, sources={"scores": rows}, scores=(FACTS,))[1]
+
+
+def test_a_row_is_found_by_its_number_too():
+    table = _compare(_sources(), show=["a/accuracy"], baseline="tuned@lr=0.010")
+    assert table.baseline == "tuned@lr=small"
+    assert table.rows[0].numbers == {"lr": 0.1}
+    plain = [*_scores(ZERO, lr="1"), *_scores(PROBE, lr="0.001")]
+    assert _compare(plain, show=["a/accuracy"], baseline="tuned@lr=1.0").baseline == "tuned@lr=1"
+    assert _compare(plain, show=["a/accuracy"], baseline="tuned@lr=1e-3").baseline.endswith("0.001")

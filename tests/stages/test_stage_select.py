@@ -133,3 +133,41 @@ def test_values_by_task_go_on_with_the_choice():
         for source, scores in _candidates()
     ]
     assert _select(candidates).scores.each == {"a/accuracy": (0.1, 0.2)}
+
+
+class Told(Silent):
+    """A channel that keeps what it is told."""
+
+    def __init__(self):
+        self.said = []
+
+    def note(self, text):
+        self.said.append(text)
+
+
+def _labelled(losses, numbers):
+    return [
+        (Source("tuned", {"lr": label, "seed": str(seed)}, {"lr": numbers[label]}),
+         Scores({"a/val_loss": loss}))
+        for label, values in losses.items()
+        for seed, loss in enumerate(values)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("order", [["big", "small"], ["small", "big"]])
+@pytest.mark.parametrize("tie", ["smallest_within_1se", "best"])
+def test_labelled_numbers_are_ordered_as_numbers(order, tie):
+    """Swapping the labels in the file changes nothing; 0.5 in float32 is 0.5."""
+    losses = {"big": [0.4, 0.5, 0.6], "small": [0.4, 0.5, 0.6 + 1e-8]}
+    given = _labelled({label: losses[label] for label in order}, {"big": 0.0101, "small": 0.01})
+    for cells in (given, given[::-1]):
+        assert _select(cells, pool=("seed",), tie=tie).choice.label == "small"
+
+
+def test_labels_that_look_like_other_numbers_do_not_mislead():
+    losses = {"1": [0.4, 0.5, 0.6], "2": [0.4, 0.5, 0.6], "3": [0.4, 0.5, 0.6]}
+    notes = Told()
+    numbers = {"1": 30.0, "2": 10.0, "3": 20.0}
+    found = _select(_labelled(losses, numbers), pool=("seed",), channel=notes)
+    assert (found.choice.label, found.choice.edge) == ("2", True)
+    assert "lr=2 ends the grid 2, 3, 1" in notes.said[0]
