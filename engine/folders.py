@@ -148,6 +148,10 @@ class Choice:
             return {self.part or "": least}
         return {part: end - start for part, (start, end) in self._borders(least).items()}
 
+    def spans(self, count: int) -> dict[str, tuple[int, int]]:
+        """Part -> first and last place (not included) of a class's images, in their shuffle."""
+        return {self.part or "": (0, count)} if self.split != "examples" else self._borders(count)
+
     def _few(self, name: str, count: int) -> list[tuple[str, str, str]]:
         for share, (start, end) in zip(
             self.shares or SHARES, self._borders(count).values(), strict=True

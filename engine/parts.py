@@ -2,7 +2,7 @@
 
 from pipelines.facts import Facts, Look
 
-OFTEN = 2
+OFTEN = 4
 """Times that a batch may hold each example before it is told."""
 NAMES = {"train": "training", "val": "validation", "test": "test"}
 ONE_PART = (

@@ -82,6 +82,12 @@ def _known(path: Path, choice: Choice, _size: int, _changed: int) -> "learning.s
     return choice.read(reading.content(path, LARGEST))
 
 
+def identity(sheet: "learning.sheets.Sheet", task: str) -> str:
+    """What a task is, whatever the file is called and wherever it lies: a digest of its rows."""
+    rows = sorted(map(tuple, sheet.rows[task]))
+    return hashlib.sha256(repr((sheet.inputs, sheet.targets, rows)).encode()).hexdigest()[:32]
+
+
 def divided(sheet: "learning.sheets.Sheet") -> dict[str, str]:
     """Task -> its part: that of the file's own column, or else by a shuffle of the names."""
     if sheet.parts:

@@ -1,8 +1,12 @@
 """Warnings of meaning from the lineage of data. Pure: facts in, sentences out."""
 
-from pipelines.facts import Facts, Look
+from collections.abc import Iterator
 
-_SHOWN = 4
+from pipelines.facts import Advice, Facts, Look
+from pipelines.lineage import listed, shared, tests
+
+VALIDATION = "validate"
+"""Port of what choices go by."""
 
 
 def leaks(look: Look) -> list[tuple[str, str]]:
@@ -11,32 +15,51 @@ def leaks(look: Look) -> list[tuple[str, str]]:
     That is test examples; or classes, where tasks are drawn from a test part alone: there the
     classes are to be new, so that even a training example of one is a leak.
     """
-    judged = [
-        (facts.task or "the data", _tests(facts), _by_classes(facts))
-        for inputs in look.inputs.values()
-        for facts in inputs
-        if facts.task or facts.classes
-    ]
     found: dict[tuple[str, str], None] = {}
-    for port, inputs in look.inputs.items():
-        for index, facts in enumerate(inputs):
-            if facts.task or facts.classes:
-                continue
-            for task, tests, by_classes in judged:
-                made = {origin for origin, _ in facts.sources} if by_classes else _tests(facts)
-                shared = sorted(made & tests)
-                if shared:
-                    which = ", ".join(shared[:_SHOWN]) + (", …" if len(shared) > _SHOWN else "")
-                    who = look.sources[port][index].stage
-                    what = "classes" if by_classes else "examples"
-                    sentence = f"`{who}` was made from test {what} of `{task}` ({which})"
-                    found[port, sentence] = None
+    for port, who, facts in _made(look):
+        for judged in _judged(look):
+            by_classes = tests_alone(judged)
+            names = shared(facts.sources, tests(judged.sources), by_classes=by_classes)
+            if names:
+                what = "classes" if by_classes else "examples"
+                task = judged.task or "the data"
+                sentence = f"`{who}` was made from test {what} of `{task}` ({listed(names)})"
+                found[port, sentence] = None
     return list(found)
 
 
-def _by_classes(facts: Facts) -> bool:
-    return facts.ways is not None and {part for _, part in facts.sources} == {"test"}
+def choices(look: Look) -> Iterator[Advice]:
+    """Advice where something was chosen or stopped by what it is judged on."""
+    for port, who, facts in _made(look):
+        for judged in _judged(look, besides=VALIDATION):
+            names = shared(facts.chosen, judged.sources, by_classes=judged.ways is not None)
+            if names:
+                what = "classes" if judged.ways is not None else "examples"
+                yield Advice(
+                    "chosen-on-the-exam",
+                    f"from.{port}",
+                    f"`{who}` was chosen or stopped by {what} of `{judged.task}`, and is judged "
+                    f"on them ({listed(names)})",
+                    "choose by a part of its own",
+                )
 
 
-def _tests(facts: Facts) -> frozenset[str]:
-    return frozenset(origin for origin, part in facts.sources if part == "test")
+def tests_alone(facts: Facts) -> bool:
+    """Whether these are tasks of a test part alone, whose classes are to be new."""
+    return facts.ways is not None and {held[1] for held in facts.sources} == {"test"}
+
+
+def _made(look: Look) -> Iterator[tuple[str, str, Facts]]:
+    """Port, stage and facts of each input that is no data."""
+    for port, inputs in look.inputs.items():
+        for index, facts in enumerate(inputs):
+            if not (facts.task or facts.classes) and (facts.sources or facts.chosen):
+                yield port, look.sources[port][index].stage, facts
+
+
+def _judged(look: Look, besides: str = "") -> Iterator[Facts]:
+    """Facts of each input that is data, but of one port."""
+    for port, inputs in look.inputs.items():
+        if port == besides:
+            continue
+        yield from (facts for facts in inputs if facts.task or facts.classes)

@@ -6,6 +6,8 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
+from pipelines.lineage import Held
+
 
 @dataclass(frozen=True, slots=True)
 class Facts:
@@ -21,8 +23,12 @@ class Facts:
     unconditional generator ()."""
     names: Mapping[int, str] = field(default_factory=dict)
     """A dataset's classes that have names -> these."""
-    sources: frozenset[tuple[str, str]] = frozenset()
-    """Examples it was made from, as (collection/class, part): for checks of leakage."""
+    sources: frozenset[Held] = frozenset()
+    """Examples it was made from, as (collection/class, part, ...): for checks of leakage."""
+    chosen: frozenset[Held] = frozenset()
+    """Examples by which something of it was chosen or stopped, besides those it was made from."""
+    validated: Mapping[str, frozenset[Held]] = field(default_factory=dict)
+    """Scores: metric -> the examples that it was measured on, of metrics that choices go by."""
     heads: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     """A model's heads: task -> classes; empty if unknown."""
     headless: bool = False
@@ -59,7 +65,7 @@ class Facts:
     `kind`, `likelihood` and `binarise`. Empty where it is unknown."""
 
     @property
-    def learned(self) -> frozenset[tuple[str, str]]:
+    def learned(self) -> frozenset[Held]:
         """Its sources without the test examples: what a stage that learns from it sees."""
         return frozenset(source for source in self.sources if source[1] != "test")
 
@@ -114,6 +120,8 @@ class Look:
     faults: list[tuple[str, str, str, str]] = field(default_factory=list)
     """Severity, place, message and hint."""
     advice: list[Advice] = field(default_factory=list)
+    chosen: frozenset[Held] = frozenset()
+    """Examples by which this stage chooses; what it gives was chosen by them."""
 
     def one(self, port: str) -> Facts | None:
         """Facts of a single-valued port, or None where it is not connected."""

@@ -1,10 +1,10 @@
 """What is known of each cell's outputs before anything runs, and faults of meaning found so."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path as Folder
 
-from pipelines.advice import leaks
+from pipelines.advice import choices, leaks
 from pipelines.axes import Row
 from pipelines.cells import Cell, Wire
 from pipelines.errors import MissingFiles
@@ -53,7 +53,7 @@ class Meaning:
         kind, inputs = draft.kind, row.wires
         base = {output: Facts() for output in outputs}
         if kind.mirrors is not None and kind.mirrors in inputs:
-            base.update(cells[inputs[kind.mirrors][0].cell].facts)
+            base.update(_merged([cells[wire.cell].facts for wire in inputs[kind.mirrors]]))
         given = {port: self._facts(wires, cells) for port, wires in inputs.items()}
         given |= dict.fromkeys(unknown, (UNKNOWN,))
         look = Look(
@@ -66,6 +66,11 @@ class Meaning:
         if self._lacks_files(draft, values):
             return dict.fromkeys(base, UNKNOWN)
         base.update(kind.facts(look) if kind.facts else {})
+        if look.chosen:
+            base = {
+                name: replace(facts, chosen=facts.chosen | look.chosen)
+                for name, facts in base.items()
+            }
         self._tell(draft, values, look)
         faulty = any(severity == "error" for severity, *_ in look.faults)
         if faulty or not all(facts.known for found in given.values() for facts in found):
@@ -87,7 +92,7 @@ class Meaning:
                 self.report.error(path, message, hint)
             else:
                 self._warn(draft, "meaning", path, message, hint)
-        for told in look.advice:
+        for told in (*look.advice, *choices(look)):
             path = self._path(draft, values, told.place)
             self._warn(draft, told.code, path, told.message, told.hint)
         for port, message in leaks(look):
@@ -128,6 +133,21 @@ class Meaning:
             path = (*draft.path, "with") if draft.block.with_ is not None else draft.path
             self.report.error(path, str(error), error.hint, key=True)
         return True
+
+
+def _merged(candidates: Sequence[Mapping[str, Facts]]) -> dict[str, Facts]:
+    """Facts of a choice among cells: those of the first, made from what any was made from."""
+    first = dict(candidates[0])
+    others = [facts for facts in candidates[1:] if facts is not candidates[0]]
+    for name, facts in first.items():
+        every = [facts, *(found[name] for found in others if name in found)]
+        first[name] = replace(
+            facts,
+            known=all(item.known for item in every),
+            sources=frozenset().union(*(item.sources for item in every)),
+            chosen=frozenset().union(*(item.chosen for item in every)),
+        )
+    return first
 
 
 def _missing(params: Params, folder: Folder) -> MissingFiles | None:

@@ -15,6 +15,7 @@ from pipelines.order import drawn, ordered
 from pipelines.overrides import replaced
 from pipelines.references import Wanted, check_ports, missing, read_from
 from pipelines.report import Report
+from pipelines.review import review
 from pipelines.schema import Block, File, read_block, read_file
 from pipelines.stage import Artifact, Stage
 from pipelines.text import listed, shown, suggestion
@@ -57,6 +58,7 @@ def check(
     checker = Checker(header, params, folder, report)
     cells = checker.cells(raw, stages)
     report.stop()
+    checker.review()
     for name in checker.valuation.unused():
         message = f"nobody uses `params.{shown(name)}`"
         report.warn(("params", name), message, key=True, code="unused-param")
@@ -94,12 +96,13 @@ class Checker:
         self.types: dict[str, Stage[..., Any]] = {}
         self.kinds = habits.Kinds({})
         self.made: dict[str, Made] = {}
+        self.parsed: dict[str, Parsed] = {}
         self.done: list[Cell] = []
 
     def cells(self, raw: Mapping[str, Any], stages: Stages) -> list[Cell]:
         """The cells of all blocks that are right; every fault is reported."""
         self.kinds = habits.Kinds(stages)
-        parsed: dict[str, Parsed] = {}
+        parsed = self.parsed
         for name, block in raw.items():
 
             def as_from(value: Any, block: Any = block) -> str:
@@ -112,6 +115,12 @@ class Checker:
         for name in self._order(parsed):
             self._block(name, parsed[name], stages)
         return self.done
+
+    def review(self) -> None:
+        """Report what only shows in the whole file, once nothing is wrong with it."""
+        blocks = {name: (found.block, found.wanted) for name, found in self.parsed.items()}
+        outputs = {name: made.outputs for name, made in self.made.items()}
+        review(blocks, outputs, self.types, self.done, self.report)
 
     def _order(self, parsed: Mapping[str, Parsed]) -> list[str]:
         """Names of blocks, each after all it reads; those in a circle are reported."""

@@ -55,6 +55,10 @@ class Artifact(ABC):
 
     format: ClassVar[int] = 1
     """Raised when the files' layout changes; part of every digest."""
+    shown: ClassVar[bool] = True
+    """A person looks at it by itself; what is not is there for other stages to read."""
+    learned: ClassVar[bool] = False
+    """It was learned from data."""
 
     @abstractmethod
     def write(self, folder: Path) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from engine.artifacts import storage
 from pipelines.stage import Artifact
@@ -31,6 +31,8 @@ class Part:
 @dataclass(frozen=True, slots=True)
 class Dataset(Artifact):
     """Labelled images: a selection from outside files, named by digest, never copied."""
+
+    shown: ClassVar[bool] = False
 
     name: str
     """Collection: `digits`, `mnist`, `omniglot`, or `folder`."""

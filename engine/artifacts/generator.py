@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from engine import learning
 from engine.artifacts import storage
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Generator(Artifact):
     """An encoder and a decoder that were trained together."""
+
+    shown: ClassVar[bool] = False
+    learned: ClassVar[bool] = True
 
     kind: Literal["autoencoder", "vae"]
     """Whether codes are points, or Gaussians with the prior N(0, I)."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from engine import learning
 from engine.artifacts import storage
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Judge(Artifact):
     """Classifiers of real images: two for distances, and one that also knows junk."""
+
+    shown: ClassVar[bool] = False
+    learned: ClassVar[bool] = True
 
     net: Mapping[str, Any]
     """Fields of a value in `engine.nets`, the same for all."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from engine import learning
 from engine.artifacts import storage
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Learner(Artifact):
     """A net that has learned to learn, and how it learns."""
+
+    shown: ClassVar[bool] = False
+    learned: ClassVar[bool] = True
 
     algorithm: Mapping[str, Any]
     """Fields of a value in `engine.algorithms`: {"kind": "maml", "steps": 1, ...}."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from engine import learning
 from engine.artifacts import storage
@@ -32,6 +32,9 @@ class Model(Artifact):
     An untrained model without an image shape yet holds no weights, only the seed from which the
     first stage that shows it an image draws them.
     """
+
+    shown: ClassVar[bool] = False
+    learned: ClassVar[bool] = True
 
     net: Mapping[str, Any]
     """The backbone's own parameters: {"kind": "conv4", "width": 32, "norm": "group"}."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from engine import learning
 from engine.artifacts import storage
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Samples(Artifact):
     """Images that a generator, or anything else, made."""
+
+    shown: ClassVar[bool] = False
 
     data: str
     """Collection that they imitate."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from engine.artifacts import storage
 from pipelines.stage import Artifact
@@ -97,6 +97,8 @@ class Scores(Artifact):
 @dataclass(frozen=True, slots=True)
 class Choice(Artifact):
     """Which candidate a `select` chose by validation."""
+
+    shown: ClassVar[bool] = False
 
     index: int
     """Position among the candidates; the engine passes on all outputs of that one."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from engine.artifacts import storage
 from engine.artifacts.dataset import Dataset
@@ -20,6 +20,8 @@ class TaskFamily(Artifact):
     Task number i of a seed is a function of the family, the seed and i alone, so that learners
     with different batches of tasks see the same ones, and no state is needed to go on.
     """
+
+    shown: ClassVar[bool] = False
 
     kind: str
     """`classified`: episodes from the classes of `data`; `sinusoid`, `linear` or `table`:

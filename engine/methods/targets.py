@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from engine import parts
 from pipelines.facts import Facts, Look
+from pipelines.lineage import Held
 
 _NUMBERS = 1_000_000
 """Labels above were made of names."""
@@ -67,13 +68,25 @@ def adaptation(look: Look, curve: Iterable[int] = (), *, keeps: bool = True) -> 
     heads = dict(others) if keeps else {}
     if data.task:
         heads[data.task] = data.classes
-    sources = model.sources | data.learned
+    sources = model.sources | data.learned | replayed(look)
     return {
         "model": Facts(
-            heads=heads, shape=model.shape or data.shape, sources=sources, net=model.net
+            heads=heads,
+            shape=model.shape or data.shape,
+            sources=sources,
+            net=model.net,
+            chosen=model.chosen,
         ),
         "scores": Facts(metrics=metrics, sources=sources),
     }
+
+
+def replayed(look: Look) -> frozenset[Held]:
+    """Examples of old tasks that are learned from again."""
+    if not getattr(look.params, "replay", 0):
+        return frozenset()
+    old = look.inputs.get("replay") or look.inputs.get("retain", ())
+    return frozenset().union(*(facts.learned for facts in old))
 
 
 def same_shape(look: Look, model: Facts, ports: Iterable[str]) -> None:

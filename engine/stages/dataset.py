@@ -83,7 +83,16 @@ def _known_characters(params: Dataset, folder: Path) -> Facts:
         shape=params.shape,
         classes=classes,
         sizes={part: learning.alphabets.DRAWERS * len(classes)},
-        sources=frozenset((f"{omniglot.NAME}/{names[character]}", part) for character in chosen),
+        sources=frozenset(
+            (
+                name := f"{omniglot.NAME}/{names[character]}",
+                part,
+                name,
+                0,
+                learning.alphabets.DRAWERS,
+            )
+            for character in chosen
+        ),
         metrics={f"{params.label}/{name}": () for name in imagesets.JUDGED[part]},
         examples={part: learning.alphabets.DRAWERS},
         turned=params.rotations == "augment",
@@ -100,7 +109,7 @@ def _known_folder(look: Look, params: Dataset) -> Facts:
     there = {part: _taken(params, part, n, len(names)) for part, n in fewest.items() if n}
     judged = [name for part in there for name in imagesets.JUDGED[part]]
     judged += ["shifted_accuracy"] if params.shifted and "test" in there else []
-    root = safe_text(posixpath.normpath(params.root or ""))
+    root, place = safe_text(posixpath.normpath(params.root or "")), look.folder / str(params.root)
     numbers = tuple(learning.folders.number(name) for name in names)
     counts = {part: len(places) for part, places in params.choice.parts(found).items() if places}
     sizes = _sizes(look, params, counts, len(names))
@@ -111,7 +120,12 @@ def _known_folder(look: Look, params: Dataset) -> Facts:
         classes=numbers,
         sizes=sizes,
         names=dict(zip(numbers, names, strict=True)),
-        sources=frozenset((f"{root}/{name}", part) for name in names for part in there),
+        sources=frozenset(
+            (f"{root}/{name}", part, learning.folders.identity(place / name), *ends)
+            for name in names
+            for part, ends in params.choice.spans(len(found[name])).items()
+            if ends[0] < ends[1]
+        ),
         metrics={f"{params.label}/{name}": () for name in judged},
         examples=there,
     )

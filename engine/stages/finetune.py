@@ -11,6 +11,9 @@ from engine.run import Run
 from pipelines.facts import Facts, Look
 from pipelines.stage import stage
 
+HIGH = {"sgd": 0.1, "adam": 0.005, "adamw": 0.005}
+"""Optimiser -> rate above which a random head spoils a pretrained net."""
+
 
 def _facts(look: Look) -> Mapping[str, Facts]:
     params: Finetune = look.params
@@ -26,8 +29,20 @@ def _facts(look: Look) -> Mapping[str, Facts]:
     if params.stop and data and data.task and f"{data.task}/val_loss" not in data.metrics:
         look.error("stop", f"{data.task} has no validation images to stop by", "keep some")
     _check_kept(look, params)
+    _check_rate(look, params)
     parts.batch(look, params.batch, data or Facts())
     return adaptation(look, params.marks, keeps=params.keep_heads != "drop")
+
+
+def _check_rate(look: Look, params: Finetune) -> None:
+    """Advise where a random head's first gradients would spoil what the model has learned."""
+    model, kind = look.one("model"), params.optimizer.kind
+    if params.head != "random" or model is None or not model.sources:
+        return
+    if params.lr > HIGH[kind]:
+        told = f"a random head at `lr: {params.lr:g}` by {kind} spoils the features it starts from"
+        hint = f"say `head: probe` or `zero`, or take `lr: {HIGH[kind]:g}` or less"
+        look.advise("random-head-high-rate", "lr", told, hint)
 
 
 def _check_kept(look: Look, params: Finetune) -> None:

@@ -8,7 +8,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
 from engine import learning, netshapes
 from engine.artifacts import Gallery, Learner, Model, TaskFamily
-from engine.metalearning import figures
+from engine.metalearning import figures, leaks
 from engine.metalearning.ready import algorithm_of, ready, stream
 from engine.methods import AnyFewShot
 from engine.run import Run
@@ -63,6 +63,7 @@ def _facts(look: Look) -> Mapping[str, Facts]:
         look.error("count", f"{params.count} tasks, and {tasks.task} has {count}")
     for found, source in zip(learners, look.sources.get("learner", ()), strict=False):
         netshapes.takes(look, "learner", tasks, found, str(source))
+        leaks.units_of(look, "tasks", found, tasks)
         if found.protocol and found.ways and found.ways[1]:
             told = f"{source} was trained on tasks with classes, and functions are drawn here"
             look.error("from.learner", told, "connect learners of regression")

@@ -8,8 +8,7 @@ from pydantic import Field, NonNegativeInt, PositiveFloat
 
 from engine import learning, netshapes
 from engine.artifacts import Learner, Model, Scores, TaskFamily
-from engine.comparison.intervals import scarce
-from engine.metalearning import checks, judged
+from engine.metalearning import checks, judged, leaks
 from engine.metalearning.ready import ready, stream
 from engine.methods import AnyFewShot
 from engine.methods.base import Start
@@ -53,7 +52,6 @@ def _facts(look: Look) -> Mapping[str, Facts]:
     validate = look.one("validate")
     _method(look, params, learner, tasks)
     netshapes.takes(look, "tasks", tasks, learner, "the learner")
-    _draws(look, tasks)
     if validate is not None:
         checks.alike(look, "validate", tasks, validate)
         if validate.task and validate.task == tasks.task:
@@ -71,28 +69,21 @@ def _facts(look: Look) -> Mapping[str, Facts]:
         checks.outputs(look, "tasks", learner.protocol.get("outputs"), tasks)
         checks.numbers(look, "tasks", learner.protocol.get("targets"), tasks)
         checks.as_tested(look, learner, tasks, params.curve)
+    leaks.judged(look, learner, tasks)
+    leaks.chosen(look, params.headline, tasks, validate)
+    leaks.units_of(look, "tasks", learner, tasks)
+    leaks.units_of(look, "validate", learner, validate)
+    leaks.draws(look, tasks, tasks.protocol.get("count") or TASKS)
     marks = tuple(sorted(set(params.curve))) if _steps(params, learner) else ()
     metrics = dict.fromkeys((*tasks.metrics, *judged.by_ways(tasks)), marks)
     chosen = dict.fromkeys(validate.metrics, marks) if validate else {}
     scores = Facts(
-        metrics={**metrics, **chosen}, sources=learner.sources, validation=frozenset(chosen)
+        metrics={**metrics, **chosen},
+        sources=learner.sources,
+        validation=frozenset(chosen),
+        validated=dict.fromkeys(chosen, validate.sources if validate else frozenset()),
     )
     return {"scores": scores}
-
-
-def _draws(look: Look, tasks: Facts) -> None:
-    """Warn of more draws than there are tasks or classes: they are not so many independent ones."""
-    units, count = tasks.protocol.get("units"), tasks.protocol.get("count") or TASKS
-    if units is None or count <= units[1]:
-        return
-    kind, there = units
-    told = f"{count} draws of {there} {kind} of {tasks.task}"
-    if scarce(there, tasks.ways[1] if tasks.ways and kind == "classes" else 1):
-        hint = f"these {kind} only: no interval over others is told; judge on more of them"
-        look.warn("from.tasks", told, hint)
-    else:
-        hint = f"the interval spans the {there} {kind}: more draws of them tell little of others"
-        look.warn("from.tasks", told, hint)
 
 
 def _method(look: Look, params: MetaEvaluate, learner: Facts, tasks: Facts) -> None:

@@ -10,7 +10,7 @@ from pydantic import PositiveInt
 from engine import learning
 from engine.algorithms import AnyAlgorithm
 from engine.artifacts import Dataset, Learner, Model, Scores, TaskFamily
-from engine.metalearning import checks
+from engine.metalearning import checks, leaks
 from engine.metalearning.outer import Budget, Outer, Patience, usual
 from engine.metalearning.ready import stream
 from engine.metalearning.training import (
@@ -22,6 +22,7 @@ from engine.metalearning.training import (
     model_of,
     rehearsal,
 )
+from engine.methods.targets import replayed
 from engine.nets import Net
 from engine.optimizers import Share
 from engine.run import Run
@@ -89,7 +90,12 @@ def _facts(look: Look) -> Mapping[str, Facts]:
         checks.outputs(look, "validate", head, validate)
     checks.stopping(look, validate)
     # Of tasks nothing is held back, so test examples that they are drawn from are learned from.
-    sources = tasks.sources | (model.sources if model else frozenset())
+    sources = tasks.sources | replayed(look) | (model.sources if model else frozenset())
+    leaks.units_of(look, "validate", tasks, validate)
+    leaks.unlike(look, "validate", tasks, validate)
+    chosen = model.chosen if model else frozenset()
+    if params.stop and validate:
+        chosen = chosen | validate.sources
     marks = tuple(_marks(params))
     metrics = dict.fromkeys(validate.metrics, marks) if validate else {}
     for old in look.inputs.get("retain", ()):
@@ -97,6 +103,7 @@ def _facts(look: Look) -> Mapping[str, Facts]:
     net = params.net.model_dump() if params.net else model.net if model else {}
     learner = Facts(
         sources=sources,
+        chosen=chosen,
         shape=tasks.shape,
         net=net,
         ways=tasks.ways,
@@ -106,6 +113,8 @@ def _facts(look: Look) -> Mapping[str, Facts]:
             "head": params.algorithm.heads,
             "outputs": head,
             "targets": tasks.protocol.get("targets"),
+            "columns": tasks.protocol.get("columns"),
+            "scaling": tasks.protocol.get("scaling"),
             "pooled": params.algorithm.pooled_shots is not None,
         },
     )
@@ -113,9 +122,18 @@ def _facts(look: Look) -> Mapping[str, Facts]:
     return {
         "learner": learner,
         "model": Facts(
-            heads=model.heads if model else {}, sources=sources, shape=tasks.shape, net=net
+            heads=model.heads if model else {},
+            sources=sources,
+            shape=tasks.shape,
+            net=net,
+            chosen=chosen,
         ),
-        "scores": Facts(metrics=metrics, sources=sources, validation=validation),
+        "scores": Facts(
+            metrics=metrics,
+            sources=sources,
+            validation=validation,
+            validated=dict.fromkeys(validation, validate.sources if validate else frozenset()),
+        ),
     }
 
 

@@ -43,6 +43,8 @@ def _facts(look: Look) -> Mapping[str, Facts]:
     inputs = look.inputs.get("candidates", ())
     if not all(facts.known for facts in inputs):
         return {}
+    by = [facts.validated.get(params.by, frozenset()) for facts in inputs]
+    look.chosen = frozenset().union(*by)
     known = {name for facts in inputs for name in facts.metrics}
     if not _validates(params.by, inputs):
         choices = sorted(name for name in known if _validates(name, inputs))

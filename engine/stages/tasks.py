@@ -48,9 +48,10 @@ def _facts(look: Look) -> Mapping[str, Facts]:
         known, inputs[params.kind] = _table(look, params)
         targets = len(params.targets or tables.TARGETS)
     numbers = inputs.get(params.kind)
+    columns, scaling = _scaled(look, params) if params.kind == tables.NAME else (None, None)
     label = params.task or known.task or params.kind
     names = ("accuracy", "loss") if params.kind == "classified" else ("loss",)
-    sources = ((origin, part) for origin, part in known.sources if params.part in ("all", part))
+    sources = (held for held in known.sources if params.part in ("all", held[1]))
     facts = Facts(
         task=label,
         classes=known.classes,
@@ -66,6 +67,8 @@ def _facts(look: Look) -> Mapping[str, Facts]:
             "inputs": numbers,
             "targets": targets,
             "units": _units(params, known),
+            "columns": columns,
+            "scaling": scaling,
         },
     )
     return {"tasks": facts}
@@ -123,8 +126,21 @@ def _table(look: Look, params: Tasks) -> tuple[Facts, int | None]:
         told = f"{shown}: the column `{safe_text(name)}` counts the rows, as a row index does"
         look.warn("file", told, "leave it out by naming the columns to learn from: `inputs: [x]`")
     # Of `all` no task is one of the test part: whoever learns from them has seen them all.
-    sources = ((f"{safe_text(params.file)}/{safe_text(task)}", params.part) for task in tasks)
+    name = safe_text(params.file)
+    sources = (
+        (f"{name}/{safe_text(task)}", params.part, tables.identity(sheet, task), 0, 1)
+        for task in tasks
+    )
     return Facts(sources=frozenset(sources)), len(sheet.inputs)
+
+
+def _scaled(look: Look, params: Tasks) -> tuple[Any, Any]:
+    """Names of a table's columns, and the units of its numbers; None where nobody knows."""
+    if params.file is None or any(severity == "error" for severity, *_ in look.faults):
+        return None, None
+    sheet = tables.known(look.folder / params.file, params.choice)
+    scale = tables.standard(sheet) if params.scaling == "standard" else {}
+    return (sheet.inputs, sheet.targets), scale
 
 
 def _sizes(params: Tasks) -> tuple[int, int]:

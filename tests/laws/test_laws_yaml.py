@@ -76,6 +76,7 @@ def test_a_whole_pipeline_passes_the_check(place, text, collections, monkeypatch
     own = sorted((house.ROOT / "examples").glob("*.py"))
     pipeline = check(text, file=place, folder=house.ROOT / "examples", stages=Catalogue(own))
     assert pipeline.cells
+    assert [warning.render() for warning in pipeline.warnings] == []
 
 
 def test_there_are_examples_and_pages_to_check():

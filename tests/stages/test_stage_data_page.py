@@ -32,7 +32,8 @@ def test_every_block_of_the_page_passes_the_check(folder, block):
     text = "version: 1\nname: page\nstages:\n" + textwrap.indent(block, "  ")
     pipeline = check(text, file="page.yaml", folder=folder, stages=Catalogue(()))
     assert len(pipeline.cells) >= 2
-    assert not pipeline.warnings
+    # The stand-ins here have few classes and tasks; what a person has is not known.
+    assert {warning.code for warning in pipeline.warnings} <= {"few-units"}
 
 
 def test_the_page_has_blocks():

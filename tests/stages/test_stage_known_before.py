@@ -255,8 +255,8 @@ WARNINGS = {
         "9 training images of 10 classes: some classes have none",
     ),
     "batch-larger-than-data": (
-        "uses: pretrain, from: {data: wide}, with: {batch: 90, steps: 5}",
-        "a batch of 90 of 30 training images has each 3 times",
+        "uses: pretrain, from: {data: wide}, with: {batch: 120, steps: 5}",
+        "a batch of 120 of 30 training images has each 4 times",
     ),
     "nothing-measured": (
         "uses: finetune, from: {model: drawn, data: y, retain: train}}\n  y: {uses: dataset, with: {name: folder, root: pets, size: [28, 28], color: gray}",

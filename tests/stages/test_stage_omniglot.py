@@ -103,7 +103,8 @@ def test_facts_name_classes_and_characters_before_anything_is_read(look, omniglo
     facts, faults = look(dataset, fields | {"rotations": "classes"})
     assert not faults
     assert facts["data"].classes == _hebrew(0, 1, 2, 3)
-    assert facts["data"].sources == {(f"omniglot/Hebrew/character0{i}", "val") for i in (1, 2, 3)}
+    names = [f"omniglot/Hebrew/character0{i}" for i in (1, 2, 3)]
+    assert facts["data"].sources == {(name, "val", name, 0, 20) for name in names}
     assert facts["data"].examples == {"val": 20}
     assert set(facts["data"].metrics) == {"t/val_accuracy", "t/val_loss"}
 

@@ -208,7 +208,7 @@ def test_test_classes_that_a_learner_saw_in_training_are_told(look, omniglot_twi
     test = family("test")
     assert _leaks(test, Facts(sources=family("train").sources)) == []
     seen = family("train", split="random").sources
-    shared = {name for name, _ in seen} & {name for name, _ in test.sources}
+    shared = {held[0] for held in seen} & {held[0] for held in test.sources}
     assert shared, "the random split puts test characters of the other one into training"
     ((port, sentence),) = _leaks(test, Facts(sources=seen))
     assert port == "learner"
