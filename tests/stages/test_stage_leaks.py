@@ -46,7 +46,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, omniglot_twin: Path) -> Pat
     shutil.copytree(place / "pets", place / "hard", copy_function=os.link)
     shutil.copytree(place / "pets", place / "renamed")
     (place / "renamed" / "cat").rename(place / "renamed" / "kitten")
-    rows = [f"t{i % 40},{i},{i * i},{(i * 7) % 11}" for i in range(400)]
+    rows = [f"t{i % 40},{(i * 37) % 401},{i * i},{(i * 7) % 11}" for i in range(400)]
     table = "\n".join(["task,x,y,z", *rows]) + "\n"
     (place / "t.csv").write_text(table)
     (place / "u.csv").write_text(table)
