@@ -19,7 +19,10 @@ class CellCancelled(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CellRetried(Event):
-    """A cell that failed or was stopped waits for another attempt, because somebody asked."""
+    """A cell that failed or was stopped waits for another attempt.
+
+    Because somebody asked, by a request; or because its file says so, by `because`.
+    """
 
     kind: ClassVar[str] = "cell_retried"
     cell: int
@@ -27,6 +30,8 @@ class CellRetried(Event):
     attempt: int
     """2 for the first time."""
     by: str = ""
+    because: str = ""
+    """"retry 1 of 2 after out of memory"."""
     revived: tuple[int, ...] = ()
     """Cells that were skipped and wait again, because nothing else keeps them."""
 

@@ -47,6 +47,8 @@ class Dispatch:
     ledger: Ledger
     active: dict[int, Active] = field(default_factory=dict)
     elsewhere: dict[int, Key] = field(default_factory=dict)
+    alone: set[int] = field(default_factory=set)
+    """Cells that ran out of memory: each starts when nothing runs, and nothing starts beside it."""
     _queued: list[tuple[int, int, Key]] = field(default_factory=list)
 
     @property
@@ -65,9 +67,25 @@ class Dispatch:
             key = self.resolver.key(cell, self.ledger.results)
             if self.ledger.lead(ready, key.digest):
                 self._look(ready, key)
-        while self._queued and self.executor.free > 0:
-            _, ordinal, key = heapq.heappop(self._queued)
+        while (found := self._next()) is not None:
+            _, ordinal, key = found
             self._start(ordinal, key)
+
+    def _next(self) -> tuple[int, int, Key] | None:
+        """Take what is queued and may start now."""
+        if not self.alone:
+            ready = self._queued and self.executor.free > 0
+            return heapq.heappop(self._queued) if ready else None
+        found = next((it for it in sorted(self._queued) if self._may_start(it[1])), None)
+        if found is not None:
+            self._queued.remove(found)
+            heapq.heapify(self._queued)
+        return found
+
+    def _may_start(self, ordinal: int) -> bool:
+        if self.executor.free < 1 or not self.alone.isdisjoint(self.active):
+            return False
+        return ordinal not in self.alone or not self.active
 
     def _let_go(self, cells: Set[int]) -> None:
         """Forget cells that were taken and wait again, perhaps for another key."""
@@ -95,7 +113,7 @@ class Dispatch:
         if ordinal not in self.elsewhere:
             rank = self.ledger.schedule.rank(ordinal)
             heapq.heappush(self._queued, (rank, ordinal, key))
-        elif self.executor.free > 0:
+        elif self._may_start(ordinal):
             self._start(ordinal, key)
 
     def _start(self, ordinal: int, key: Key) -> None:

@@ -6,7 +6,9 @@ looks, so no state changes under it.
 
 import signal
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from engine import events
 from engine.control import Inbox
@@ -17,9 +19,11 @@ from engine.history import History
 from engine.interrupts import Interrupts
 from engine.journal import Journal
 from engine.ledger import Ledger
+from engine.limits import Limits
 from engine.publish import Publisher
 from engine.relay import relay
 from engine.resolve import Resolver
+from engine.retries import Retries
 from engine.runs import RunFolder
 from engine.schedule import Schedule
 from engine.selection import Selection
@@ -27,6 +31,7 @@ from engine.store import Damaged
 from engine.task import Options
 from engine.wishes import Wishes
 from pipelines.errors import EnvironmentFault, StageError
+from pipelines.pipeline import Cell
 
 POLL_SECONDS = 0.2
 GRACE_SECONDS = 10.0
@@ -50,6 +55,8 @@ class Execution:
     _publisher: Publisher = field(init=False)
     _healing: Healing = field(init=False)
     _wishes: Wishes = field(init=False)
+    _limits: Limits = field(init=False)
+    _retries: Retries = field(default_factory=Retries)
     _fault: str = ""
     _began: float = field(default_factory=time.monotonic)
 
@@ -69,6 +76,7 @@ class Execution:
         )
         self._publisher = Publisher(self.resolver, self.folder.id)
         self._healing = Healing(self.resolver, self.selection, self._ledger)
+        self._limits = Limits(self.executor)
         self._wishes = Wishes(Inbox(self.folder), self._ledger, self.executor)
 
     def run(self) -> int:
@@ -112,7 +120,10 @@ class Execution:
                     if message.kind in FINAL:
                         self._final(message)
                     else:
+                        cell = self._dispatch.active[message.cell].cell
+                        self._limits.hear(message, cell, self.folder.log(message.cell))
                         relay(message, self.journal)
+                self._limits.look()
             elif self._stuck():
                 raise RuntimeError("no cell can go on: a defect of meta, please report it")
         if self._ledger.failed:
@@ -135,6 +146,7 @@ class Execution:
     def _final(self, message: Message) -> None:
         active = self._dispatch.active.pop(message.cell)
         self.journal.close_cell(message.cell)
+        self._limits.forget(message.cell)
         alone = self._wishes.withdrawn(message.cell) and not self.interrupts.stopping
         lost = message.kind == "lost" and (alone or self.interrupts.stopping)
         try:
@@ -145,12 +157,23 @@ class Execution:
             elif "damaged" in message.body:
                 self._healing.unread(message.cell, *message.body["damaged"])
             else:
-                body = message.body
-                self._ledger.fail(message.cell, body["error"], body.get("traceback", ""))
-                if body.get("code") == EnvironmentFault.exit_code:
-                    raise EnvironmentFault(body["error"])
+                self._failed(active.cell, message.body)
         finally:
             active.lease.release()
+
+    def _failed(self, cell: Cell, failure: Mapping[str, Any]) -> None:
+        """A cell failed: it is tried again where the file says so, and over otherwise."""
+        error, traceback = failure["error"], failure.get("traceback", "")
+        stopping = self.interrupts.stopping
+        because = "" if stopping else self._retries.grant(cell, failure)
+        if because:
+            if failure.get("fault") == "memory":
+                self._dispatch.alone.add(cell.ordinal)
+            self._ledger.try_again(cell.ordinal, error, traceback, because)
+            return
+        self._ledger.fail(cell.ordinal, error, traceback)
+        if failure.get("code") == EnvironmentFault.exit_code:
+            raise EnvironmentFault(error)
 
     def _take(self, active: Active, message: Message) -> None:
         """Make a result visible, and only then say so."""

@@ -130,6 +130,17 @@ class Ledger:
         for skipped, culprit in revived.moved.items():
             self._tell_skipped(skipped, culprit)
 
+    def try_again(self, cell: int, error: str, traceback: str, because: str) -> None:
+        """A cell failed and may start once more at once; what needs it goes on waiting."""
+        now = time.time()
+        self.schedule.failed(cell)
+        self.tell(events.CellFailed(time=now, cell=cell, error=error, traceback=traceback))
+        revived = self.schedule.retry([cell])
+        attempt = self.attempts[cell] = self.attempts.get(cell, 1) + 1
+        self.tell(CellRetried(time=now, cell=cell, request="", attempt=attempt, because=because))
+        for skipped, culprit in revived.moved.items():
+            self._tell_skipped(skipped, culprit)
+
     def heal(self, damage: Mapping[int, str], reader: int | None = None) -> None:
         """Results are damaged: their cells are computed again, and what has not begun waits.
 

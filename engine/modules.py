@@ -17,8 +17,8 @@ _ENGINE_STOPS = frozenset(
     {
         "answers", "aside", "catalogue", "channel", "control", "dispatch", "event", "events",
         "execute", "executors", "fingerprint", "given", "heal", "history", "inputs", "installed",
-        "interrupts", "journal", "key", "launch", "ledger", "machine", "memo", "modules",
-        "perform", "plan", "preview", "publish", "reach", "relay", "request", "resolve",
+        "interrupts", "journal", "key", "launch", "ledger", "limits", "machine", "memo", "modules",
+        "perform", "plan", "preview", "publish", "reach", "relay", "request", "resolve", "retries",
         "revision", "runner", "runs", "schedule", "selection", "session", "shapes", "store",
         "task", "verify", "wishes",
     }

@@ -91,7 +91,8 @@ def _answer(event: CellCancelled | CellRetried | RequestRefused) -> str:
     by = safe_text(event.by, limit=200)
     if isinstance(event, CellCancelled):
         return f"asked to stop by {by}"
-    return f"attempt {int(event.attempt)}, asked by {by}"
+    because = safe_text(event.because, limit=200) or f"asked by {by}"
+    return f"attempt {int(event.attempt)}, {because}"
 
 
 def _ending(event: Event | None) -> str:

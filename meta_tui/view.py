@@ -221,7 +221,8 @@ def _asked(cell: CellView, event: CellCancelled | CellRetried) -> CellView:
     if isinstance(event, CellCancelled):
         return replace(cell, stopping=True, why=f"cancelled by {by}")
     attempt = int(event.attempt)
-    why = f"attempt {attempt}, asked by {by}"
+    because = safe_text(event.because, limit=200)
+    why = f"attempt {attempt}, {because or f'asked by {by}'}"
     return replace(_again(cell), attempt=attempt, state=State.WAITING, why=why)
 
 

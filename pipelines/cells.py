@@ -22,6 +22,21 @@ class Wire:
 
 
 @dataclass(frozen=True, slots=True)
+class Retry:
+    """How many further attempts a cell has, by the class of the failure before."""
+
+    lost: int = 0
+    """Its process died, or was ended by `timeout` or `stall`."""
+    memory: int = 0
+    """There was not enough memory."""
+    error: int = 0
+    """The stage raised anything else."""
+
+
+NO_RETRY = Retry()
+
+
+@dataclass(frozen=True, slots=True)
 class Cell:
     """One expanded instance of a stage of the file."""
 
@@ -44,6 +59,11 @@ class Cell:
     threads: int = 1
     cache: str = "use"
     """use | refresh | off | require"""
+    timeout: float | None = None
+    """Longest time of an attempt, in seconds."""
+    stall: float | None = None
+    """Longest time without progress, in seconds."""
+    retry: Retry = NO_RETRY
 
     @property
     def name(self) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from pipelines import habits, source
 from pipelines.axes import SEED, Row
-from pipelines.cells import Cell, Pipeline, Wire
+from pipelines.cells import Cell, Pipeline, Retry, Wire
 from pipelines.expand import Expansion, Limits
 from pipelines.feeds import Feed, Feeds, Made
 from pipelines.meaning import Meaning
@@ -16,7 +16,7 @@ from pipelines.overrides import replaced
 from pipelines.references import Wanted, check_ports, missing, read_from
 from pipelines.report import Report
 from pipelines.review import review
-from pipelines.schema import Block, File, read_block, read_file
+from pipelines.schema import Block, File, read_block, read_file, seconds
 from pipelines.stage import Artifact, Stage
 from pipelines.text import listed, shown, suggestion
 from pipelines.values import Draft, Valuation, mentions
@@ -246,12 +246,21 @@ class Checker:
                 facts=facts,
                 threads=values.threads,
                 cache=draft.block.cache or self.header.cache,
+                timeout=seconds(draft.block.timeout),
+                stall=seconds(draft.block.stall),
+                retry=_retry(draft.block),
             )
             self.done.append(cell)
         if outputs is None or None in valued:
             del self.done[first:]
             return
         self.made[draft.name] = Made(outputs, expansion.space, tuple(self.done[first:]))
+
+
+def _retry(block: Block) -> Retry:
+    if block.retry is None or isinstance(block.retry, int):
+        return Retry(*[block.retry or 0] * 3)
+    return Retry(block.retry.lost, block.retry.memory, block.retry.error)
 
 
 def _seed(row: Row) -> int:

@@ -18,10 +18,13 @@ NAME = r"^[a-z][a-z0-9_-]{0,62}$"
 Name = Annotated[str, Field(pattern=NAME)]
 Cache = Literal["use", "refresh", "off", "require"]
 Seeds = Annotated[int, Field(ge=1, le=10_000)]
+Attempts = Annotated[int, Field(ge=0, le=100)]
 Duration = (
     Annotated[float, Field(gt=0, le=1e7)] | Annotated[str, Field(pattern=r"^[0-9]{1,6}[smhd]$")]
 )
-_LATER = ("retry", "timeout", "stall")
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+LEAST_STALL = 5.0
+"""Reports reach a run once a second, and a step may be as long as a report."""
 
 
 CELLS = 100_000
@@ -64,6 +67,17 @@ class File(_Shape):
     """use, refresh (compute anew), off (neither read nor keep), require (fail on a miss)."""
 
 
+class Retry(_Shape):
+    """Further attempts, by the class of the failure."""
+
+    lost: Attempts = 0
+    """Its process died, or was ended by `timeout` or `stall`."""
+    memory: Attempts = 0
+    """Not enough memory; tried again alone on its device."""
+    error: Attempts = 0
+    """Any other error."""
+
+
 class Block(_Shape):
     """One stage of a file."""
 
@@ -81,12 +95,12 @@ class Block(_Shape):
     """1 opts out of the axis `seed` that the top level gives."""
     resources: dict[str, Any] | None = None
     """What a cell needs: threads."""
-    retry: int | None = Field(None, ge=0, le=100)
-    """Times to try again."""
+    retry: Attempts | Retry | None = None
+    """Further attempts of a cell that failed: a number, or one for each of lost, memory, error."""
     timeout: Duration | None = None
-    """Longest time of a cell: seconds, or 30s, 5m, 2h, 1d."""
+    """Longest time of an attempt of a cell: seconds, or 30s, 5m, 2h, 1d."""
     stall: Duration | None = None
-    """Longest time without progress."""
+    """Longest time without a step, report or line of the log: seconds, or as above; 5 at least."""
     cache: Cache | None = None
     """As at the top level, for this stage."""
     allow: list[Code] = []
@@ -144,17 +158,27 @@ def read_block(
         (key,) = fault.path if len(fault.path) == 1 else ("",)
         if key == "from" or (fault.key and key in habits.INPUTS):
             return replace(fault, hint=as_from(raw[key]), instead="from")
+        if key in ("timeout", "stall") and not fault.hint and not fault.key:
+            return replace(fault, hint="write seconds, as 90, or 30s, 5m, 2h, 1d")
         return _other_word(fault, habits.of_block)
 
     kept, faulty = _kept(Block, raw, path, Subject("a stage", "key"), report, meant)
     if "uses" not in kept:
         return None, True
     block = Block.model_validate(kept)
-    for key in _LATER:
-        if getattr(block, key) is not None:
-            hint = "leave it out: it would have no effect yet"
-            report.error((*path, key), f"`{key}` is not supported yet", hint, key=True)
+    stall = seconds(block.stall)
+    if stall is not None and stall < LEAST_STALL:
+        message = f"`stall` is {stall:g} s, and must be at least {LEAST_STALL:g}"
+        report.error((*path, "stall"), message, "reports reach the run about once a second")
+        faulty = True
     return block, faulty
+
+
+def seconds(duration: float | str | None) -> float | None:
+    """A duration of a file in seconds."""
+    if isinstance(duration, str):
+        return float(duration[:-1]) * _UNITS[duration[-1]]
+    return None if duration is None else float(duration)
 
 
 def check_name(name: str, path: Path, noun: str, report: Report) -> None:

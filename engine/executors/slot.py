@@ -222,7 +222,8 @@ class Slot:
         if message.kind not in FINAL:
             return self._under_way(line, message)
         self._final, line.used = message, True
-        if line.alone or len(processes.below(self._keeper.pid)) > 1:
+        spent = message.body.get("fault") == "memory"
+        if line.alone or spent or len(processes.below(self._keeper.pid)) > 1:
             # The keeper ends what is left of it, and then says so.
             self._due = time.monotonic() + END_SECONDS
             if not line.alone:

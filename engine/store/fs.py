@@ -118,6 +118,18 @@ def open_lock(path: Path) -> int:
         return os.open(path, flags, 0o600)
 
 
+def cut(path: Path, size: int, told: str) -> int:
+    """Shorten a file to which others append, say so at its end, and return its new size."""
+    with faults(path):
+        os.truncate(path, size)
+        descriptor = open_append(path)
+        try:
+            os.write(descriptor, told.encode())
+            return os.fstat(descriptor).st_size
+        finally:
+            os.close(descriptor)
+
+
 def overwrite(descriptor: int, data: bytes) -> None:
     """Replace the content of an open file that only its owner writes."""
     os.ftruncate(descriptor, 0)

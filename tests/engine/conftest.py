@@ -55,13 +55,12 @@ class Workshop:
         shutil.copytree(TOYS, folder, dirs_exist_ok=True)
         self.file = folder / "pipeline.yaml"
         self.store = folder / ".meta"
+        self.stage_files = (folder / "toys.py",)
 
     def request(self, stages: str = "", **options: Any) -> Request:
         if stages:
             self.file.write_text(f"version: 1\nname: toys\n{stages}")
-        return Request(
-            file=self.file, store=self.store, stage_files=(self.folder / "toys.py",), **options
-        )
+        return Request(file=self.file, store=self.store, stage_files=self.stage_files, **options)
 
     def run(self, stages: str = "", **options: Any) -> Told:
         """Run the pipeline in this process with worker processes."""

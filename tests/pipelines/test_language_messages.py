@@ -245,13 +245,13 @@ p.yaml:7:3: error: `../x` cannot name a stage
       ^^^^
     hint: a name is a lower-case letter, then at most 62 of a-z, 0-9, _ and -""",
     ),
-    "what comes later": (
-        "  m: {uses: init, timeout: 5m}",
+    "a stall that a slow report would be": (
+        "  m: {uses: init, stall: 2s}",
         """\
-p.yaml:7:19: error: `timeout` is not supported yet
-      m: {uses: init, timeout: 5m}
-                      ^^^^^^^
-    hint: leave it out: it would have no effect yet""",
+p.yaml:7:26: error: `stall` is 2 s, and must be at least 5
+      m: {uses: init, stall: 2s}
+                             ^^
+    hint: reports reach the run about once a second""",
     ),
     "wide letters before the fault": (
         '  m: {uses: dataset, description: "数据 é", with: {nam: x}}',
