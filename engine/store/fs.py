@@ -177,7 +177,7 @@ class Disk:
                 self._claim()
             else:
                 self.folder(path.parent)
-                _no_link(path)
+                self._real(path)
                 path.mkdir(mode=0o700, exist_ok=True)
             sync_folder(path.parent)
         self._durable.add(path)

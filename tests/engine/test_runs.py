@@ -95,7 +95,10 @@ def test_a_run_that_is_not_there_says_what_makes_one(tmp_path: Path) -> None:
 
 def test_what_is_no_folder_is_no_run(tmp_path: Path) -> None:
     made(tmp_path, "7f3a")
-    (tmp_path / "runs" / "20270101T000000-note").write_text("a file")
+    (tmp_path / "runs" / "20270101T000000-beef").write_text("a file")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "runs" / "20280101T000000-dead").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "runs" / "notes of mine").mkdir()
     assert runs.find(tmp_path).id == "7f3a"
 
 

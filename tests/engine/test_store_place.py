@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from engine.store import Output, Result, Store, fs, marker, place
+from engine.store.seal import seal, unseal
 from pipelines.errors import EnvironmentFault
 
 KEY = "ab" + "0" * 62
@@ -344,17 +345,21 @@ def test_a_link_that_was_swapped_in_is_not_followed_by_what_removes(home, part):
 @pytest.mark.parametrize("part", ["objects", "results", f"results/{KEY[:2]}", "tmp", "partial"])
 def test_a_link_that_was_swapped_in_is_not_followed_by_what_writes(home, part):
     store = Store(published(home / "store"))
+    made = Result(outputs={"model": Output("Model", 1, {"w.bin": store.put(b"first")})})
+    store.publish(KEY, made)
     store.checkpoint_save(KEY, lambda folder: None)
     outside = home / "outside"
     (store.root / part).rename(outside)
     (store.root / part).symlink_to(outside)
     before = tree(outside)
-    ref = Output("Model", 1, {})
+    acts = {
+        "objects": lambda it: it.put(b"more"),
+        "partial": lambda it: it.checkpoint_save(KEY, lambda folder: None),
+    }
+    # The one that has written before knows the folders already.
     for again in (store, Store(store.root)):
-        with pytest.raises(EnvironmentFault, match="it is a link"):  # noqa: PT012
-            again.publish(KEY, Result(outputs={"model": ref}))
-            again.put(b"more")
-            again.checkpoint_save(KEY, lambda folder: None)
+        with pytest.raises(EnvironmentFault, match="it is a link"):
+            acts.get(part, lambda it: it.results.publish(KEY, made))(again)
     assert tree(outside) == before
 
 
@@ -417,6 +422,26 @@ def test_an_object_and_a_result_that_are_links_are_put_aside_as_links(home):
         assert outside.exists()
         outside.rename(path)
     assert isinstance(store.result(KEY), Result)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"components": []}, {"provenance": 3}, {"cost": {"seconds": "x"}}, {"scores": {"a": []}},
+        {"status": "fine"}, {"status": ["ok"]}, {"outputs": {"m": {"type": "M", "format": 1}}},
+        {"outputs": {"m": {"type": "M", "format": 1, "files": {"../a": ["ab" * 32, 1]}}}},
+        {"outputs": {"m": {"type": "M", "format": 1, "files": {"a": ["../../id_rsa", 1]}}}},
+        {"outputs": {"m": {"type": "M", "format": 1, "files": {"a": ["ab" * 32, -1]}}}},
+    ],
+)  # fmt: skip
+def test_a_manifest_that_is_sealed_and_says_nonsense_is_damaged(home, wrong):
+    store = Store(published(home / "store"))
+    path = store.results.path(KEY)
+    right = unseal(path.read_bytes())
+    path.write_bytes(seal({**right, **wrong}))
+    found = store.result(KEY)
+    assert not isinstance(found, Result)
+    assert found.damaged
 
 
 def test_a_pipe_in_the_place_of_an_object_or_a_result_stops_nobody(home):
