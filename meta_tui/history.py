@@ -12,6 +12,7 @@ from pathlib import Path
 from engine import runs
 from meta_tui.asked import differences
 from meta_tui.runhead import Entry, asked, counted, read
+from pipelines.errors import EnvironmentFault
 from pipelines.text import safe_text
 
 _LIST_SECONDS = 1.0
@@ -48,7 +49,11 @@ class History:
         return changed
 
     def _list(self, now: float) -> None:
-        found = {folder.path.name: folder for folder in runs.every(self.store)}
+        try:
+            found = {folder.path.name: folder for folder in runs.every(self.store)}
+        except EnvironmentFault:
+            # Those that are known stay, and tell each why no more can be read of it.
+            found = {name: entry.folder for name, entry in self.entries.items()}
         gone = self.entries.keys() - found.keys()
         for name in gone:
             del self.entries[name]

@@ -8,6 +8,7 @@ from engine.events import CellFinished, RunStarted, decode
 from engine.history import LOOK_BACK
 from engine.journal import whole
 from engine.runs import RunFolder
+from pipelines.errors import EnvironmentFault
 
 _FINISHED = f'"{CellFinished.kind}"'.encode()
 
@@ -33,10 +34,7 @@ class Past:
             return False
         if self._left is None:
             # A run's folder is named by its time.
-            every = [
-                it for it in runs.every(self.run.disk.root) if it.path.name < self.run.path.name
-            ]
-            self._left = iter(every[: -LOOK_BACK - 1 : -1])
+            self._left = iter(self._before()[: -LOOK_BACK - 1 : -1])
         run = next(self._left, None)
         if run is None:
             self._over = True
@@ -45,6 +43,14 @@ class Past:
         for cell, seconds in _took(run, pipeline).items():
             self.seconds.setdefault(cell, seconds)
         return len(self.seconds) > known
+
+    def _before(self) -> list[RunFolder]:
+        """The runs before ours; none where who asks may not list them, as the screen tells."""
+        try:
+            every = runs.every(self.run.disk.root)
+        except EnvironmentFault:
+            return []
+        return [it for it in every if it.path.name < self.run.path.name]
 
 
 def _took(run: RunFolder, pipeline: str) -> dict[str, float]:

@@ -15,7 +15,10 @@ from pipelines import reading
 from pipelines.errors import MetaError
 from pipelines.text import safe_text
 
-_UNREADABLE = (MetaError, OSError, ValueError, KeyError, TypeError)
+_UNREADABLE = (
+    MetaError, OSError, ValueError, KeyError, TypeError, AttributeError, IndexError,
+    OverflowError,
+)  # fmt: skip
 """What reading a result raises where its bytes are not what they should be."""
 
 

@@ -15,6 +15,7 @@ from meta_tui.dashboard.app import Dashboard
 from meta_tui.dashboard.keymap import checked
 from meta_tui.dashboard.leaving import restoring
 from meta_tui.dashboard.source import Source
+from meta_tui.dashboard.viewed import Viewed
 from meta_tui.render.svg import portable
 from meta_tui.view import RunView
 
@@ -69,12 +70,12 @@ class _Served(_Alone):
 
 def served(folder: RunFolder, store: Path, config: Config) -> None:
     """Show a run to the web server at the other end of our pipes."""
-    _Served(Source(folder, Store(store, readonly=True), config=config)).run()
+    _Served(Source(folder, Viewed(store, readonly=True), config=config)).run()
 
 
 def follow(folder: RunFolder, store: Path, config: Config) -> Left:
     """Show a run until the person leaves."""
-    return _shown(_Alone(Source(folder, Store(store, readonly=True), config=config)))
+    return _shown(_Alone(Source(folder, Viewed(store, readonly=True), config=config)))
 
 
 def _shown(app: Dashboard) -> Left:
@@ -95,7 +96,7 @@ def latest(root: Path, store: Store, config: Config | None = None) -> Source:
 
 def overview(root: Path, config: Config, asked: Request | None) -> Left:
     """Show the runs of a store, or what is wrong with the file that is asked for."""
-    source = latest(root, Store(root, readonly=True), config)
+    source = latest(root, Viewed(root, readonly=True), config)
     source.asked = asked
     return _shown(_Alone(source, first="runs" if asked is None else "problems"))
 

@@ -21,7 +21,7 @@ import pytest
 
 from engine import launch, runs
 from engine.request import Request
-from engine.store import Store, marker, place
+from engine.store import Output, Result, Store, marker, place
 from meta_tui.cli import main
 from meta_tui.history import History
 
@@ -526,6 +526,27 @@ def test_what_is_sealed_rightly_and_says_nonsense_gives_a_line(meta, made):
             path.parent.mkdir(exist_ok=True)
             path.write_bytes(seal({**value, **change}))
         _every_verb_ends(meta, (*READERS[2:5], *PLANNERS), str(change))
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [("Scores", "scores.json"), ("Table", "table.json"), ("Gallery", "gallery.json")],
+)
+def test_an_artifact_that_is_whole_and_says_nonsense_gives_a_line(meta, made, kind, name):
+    store, key = Store(made / ".meta"), runs.find(made / ".meta").id.ljust(64, "0")
+    run = _newest(store.root)
+    began = {**STARTED, "cells": [{**CELL, "type": "compare"}]}
+    done = {"kind": "cell_finished", "time": 2.0, "cell": 0, "key": key, "seconds": 1.0}
+    ended = {"kind": "run_ended", "time": 3.0, "code": 0, "seconds": 2.0}
+    (run / "events.jsonl").write_text("".join(f"{json.dumps(it)}\n" for it in (began, done, ended)))
+    for value in (
+        None, 3, [], {}, [[]], [{"file": "x"}], {"metrics": {"a": "b"}}, {"rows": 3},
+        {"metrics": [], "rows": [3], "contrasts": []}, [{"file": name, "name": "a", "caption": 3}],
+    ):  # fmt: skip
+        ref = store.put(json.dumps(value).encode())
+        outputs = {"out": Output(kind, 1, {name: ref})}
+        store.publish(key, Result(outputs=outputs, curves=ref))
+        _every_verb_ends(meta, READERS[2:], f"{kind} of {value}")
 
 
 def test_half_of_a_store_gives_a_line(meta, made):

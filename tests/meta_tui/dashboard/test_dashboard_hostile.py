@@ -354,7 +354,7 @@ async def test_a_log_that_cannot_be_read_says_so_in_its_place(running):
     async with app.run_test(size=(100, 24)) as pilot:
         await pilot.press("1", *"G", "k", "enter", "down")
         shown = await settled(app, pilot)
-        assert "this log cannot be read: Is a directory" in shown
+        assert "this log cannot be read: it is no regular file" in shown
         assert len(app.screen.query_one(LogPane).lines) == 1
     os.close(held)
 
