@@ -535,7 +535,7 @@ def test_what_is_sealed_rightly_and_says_nonsense_gives_a_line(meta, made):
 def test_an_artifact_that_is_whole_and_says_nonsense_gives_a_line(meta, made, kind, name):
     store, key = Store(made / ".meta"), runs.find(made / ".meta").id.ljust(64, "0")
     run = _newest(store.root)
-    began = {**STARTED, "cells": [{**CELL, "type": "compare"}]}
+    began = {**STARTED, "cells": [{**CELL, "type": "compare" if kind == "Table" else "fits"}]}
     done = {"kind": "cell_finished", "time": 2.0, "cell": 0, "key": key, "seconds": 1.0}
     ended = {"kind": "run_ended", "time": 3.0, "code": 0, "seconds": 2.0}
     (run / "events.jsonl").write_text("".join(f"{json.dumps(it)}\n" for it in (began, done, ended)))
