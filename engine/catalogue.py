@@ -5,6 +5,7 @@ types that a pipeline uses are imported. Other packages offer theirs as entry po
 """
 
 import hashlib
+import os
 import sys
 import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -114,7 +115,7 @@ def forget(paths: Iterable[Path]) -> None:
 
 
 def _private(place: Path) -> str:
-    return f"_meta_stages_{place.stem}_{hashlib.sha256(str(place).encode()).hexdigest()[:8]}"
+    return f"_meta_stages_{place.stem}_{hashlib.sha256(os.fsencode(place)).hexdigest()[:8]}"
 
 
 def _imported(path: Path) -> ModuleType:

@@ -147,7 +147,9 @@ class Objects:
             return
         aside = self._disk.root / "quarantine" / f"{path.name[:64]}.{uuid.uuid4().hex[:8]}"
         try:
-            self._disk.publish(aside.with_suffix(".reason"), [f"{reason}\n".encode()])
+            self._disk.publish(
+                aside.with_suffix(".reason"), [f"{reason}\n".encode("utf-8", "replace")]
+            )
             self._disk.move(path, aside)
         except EnvironmentFault:
             return  # It stays where it is; it is not served, and writing it anew tells why not.

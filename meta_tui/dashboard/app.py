@@ -76,6 +76,8 @@ class Dashboard(Asking):
         self._catching = False
         """There is so much to read that the next piece is read soon."""
         self._drawn = 0.0
+        self.ended_by = 0
+        """Exit code of the signal that ended it, if one did."""
         self._leaving = False
         """Leave when the run has ended: the person has stopped it to go."""
         self._moving = asyncio.Lock()
@@ -172,10 +174,15 @@ class Dashboard(Asking):
         return screen if isinstance(screen, RunScreenBase) and screen.is_mounted else None
 
     def _fatal_error(self) -> None:
-        """A fault of ours: where it happened, without the values of all variables."""
-        self.bell()
-        found = safe_text(traceback.format_exc(), lines=True)
-        self._exit_renderables.append(Text(f"{found}{FAULT}"))
+        """A fault of ours: where it happened, without the values of all variables.
+
+        The first is told: others follow from it. What a screen lacks that was just being made when
+        a signal ended the dashboard is no fault.
+        """
+        if not self.ended_by and not self._exit_renderables:
+            self.bell()
+            found = safe_text(traceback.format_exc(), lines=True)
+            self._exit_renderables.append(Text(f"{found}{FAULT}"))
         self._close_messages_no_wait()
 
     @property

@@ -12,16 +12,15 @@ from contextlib import contextmanager
 from functools import partial
 from types import FrameType
 
-from textual.app import App
-
 from meta_tui import terminal
+from meta_tui.dashboard.app import Dashboard
 from meta_tui.terminal import ENDED_BY
 
 _SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
-def restoring(app: App[None]) -> Iterator[None]:
+def restoring(app: Dashboard) -> Iterator[None]:
     """Own the signals that end a program while an app is shown; only from the main thread."""
 
     def leave(number: int, _frame: FrameType | None) -> None:
@@ -30,6 +29,7 @@ def restoring(app: App[None]) -> Iterator[None]:
             loop = asyncio.get_running_loop()
         except RuntimeError:
             raise SystemExit(code) from None  # Nothing is shown yet, or no longer.
+        app.ended_by = code
         loop.call_soon_threadsafe(partial(app.exit, return_code=code))
 
     before = {number: signal.signal(number, leave) for number in _SIGNALS}

@@ -84,7 +84,7 @@ def _shown(app: Dashboard) -> Left:
     source = app.source
     while source.feed.poll():
         pass
-    return Left(source.folder, source.view, app.return_code or 0)
+    return Left(source.folder, source.view, app.ended_by or app.return_code or 0)
 
 
 def latest(root: Path, store: Store, config: Config | None = None) -> Source:

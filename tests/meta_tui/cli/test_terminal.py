@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from test_hostile_text import hostile_run
 
 from engine.runs import find
 from meta_tui.feed import Feed
@@ -328,3 +329,28 @@ def test_a_window_that_is_closed_under_lines_saves_and_ends_with_129(open_termin
     found.close()
     assert found.process.wait(30) == 129
     assert code_of(found) == 129
+
+
+@pytest.mark.parametrize("verb", ["watch", "ui"])
+def test_no_text_of_a_run_acts_on_the_terminal_behind_the_dashboard(open_terminal, tmp_path, verb):
+    hostile_run(tmp_path / ".meta")
+    found = open_terminal(verb)
+    found.wait_for("name" if verb == "ui" else "c0e")
+    for key in "\r1234?":
+        found.press(key)
+        found.read(0.5)
+    found.process.terminate()
+    assert found.end() == 143, found.after()
+    assert "\\x1b]52;c;eA==" in found.output
+    bad = (
+        "\x1b]52",
+        "eA==\x07",
+        "\x9b",
+        "\u202e",
+        "\u2066",
+        "\u200b",
+        "\U000e0041",
+        "\u2028",
+        "\xad",
+    )
+    assert [sign for sign in bad if sign in found.output] == []
