@@ -149,13 +149,14 @@ class Execution:
         self._limits.forget(message.cell)
         alone = self._wishes.withdrawn(message.cell) and not self.interrupts.stopping
         lost = message.kind == "lost" and (alone or self.interrupts.stopping)
+        damaged = message.body.get("damaged") if message.kind == "failed" else None
         try:
             if message.kind == "done":
                 self._take(active, message)
-            elif message.kind == "interrupted" or lost or (alone and "damaged" in message.body):
+            elif message.kind == "interrupted" or lost or (alone and damaged):
                 self._interrupted(message, alone=alone)
-            elif "damaged" in message.body:
-                self._healing.unread(message.cell, *message.body["damaged"])
+            elif damaged:
+                self._healing.unread(message.cell, *damaged)
             else:
                 self._failed(active.cell, message.body)
         finally:

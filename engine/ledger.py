@@ -1,7 +1,7 @@
 """What became of each cell of a run: results, failures, and cells that follow another's work."""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 
 from engine import events
@@ -33,6 +33,8 @@ class Ledger:
     """Cells that the run does not cover."""
     _leaders: dict[str, int] = field(default_factory=dict)
     _followers: dict[int, list[int]] = field(default_factory=dict)
+    _keys: dict[int, str] = field(default_factory=dict)
+    """Cell -> the key for which it last asked to lead."""
     _followed: dict[int, int] = field(default_factory=dict)
     """Cells that failed or were stopped as another's work did -> that other."""
     _gone: set[int] = field(default_factory=set)
@@ -55,6 +57,10 @@ class Ledger:
 
         Any other cell with the key takes the outcome of the first, now or when it is there.
         """
+        if self._keys.get(cell, key) != key:
+            # It was tried again, and what it needs came out otherwise meanwhile.
+            self._give_up_keys({cell})
+        self._keys[cell] = key
         leader = self._leaders.setdefault(key, cell)
         if leader == cell:
             return True
@@ -176,21 +182,29 @@ class Ledger:
         return gone
 
     def _withdraw(self, reopened: Reopened, cells: Iterable[int]) -> None:
+        self._tell_all_skipped(reopened)
+        self._forget(cells)
+
+    def _tell_all_skipped(self, reopened: Reopened) -> None:
         for skipped in reopened.skipped:
             culprit = self.schedule.culprit(skipped)
             if culprit is not None:
                 self._tell_skipped(skipped, culprit)
-        self._forget(cells)
 
     def _forget(self, cells: Iterable[int]) -> None:
         """Some cells see to no key any more: each asks again when it may start, perhaps another."""
         gone = set(cells)
         self._gone |= gone
-        self._leaders = {key: cell for key, cell in self._leaders.items() if cell not in gone}
         for leader, followers in self._followers.items():
             self._followers[leader] = [cell for cell in followers if cell not in gone]
-        for follower in [it for leader in sorted(gone) for it in self._pop(leader)]:
-            self.put_back(follower)
+        self._give_up_keys(gone)
+
+    def _give_up_keys(self, leaders: Set[int]) -> None:
+        """Cells that waited for the work of some others look for their keys themselves."""
+        self._leaders = {key: cell for key, cell in self._leaders.items() if cell not in leaders}
+        for follower in [it for leader in sorted(leaders) for it in self._pop(leader)]:
+            # No queue has it: it was taken, and waited for its leader.
+            self._tell_all_skipped(self.schedule.put_back(follower))
 
     def tell(self, event: events.Event) -> None:
         """Write an event."""

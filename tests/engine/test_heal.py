@@ -5,8 +5,10 @@ import hashlib
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -26,7 +28,9 @@ from engine.events import (
     Note,
 )
 from engine.executors import inline
+from engine.ledger import Ledger
 from engine.preview import preview
+from engine.schedule import Schedule
 from engine.store import Result, Store, fs, objects
 from engine.wishes import Wishes
 
@@ -79,7 +83,7 @@ def flip(path: Path, at: int = 0, *, keep_times: bool = False) -> None:
     path.chmod(0o600)
     path.write_bytes(data)
     if keep_times:
-        # As a disk that rots: no clock tells of it.
+        # As a copy that keeps times: only the time of the change of the file's entry tells.
         os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
@@ -119,7 +123,11 @@ def truncate(path: Path) -> None:
     os.truncate(path, 1)
 
 
-DAMAGES = [flip, truncate, to_nothing, to_folder, swap]
+def flip_and_set_back(path: Path) -> None:
+    flip(path, keep_times=True)
+
+
+DAMAGES = [flip, flip_and_set_back, truncate, to_nothing, to_folder, swap]
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
@@ -526,24 +534,49 @@ def test_a_cell_that_was_cancelled_while_it_met_damage_is_stopped(shop, monkeypa
     assert told.of(CellStarted) == ["third"]
 
 
-@pytest.mark.usefixtures("rotting")
-def test_a_cell_with_the_same_work_as_one_that_waits_again_looks_for_its_key_anew(shop):
-    """Twins wait for their leader; it goes back, and so do they."""
-    stages = """
-stages:
-  one: {uses: give, with: {value: 2.0}}
-  two: {uses: give, with: {value: 2.0, hold: 0.001}}
-  left: {uses: scale, from: {number: one}}
-  right: {uses: scale, from: {number: two}}
-  both: {uses: add, from: {numbers: [left, right]}}
-"""
-    told = shop.run(stages, targets=("one", "two"))
-    flip(place(shop, told, "one"))
-    told = shop.run()
-    assert told.code == 0
-    assert told.of(CellDamaged) == ["one", "two"]
-    assert shop.numbers(told)["both"] == 8.0
-    assert list((shop.store / "locks").iterdir()) == []
+@dataclass
+class Named:
+    """As much of a cell as a ledger wants to know."""
+
+    name: str
+
+
+def test_a_cell_with_the_same_work_as_one_that_waits_again_looks_for_its_key_anew():
+    journal: Any = SimpleNamespace(event=lambda event: None)
+    cells: Any = tuple(map(Named, "abcd"))
+    found: Any = Result(outputs={})
+    ledger = Ledger(cells, Schedule([frozenset(it) for it in ((), (), (0,), (1,))]), journal)
+    for cell in (ledger.schedule.next(), ledger.schedule.next()):
+        ledger.lead(cell, f"key of {cell}")
+        ledger.cached(cell, f"key of {cell}", found)
+    assert [ledger.lead(ledger.schedule.next(), "one key") for _ in range(2)] == [True, False]
+    ledger.heal({0: "it was damaged"})
+    # The follower was in no queue that would have to let it go.
+    assert ledger.let_go() == {0, 2}
+    assert [ledger.schedule.state(cell).value for cell in range(4)] == [
+        "ready", "done", "waiting", "ready",
+    ]  # fmt: skip
+    taken = [ledger.schedule.next(), ledger.schedule.next()]
+    assert sorted(taken) == [0, 3]
+    assert ledger.lead(3, "one key")
+    ledger.fail(3, "broken")
+    ledger.cached(0, "key of 0", found)
+    # Its input came out otherwise, so that its key is its own by now.
+    assert ledger.lead(ledger.schedule.next(), "another key")
+    assert ledger.schedule.state(3).value == "failed"
+
+
+def test_a_leader_that_is_tried_again_with_another_key_keeps_no_follower():
+    journal: Any = SimpleNamespace(event=lambda event: None)
+    cells: Any = tuple(map(Named, "ab"))
+    ledger = Ledger(cells, Schedule([frozenset(), frozenset()]), journal)
+    assert [ledger.lead(ledger.schedule.next(), "one key") for _ in range(2)] == [True, False]
+    ledger.schedule.running(0)
+    ledger.try_again(0, "lost", "", "its worker was lost")
+    assert ledger.lead(ledger.schedule.next(), "another key")
+    assert ledger.schedule.next() == 1
+    assert ledger.lead(1, "one key")
+    assert ledger.let_go() == set()
 
 
 def test_a_worker_process_tells_of_damage_and_the_run_heals_it(workshop):
