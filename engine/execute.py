@@ -94,7 +94,7 @@ class Execution:
         finally:
             if self._dispatch.active:
                 # Only after a fault. Nobody else may have their keys while they still run.
-                self.executor.cancel(kill=True)
+                self.executor.close()
             for active in self._dispatch.active.values():
                 active.lease.release()
             self.resolver.store.remember()

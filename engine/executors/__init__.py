@@ -14,6 +14,9 @@ Task = Mapping[str, Any]
 PRELOAD = "engine.learning.preload"
 """What a process loads once for all that are forked from it, where cells make optimisers."""
 
+STACK_SECONDS = 1.0
+"""What a cell that is ended has to write the stacks of its threads, before the kill."""
+
 Kind = Literal[
     "begun",
     "metrics",
@@ -70,4 +73,4 @@ class Executor(Protocol):
         """
 
     def close(self) -> None:
-        """End all workers."""
+        """End all workers, and wait until they have ended; a second call does nothing."""

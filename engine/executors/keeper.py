@@ -28,12 +28,10 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
-from engine.executors import processes, worker
+from engine.executors import STACK_SECONDS, processes, worker
 from engine.store import fs
 
 READ_BYTES = 1 << 16
-STACK_SECONDS = 1.0
-"""Time to write the stacks before the kill."""
 DEAF = (
     signal.SIGINT,
     signal.SIGTERM,

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from engine.executors import Message, Task
 from engine.executors.slot import Slot
+from pipelines.errors import EnvironmentFault
 
 KEPT_ENVIRONMENT = (
     "PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV",
@@ -96,7 +97,13 @@ class Local:
     def _open(self) -> Slot:
         kept = {name: os.environ[name] for name in KEPT_ENVIRONMENT if name in os.environ}
         kept |= {**THREADS, **SAME, **MALLOC, **self.environment}
-        slot = Slot(self._opened, self._selector, kept, self.forks)
+        try:
+            slot = Slot(self._opened, self._selector, kept, self.forks)
+        except OSError as error:
+            told = f"cannot start a process for cells: {error.strerror or error}"
+            raise EnvironmentFault(
+                f"{told}; see `ulimit -a`, and whether TMPDIR is writable"
+            ) from error
         self._opened += 1
         self._slots.append(slot)
         return slot

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import IO, Any
 
-from engine.executors import FINAL, Message, Task, processes
+from engine.executors import FINAL, STACK_SECONDS, Message, Task, processes
 from engine.executors.line import Line
 from engine.executors.messages import BadMessage, decode
 from engine.executors.pipe import GONE
@@ -27,8 +27,8 @@ from pipelines.text import safe_text
 MARK = "META_CELLS"
 """Variable by which the processes of a slot are known even when the keeper was killed."""
 READ_BYTES = 1 << 16
-END_SECONDS = 15.0
-"""Longest wait for a keeper to end a cell, stacks included; then the keeper is ended too."""
+END_SECONDS = 5.0
+"""Longest wait for a keeper to end a cell; then the keeper is ended too."""
 CLOSE_SECONDS = 5.0
 _SAID = 2000
 
@@ -256,7 +256,7 @@ class Slot:
 
     def _kill(self, line: Line, *, log: str = "", why: str = "") -> None:
         self._order({"end": line.number, "log": log, "why": why})
-        self._due = time.monotonic() + END_SECONDS
+        self._due = time.monotonic() + END_SECONDS + (STACK_SECONDS if log else 0.0)
 
     def _retire(self) -> None:
         """The warm process began before what is loaded now: another takes its place."""

@@ -20,6 +20,7 @@ from engine.executors.pipe import Pipe
 from engine.resolve import resolver
 from engine.session import load
 from engine.task import Options, describe
+from pipelines.errors import EnvironmentFault
 
 PATIENCE = 20.0
 
@@ -228,6 +229,20 @@ def test_a_keeper_that_dies_as_it_is_handed_a_cell_is_told(workshop, pool, monke
     message = final(pool, 1)
     assert message.kind == "lost"
     assert message.body["error"].startswith("the process above its own ended: killed by SIGKILL")
+
+
+def test_a_machine_that_gives_no_process_is_told(workshop, pool, monkeypatch):
+    (task,) = tasks(workshop, "{uses: give}")
+
+    def none_left() -> None:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(socket, "socketpair", none_left)
+    with pytest.raises(EnvironmentFault, match="cannot start a process for cells: Too many open f"):
+        pool.submit(0, task)
+    monkeypatch.undo()
+    pool.submit(0, task)
+    assert final(pool).kind == "done"
 
 
 def test_a_kill_ends_running_cells_and_closing_ends_the_rest(workshop):

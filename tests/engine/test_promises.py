@@ -26,6 +26,7 @@ from engine.events import (
     RunStarted,
     decode,
 )
+from engine.executors import processes
 from engine.executors.local import Local
 from engine.preview import preview
 from engine.store import Lease, Miss, Result, Store
@@ -384,18 +385,18 @@ def test_after_a_fault_what_still_runs_is_killed_before_its_lease_is_given_back(
     workshop, monkeypatch
 ):
     done: list[str] = []
-    cancel, release = Local.cancel, Lease.release
+    close, release = Local.close, Lease.release
 
-    def cancelling(pool: Local, *, kill: bool) -> None:
-        done.append("kill" if kill else "stop")
-        cancel(pool, kill=kill)
+    def closing(pool: Local) -> None:
+        close(pool)
+        done.append(f"{len(processes.below(os.getpid()))} left")
 
     def releasing(lease: Lease) -> None:
         done.append("release")
         release(lease)
 
-    monkeypatch.setattr(Local, "cancel", cancelling)
+    monkeypatch.setattr(Local, "close", closing)
     monkeypatch.setattr(Lease, "release", releasing)
     stages = DEAF + "  bad: {uses: fail, with: {how: full}}\n"
     assert workshop.run(stages, jobs=2).code == 3
-    assert done == ["release", "kill", "release"]
+    assert done == ["release", "0 left", "release", "0 left"]
