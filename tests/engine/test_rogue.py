@@ -14,6 +14,7 @@ from conftest import TOYS
 from engine import runs
 from engine.executors import FINAL, Message, Task, line, processes
 from engine.executors.local import Local
+from engine.executors.slot import MARK
 from engine.request import Request
 from engine.resolve import resolver
 from engine.session import load
@@ -44,8 +45,12 @@ class Stand:
     def run(self, code: str) -> list[Message]:
         """All that is heard of a cell; nothing that it started is there afterwards."""
         self.pool.submit(0, self.task(code))
+        marks = [slot._mark for slot in self.pool._slots]
+        keepers = {slot.pid for slot in self.pool._slots}
         heard = self.finish()
         self.is_empty()
+        left = {pid for mark in marks for pid, _ in processes.marked(MARK, mark)}
+        assert left <= keepers
         return heard
 
     def is_empty(self) -> None:
@@ -135,7 +140,7 @@ FORGED = b'{"cell": 0, "token": "", "kind": "done", "body": {}}\n'
         ("os.closerange(0, 4096)", "lost",
          "its worker ended: the stage closed or replaced the descriptor on which it answers"),
         ("os.close(1); print('x')", "failed", "OSError: [Errno 9] Bad file descriptor"),
-        ("sys.stdout = open('/dev/full', 'w'); print('x')", "failed",
+        ("sys.stdout = open(os.open('/dev/full', os.O_WRONLY), 'w'); print('x')", "failed",
          "what it printed cannot be written to its log: [Errno 28] No space left on device"),
         ("if os.fork() == 0: time.sleep(600)\nos._exit(3)", "lost",
          "its worker ended: exit code 3"),

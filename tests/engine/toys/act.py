@@ -51,6 +51,6 @@ MODULES = {module.__name__: module for module in (os, signal, subprocess, sys, t
 @stage
 def act(run: Run, params: Act) -> Made:
     """Do it."""
-    space = {"run": run, **MODULES}
+    space = {"__name__": "act", "run": run, **MODULES}
     exec(params.code, space)
     return Made(Number(float(space.get("result", 1.0))))
