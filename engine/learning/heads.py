@@ -1,4 +1,4 @@
-"""Linear heads: drawn, zero, or fitted on fixed features in closed form or by L-BFGS.
+"""Linear heads: drawn, zero, or fitted on fixed features in closed form or by Newton steps.
 
 Ridge is solved on the smaller of primal and dual, as in R2D2 (arXiv 1805.08136, eq. 5-6), and
 gradients flow through the solution. Features and targets are centred, so the bias is not penalised.
@@ -6,11 +6,14 @@ gradients flow through the solution. Features and targets are centred, so the bi
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from engine.learning.factors import cholesky
+from engine.learning.logistic import Fit, minimise
 
 GRID = tuple(10.0**power for power in range(-6, 3))
 """Penalties that a choice is made from."""
@@ -25,12 +28,14 @@ class Linear:
         bias: (outputs,).
         l2: the penalty; 0 where nothing was fitted.
         at_edge: the penalty was chosen at an end of the grid.
+        note: what a reader of its scores must know of the fit; empty where it is the minimum.
     """
 
     weight: Tensor
     bias: Tensor
     l2: float = 0.0
     at_edge: bool = False
+    note: str = ""
 
     def module(self) -> nn.Linear:
         """A float32 layer with these weights."""
@@ -67,16 +72,19 @@ def ridge(z: Tensor, targets: Tensor, l2: float | Tensor) -> Linear:
         z: (n, d) features.
         targets: (n, k).
         l2: penalty beside the *mean* squared error; above 0.
+
+    Returns:
+        The head; of nan where features are too large for the penalty.
     """
     n, d = z.shape
     z_mean, t_mean = z.mean(0), targets.mean(0)
     zc, tc = z - z_mean, targets - t_mean
     if d <= n:
         gram = zc.T @ zc + n * l2 * torch.eye(d, dtype=z.dtype, device=z.device)
-        weight = torch.cholesky_solve(zc.T @ tc, torch.linalg.cholesky(gram)).T
+        weight = torch.cholesky_solve(zc.T @ tc, cholesky(gram)).T
     else:
         gram = zc @ zc.T + n * l2 * torch.eye(n, dtype=z.dtype, device=z.device)
-        weight = (zc.T @ torch.cholesky_solve(tc, torch.linalg.cholesky(gram))).T
+        weight = (zc.T @ torch.cholesky_solve(tc, cholesky(gram))).T
     used = l2.item() if isinstance(l2, Tensor) else l2
     return Linear(weight, t_mean - weight @ z_mean, used)
 
@@ -112,33 +120,36 @@ def ridge_by_leaving_one_out(z: Tensor, y: Tensor, outputs: int) -> Linear:
 def logistic(
     z: Tensor, y: Tensor, outputs: int, *, l2: float, max_iter: int, start: Linear | None = None
 ) -> Linear:
-    """Minimum of the mean cross-entropy + l2 / 2 * |W|^2 by L-BFGS in float64.
+    """Minimum of the mean cross-entropy + l2 / 2 * |W|^2, in float64; see `logistic.minimise`.
 
     Args:
         z: (n, d) features.
         y: (n,) classes.
         outputs: number of classes.
         l2: penalty on the weights, not on the bias.
-        max_iter: iterations; the problem is convex, so they end early at the minimum.
+        max_iter: Newton steps at most; they end at the minimum.
         start: where to begin, instead of 0.
     """
-    z = z.double()
     begin = start or zero(z.shape[1], outputs)
-    weight = begin.weight.to(z, copy=True).requires_grad_()
-    bias = begin.bias.to(z, copy=True).requires_grad_()
-    solver = torch.optim.LBFGS(
-        [weight, bias], max_iter=max_iter, tolerance_grad=1e-7, line_search_fn="strong_wolfe"
+    fitted = minimise(
+        z.double(),
+        functional.one_hot(y, outputs).bool(),
+        l2,
+        max_iter,
+        (begin.weight.to(z.device).double(), begin.bias.to(z.device).double()),
     )
+    return Linear(fitted.weight, fitted.bias, l2, note=_note(fitted, l2))
 
-    def loss() -> Tensor:
-        solver.zero_grad()
-        fit = functional.cross_entropy(z @ weight.T + bias, y)
-        value = fit + l2 / 2 * weight.square().sum()
-        value.backward()
-        return value
 
-    solver.step(loss)
-    return Linear(weight.detach(), bias.detach(), l2)
+def _note(fitted: Fit, l2: float) -> str:
+    if fitted.endless:
+        return (
+            "without a penalty the classes can be told apart without an error, so the loss has no "
+            f"minimum: the weights are those after {fitted.steps} steps"
+        )
+    if not fitted.settled:
+        return f"not converged after {fitted.steps} steps with l2 {l2:g}: raise `max_iter`"
+    return ""
 
 
 def chosen(
@@ -163,7 +174,7 @@ def chosen(
         if found.index(min(found, key=_rank)) + patience < len(found):
             break
     _, place, best = min(found, key=_rank)
-    return Linear(best.weight, best.bias, best.l2, place in {0, len(GRID) - 1})
+    return replace(best, at_edge=place in {0, len(GRID) - 1})
 
 
 def _rank(found: tuple[float, int, Linear]) -> tuple[float, int]:

@@ -34,7 +34,8 @@ class Probe(Method, FewShot):
     label is held back. On tasks of a few examples `auto` is `loo`, and a number is the penalty
     l2 * |W|^2 beside the mean squared error."""
     max_iter: PositiveInt = 200
-    """L-BFGS iterations at most; the problem is convex, so more never hurts the fit."""
+    """Newton steps at most. They end at the minimum, most often after some ten; where they do not
+    reach it, a note says so."""
 
     def adapt(self, run: Run, net: "learning.nets.Network", lesson: Lesson) -> Learned:
         """See `Method.adapt`."""
@@ -44,6 +45,8 @@ class Probe(Method, FewShot):
         if not head.weight.isfinite().all():
             learned.status = "diverged"
             learned.notes.append("features are not numbers: the model diverged when it was trained")
+        elif head.note:
+            learned.notes.append(head.note)
         if head.at_edge:
             learned.notes.append(f"the penalty chosen by {self.l2}, {head.l2:g}, ends its grid")
         for note in learned.notes:

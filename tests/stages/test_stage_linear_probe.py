@@ -77,3 +77,18 @@ def test_what_is_no_number_is_not_evaluated(bench, lesson, tmp_path):
     sound = bench.stage(evaluate, {}, model=lesson.model, data=(lesson.low,)).scores
     assert sound.status == "ok"
     assert "low/loss" in sound.metrics
+
+
+@pytest.mark.parametrize(
+    ("fields", "note"),
+    [
+        ({"l2": 0}, "the loss has no minimum: the weights are those after"),
+        ({"l2": 1e-8, "max_iter": 2}, "not converged after 2 steps with l2 1e-08: raise"),
+        ({"l2": 1e-8}, ""),
+    ],
+)
+def test_a_fit_that_is_no_minimum_is_noted_in_the_scores(bench, lesson, fields, note):
+    few = bench.stage(subset, {"train": 10}, data=lesson.high).data
+    found = bench.stage(linear_probe, fields, model=lesson.model, data=few).scores
+    assert found.status == "ok"
+    assert any(note in told for told in found.notes) if note else found.notes == ()

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from engine.learning.factors import cholesky
 from engine.learning.meta import heads
 from engine.learning.meta.batches import TaskBatch, Weights, masked, targets
 from engine.learning.meta.closed import (
@@ -128,7 +129,7 @@ class _System:
         eye = torch.eye(n * c, dtype=dual.dtype, device=dual.device)
         matrix = inner.reshape(t, n * c, n * c) + self.l2 * eye
         pulled = torch.einsum("tiab,tia->tib", factor, self.gram @ right).reshape(t, n * c, 1)
-        found = torch.cholesky_solve(pulled, torch.linalg.cholesky(matrix)).reshape(t, n, c)
+        found = torch.cholesky_solve(pulled, cholesky(matrix)).reshape(t, n, c)
         return (right - torch.einsum("tiab,tib->tia", factor, found)) / self.l2
 
 

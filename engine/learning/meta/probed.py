@@ -10,6 +10,7 @@ H the hat matrix, and of both sides n l2 cancels:
 So nothing is lost where the head passes through all examples and both sides go to 0.
 """
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -46,13 +47,19 @@ class Probed(Fixed, Closed):
             ValueError: theta has adapters that this would leave out.
         """
         refuse_adapters(theta)
+        if not z.isfinite().all():  # the net diverged when it was trained
+            lost = z.new_full((len(z), batch.outputs, z.shape[2]), math.nan)
+            return {heads.WEIGHT: lost, heads.BIAS: lost[..., 0]}
         system = System.of(z.double(), batch)
         l2 = z.new_full((len(z),), MIDDLE if self.l2 is None else self.l2, dtype=torch.float64)
         if self.l2 is None:
             best = z.new_tensor(GRID, dtype=torch.float64)[system.left_out().argmin(1)]
             l2 = torch.where(_measurable(batch), best, l2)
         # (T, C, width); beside the mean means n l2 beside the sum.
-        weight = solved(system.z, system.y, (system.count * l2[:, None])[..., None])
+        if self.l2 is not None and self.l2 < GRID[0]:
+            weight = system.nearly_free(self.l2)
+        else:
+            weight = solved(system.z, system.y, (system.count * l2[:, None])[..., None])
         bias = system.y_mean - (weight @ system.z_mean[..., None]).squeeze(2)
         return {heads.WEIGHT: weight.to(z), heads.BIAS: bias.to(z)}
 
@@ -100,6 +107,16 @@ class System:
             share = (squares @ q).clamp_min(torch.finfo(q.dtype).tiny)  # (T, n, 1)
             errors.append((basis @ (q * pulled) / share).square().sum((1, 2)))
         return torch.stack(errors, 1)
+
+    def nearly_free(self, l2: float) -> Tensor:
+        """Weights (T, C, width) for a penalty beside which rounding is not small.
+
+        As l2 falls to 0 they tend to the shortest weights of least error. Directions in which the
+        features differ by rounding alone take no part.
+        """
+        spread, basis = self._directions()
+        q = torch.where(spread > 0, 1 / (spread + self.count * l2), 0)[..., None]
+        return ((basis @ (q * (basis.mT @ self.y))).mT) @ self.z
 
     def _directions(self) -> tuple[Tensor, Tensor]:
         """Eigenvalues (T, n - 1) and eigenvectors (T, n, n - 1) of Z Z^T but for the constant.

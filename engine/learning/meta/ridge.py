@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from engine.learning.factors import cholesky
 from engine.learning.meta import heads
 from engine.learning.meta.batches import TaskBatch, Weights, targets
 from engine.learning.meta.closed import LOG_L2, LOG_SCALE, Closed, learned, scaled
@@ -64,12 +65,12 @@ def solved(z: Tensor, y: Tensor, l2: Tensor) -> Tensor:
         l2: () above 0, or (T, 1, 1).
 
     Returns:
-        (T, C, d).
+        (T, C, d); nan of a task whose features are too large for its penalty.
     """
     n, d = z.shape[1:]
     eye = torch.eye(min(n, d), dtype=z.dtype, device=z.device)
     if d <= n:
-        factor = torch.linalg.cholesky(z.mT @ z + l2 * eye)
+        factor = cholesky(z.mT @ z + l2 * eye)
         return torch.cholesky_solve(z.mT @ y, factor).mT
-    factor = torch.linalg.cholesky(z @ z.mT + l2 * eye)
+    factor = cholesky(z @ z.mT + l2 * eye)
     return torch.cholesky_solve(y, factor).mT @ z

@@ -8,6 +8,7 @@ import torch
 from torch.nn import functional
 
 from engine.learning import heads as plain
+from engine.learning.factors import cholesky
 from engine.learning.meta import algorithm, batches, probed, prototypes, stacked
 from engine.methods import probe
 
@@ -202,3 +203,37 @@ def test_a_prototype_of_real_targets_is_an_error(distance):
     batch, z = case(3, kind="regression")
     with pytest.raises(ValueError, match="prototype answers classes"):
         prototypes.Nearest(distance).fit({}, z, batch)
+
+
+@pytest.mark.parametrize("l2", [1e-7, 1e-12, 1e-30, 1e-300])
+@WIDTHS
+def test_a_penalty_near_0_gives_the_head_that_penalties_tend_to(width, l2):
+    batch, z = case(width)
+    z[:, :, 1] = z[:, :, 0] + 1e-17  # a feature that differs from another by rounding alone
+    found = probed.Probed(l2).fit({}, z, batch)
+    for task in range(len(z)):
+        targets = targets_of(batch, task)
+        centred, wanted = z[task] - z[task].mean(0), targets - targets.mean(0)
+        if l2 > 1e-8:
+            gram = centred.T @ centred + len(centred) * l2 * torch.eye(width, dtype=z.dtype)
+            expected = torch.linalg.solve(gram, centred.T @ wanted).T
+        else:
+            expected = (torch.linalg.pinv(centred, rtol=1e-9) @ wanted).T
+        torch.testing.assert_close(found["head.weight"][task], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_features_that_are_no_numbers_give_a_head_that_is_none():
+    batch, z = case(4)
+    z[2, 0, 0] = torch.nan
+    for l2 in (None, 0.1, 1e-9):
+        assert probed.Probed(l2).fit({}, z, batch)["head.weight"].isnan().all()
+
+
+def test_a_matrix_that_rounding_spoilt_has_a_factor_of_nan_and_others_keep_theirs():
+    good = torch.tensor([[4.0, 2.0], [2.0, 5.0]]).double()
+    bad = torch.tensor([[1.0, 2.0], [2.0, 1.0]]).double()
+    found = cholesky(torch.stack([good, bad]))
+    assert found[0].equal(torch.linalg.cholesky(good))
+    assert found[1].isnan().all()
+    assert cholesky(good).equal(torch.linalg.cholesky(good))
+    assert torch.autograd.gradcheck(lambda x: cholesky(x @ x.mT), good.clone().requires_grad_())
