@@ -40,6 +40,8 @@ __all__ = [
     "stopped",
 ]
 
+MOST_NOTES = 2_000
+"""Notes of a run that are shown, the newest; a journal may hold millions."""
 SENSELESS = (ValueError, TypeError, KeyError, AttributeError, OverflowError)
 """What decoding and folding raise on a line whose bytes were damaged."""
 _Progress = tuple[str, int, int]
@@ -57,10 +59,10 @@ def fold(view: RunView, event: Event) -> RunView:
             return replace(view, code=event.code, seconds=event.seconds, reason=reason)
         case Note():
             note = NoteView(event.time, safe_text(event.text), event.cell)
-            return replace(view, notes=(*view.notes, note))
+            return replace(view, notes=(*view.notes[1 - MOST_NOTES :], note))
         case RequestRefused():
             note = NoteView(event.time, f"refused: {safe_text(event.text)}", event.cell)
-            return replace(view, notes=(*view.notes, note))
+            return replace(view, notes=(*view.notes[1 - MOST_NOTES :], note))
     ordinal = getattr(event, "cell", None)
     if not isinstance(ordinal, int) or not 0 <= ordinal < len(view.cells):
         return view

@@ -15,6 +15,8 @@ from engine.learning.unreadable import UnreadableError
 Bytes = NDArray[np.uint8]
 Numbers = NDArray[np.int64]
 
+FILE_BYTES = 1 << 28
+"""Of the file of an image."""
 NAME = "folder"
 """Logical name of a folder of classes."""
 RUN_AGAIN = "run again"
@@ -63,7 +65,7 @@ def _held(folder: Path, digest: str) -> tuple[folders.Listing, tuple[str, ...]]:
     digests: list[str] = []
 
     def of(path: Path) -> str:
-        digests.append(hashlib.sha256(path.read_bytes()).hexdigest())
+        digests.append(hashlib.sha256(_content(path)).hexdigest())
         return digests[-1]
 
     listed = folders.listing(folder)
@@ -82,11 +84,21 @@ def _decoded(
     paths = folders.paths(folder, listed)
     found = np.empty((len(wanted), *shape), np.uint8)
     for place, position in enumerate(wanted):
-        content = paths[position].read_bytes()
+        content = _content(paths[position])
         if hashlib.sha256(content).hexdigest() != digests[position]:
             raise UnreadableError(paths[position], "has changed", RUN_AGAIN)
         found[place] = _alike(paths[position], content, shape)
     return found
+
+
+def _content(path: Path) -> bytes:
+    """Bytes of a file that is not too large for an image; of another nothing is read."""
+    size = path.stat().st_size
+    if size > FILE_BYTES:
+        raise UnreadableError(
+            path, f"has {size:,} bytes; an image has at most {FILE_BYTES:,}", MEND
+        )
+    return path.read_bytes()
 
 
 def _alike(path: Path, content: bytes, shape: tuple[int, int, int]) -> Bytes:

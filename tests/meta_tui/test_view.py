@@ -6,7 +6,7 @@ import pytest
 from engine import events
 from engine.events import CellInfo, Event, MetricBatch
 from meta_tui.plain import lines
-from meta_tui.view import RunView, State, fold, fold_batch, fold_batches, stopped
+from meta_tui.view import MOST_NOTES, RunView, State, fold, fold_batch, fold_batches, stopped
 
 
 def folded(told: list[Event], view: RunView | None = None) -> RunView:
@@ -206,3 +206,11 @@ def test_a_cell_whose_result_was_damaged_waits_again_and_is_not_counted_as_over(
     ]
     view = fold(view, events.CellWaiting(time=1101, cell=5, owner="backbone@seed=0"))
     assert (view.cells[5].state, view.running) == (State.WAITING, before.running - 1)
+
+
+def test_of_very_many_notes_the_newest_are_kept():
+    view = RunView()
+    for at in range(MOST_NOTES + 50):
+        view = fold(view, events.Note(time=float(at), text=str(at)))
+    assert [view.notes[0].text, view.notes[-1].text] == ["50", str(MOST_NOTES + 49)]
+    assert len(view.notes) == MOST_NOTES
