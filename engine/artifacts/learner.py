@@ -29,7 +29,8 @@ class Learner(Artifact):
     outputs: int
     """Outputs of a task's head in training."""
     trained: Mapping[str, Any]
-    """How it was trained: `ways`, `shots`, `queries`, `bn_stats`, `tasks`, `examples`."""
+    """How it was trained: `ways`, `shots`, `queries`, `bn_stats`, `tasks`, `examples`,
+    and `diverged` where it did."""
     weights: Mapping[str, "Tensor"] = field(repr=False)
     """On the CPU: `backbone.*`; `head.*`, `lora.*`, `rates.*` and `fit.*` where the algorithm has
     them; `state.*`, what Reptile's optimiser carries on; `running.<layer>.mean` and `.variance`."""

@@ -22,7 +22,10 @@ EPOCHS = 12
 LOOKS = 5
 """How often it is validated on the way."""
 _NAMES = {"autoencoder": "An autoencoder", "vae": "A VAE"}
-_DIVERGED = "diverged: the loss was infinite or undefined; take a lower `lr`, or say `clip: 10`"
+_DIVERGED = (
+    "diverged: the loss was infinite or undefined, or a thousand times its start; take a lower "
+    "`lr`, or say `clip: 10`"
+)
 _LISTED = 8
 """Dimensions whose KL a note names."""
 SHOTS = (0.0, 0.01, 0.05, 0.2, 0.5, 1.0)
@@ -140,6 +143,7 @@ def _trainer(
             lambda: _measured(pair, task, way.binarise, "val").metrics,
             marks(steps),
             report=run.report,
+            tell=run.note,
         ),
         snapshots=learning.generative.snapshots.Snapshots(
             pair, task, way.binarise, shots, run.seed("noise")

@@ -99,6 +99,11 @@ class Mixture:
             total = total + functional.cross_entropy(logits, y, reduction="sum")
         return total / self._batch
 
+    def outputs(self, net: Network) -> int:
+        """Classes of the largest task: log of it is the loss of a net that knows nothing."""
+        heads = [net.heads[stream.head] for stream in (self._new, *self._old)]
+        return max(head.out_features for head in heads)
+
     def _sizes(self, step: int) -> list[int]:
         """Images of each old task in a step."""
         before, after = until(step - 1, self._replayed), until(step, self._replayed)

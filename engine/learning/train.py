@@ -76,17 +76,18 @@ class Trainer:
         self._trained = [item for item in net.parameters() if item.requires_grad]
         self._optimizer = optimizer(self._trained, recipe)
         self._start = [item.detach().clone() for item in net.backbone.parameters()]
-        self._losses = Losses(report, recipe.steps)
+        constant = math.log(max(2, mixture.outputs(net)))
+        self._losses = Losses(report, recipe.steps, constant=constant, tell=watch.tell)
 
     @property
     def diverged(self) -> bool:
-        """The loss became infinite or undefined."""
+        """The loss became infinite or undefined, or is far above where it began."""
         return self._losses.diverged
 
     @property
     def stopped(self) -> bool:
         """Whether training is over before its last step."""
-        return self.diverged or self.watch.stopped
+        return self._losses.lost or self.watch.stopped
 
     def step(self, step: int) -> None:
         """One step, counted from 1."""
@@ -107,7 +108,7 @@ class Trainer:
             nn.utils.clip_grad_norm_(self._trained, self.recipe.clip)
         self._optimizer.step()
         self._losses.read(step, now=self.watch.looks(step))
-        if not self.diverged:
+        if not self._losses.lost:
             self.watch.look(step, self.net)
 
     def finish(self) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from torch import Tensor
 
 Report = Callable[..., None]
+Tell = Callable[[str], None]
 Measure = Callable[[], dict[str, float]]
 
 
@@ -21,6 +22,11 @@ class Kept(Protocol):
 def unheard(step: int, **values: float) -> None:
     """A report to nobody, for notebooks."""
     del step, values
+
+
+def untold(text: str) -> None:
+    """Words to nobody, for notebooks."""
+    del text
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +58,14 @@ class Watch:
         *,
         patience: Patience | None = None,
         report: Report = unheard,
+        tell: Tell = untold,
     ) -> None:
         self._measure = measure
         self._marks = frozenset(marks)
         self._patience = patience
         self._report = report
+        self.tell = tell
+        """Hears what a person should know at once."""
         self.curves: dict[str, list[tuple[int, float]]] = {}
         """Metric -> (step, value)."""
         self.stopped = False

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from engine.learning.meta.judging import Judging
     from engine.learning.meta.stacked import Net
 
+EXPLODED = 1000.0
+"""A squared error so many times that of the best constant answer is divergence."""
 _Value = TypeVar("_Value")
 TRANSDUCTIVE = {"query", "joint"}
 FEWEST_OF_WAYS = 2
@@ -68,6 +70,23 @@ def notes(net: "Net", family: TaskFamily, bn_stats: str) -> list[str]:
     return [f"transductive: batch norm by {bn_stats} statistics, {count} queries {each}"]
 
 
+def diverged(source: Learner | Model, judging: "Judging", mark: int) -> list[str]:
+    """Why the figures are of something that diverged, in words; nothing where they are not.
+
+    Args:
+        source: who is judged.
+        judging: on the test tasks.
+        mark: step of the headline.
+    """
+    told = []
+    if isinstance(source, Learner) and source.trained.get("diverged"):
+        told.append("the learner diverged when it was trained")
+    constant, loss = judging.constant, _mean(judging.values("loss", mark))
+    if constant and isfinite(loss) and loss > EXPLODED * constant:
+        told.append(f"diverged: a loss of {loss:.3g}, and a constant answer has {constant:.3g}")
+    return told
+
+
 def scores(
     tasks: TaskFamily,
     validate: TaskFamily | None,
@@ -75,6 +94,8 @@ def scores(
     mark: int,
     told: list[str],
     digest: str,
+    *,
+    failed: bool = False,
 ) -> Scores:
     """The figures of the headline, the value of each task, and the curves."""
     each: dict[str, tuple[float, ...]] = {}
@@ -97,7 +118,7 @@ def scores(
                 by_class = {m: tuple(judging.by_class(metric, m)) for m in marks}
                 parts |= {f"{label}@step={m}": v for m, v in by_class.items()}
     # Where one task's loss is no number, an accuracy beside it says nothing.
-    lost = not all(map(isfinite, each[f"{tasks.task}/loss"]))
+    lost = failed or not all(map(isfinite, each[f"{tasks.task}/loss"]))
     each = {name: values for name, values in each.items() if all(map(isfinite, values))}
     metrics = {name: _mean(values) for name, values in each.items()}
     curves = {n: tuple(point for point in c if isfinite(point[1])) for n, c in curves.items()}

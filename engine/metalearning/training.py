@@ -169,6 +169,7 @@ def learner_of(
             "tasks": params.budget.tasks,
             "examples": trainer.examples,
             "compute": trainer.implementation,
+            **({"diverged": True} if trainer.diverged else {}),
         },
         weights=learning.weights.portable(own | packed(found) | carried),
     )

@@ -199,5 +199,5 @@ class Finetune(Training, Method, FewShot):
                 restore=self.stop.restore == "best",
             )
         return learning.watch.Watch(
-            lesson.measure, self.marks, patience=patience, report=run.report
+            lesson.measure, self.marks, patience=patience, report=run.report, tell=run.note
         )

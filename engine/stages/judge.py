@@ -113,5 +113,5 @@ def _trained(
     )
     learning.train.fit(trainer, lambda _, total, of: run.steps(name, total, of))
     if trainer.diverged:
-        raise StageError(f"the loss of the judge `{name}` became infinite: lower `lr`")
+        raise StageError(f"the judge `{name}` diverged: lower `lr`")
     return trainer.net

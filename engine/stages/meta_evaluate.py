@@ -165,4 +165,10 @@ def meta_evaluate(
     notes += method.few_shot_notes(tasks.shots[0]) if method else []
     mark, told = judged.headline(params.headline, learner, method, found)
     (digest,) = run.digests.get("tasks", ("",))
-    return MetaJudged(judged.scores(tasks, validate, found, mark, [*told, *notes], digest))
+    failed = judged.diverged(learner, found["test"], mark)
+    for reason in failed:
+        run.note(reason)
+    words = [*told, *notes, *failed]
+    return MetaJudged(
+        judged.scores(tasks, validate, found, mark, words, digest, failed=bool(failed))
+    )

@@ -30,6 +30,8 @@ from pipelines.errors import StageError
 from pipelines.facts import Facts, Look
 from pipelines.stage import Params, stage
 
+CONSTANT = 20
+"""Tasks by which the loss of the best constant answer is known."""
 LOOKS = 5
 """How often it is validated on the way."""
 VALIDATED = 100
@@ -178,12 +180,15 @@ def _trainer(
     validate: TaskFamily | None,
 ) -> "learning.meta.trainer.MetaTrainer":
     outer = params.outer or usual(params.algorithm)
+    first = family.batch(range(CONSTANT))
     plan = learning.meta.trainer.Plan(
         tasks=params.budget.tasks,
         meta_batch=params.meta_batch,
         recipe=outer.recipe(_steps(params)),
         compute=params.compute,
         bfloat16=params.precision == "bfloat16",
+        constant=learning.meta.batches.constant_loss(first),
+        start=first.classified,
     )
     return learning.meta.trainer.MetaTrainer(
         algorithm,
@@ -206,7 +211,7 @@ def _watch(
 ) -> "learning.watch.Watch":
     """Validation on the way, all on the same tasks."""
     if validate is None:
-        return learning.watch.Watch(dict, (), report=run.report)
+        return learning.watch.Watch(dict, (), report=run.report, tell=run.note)
     tasks = stream(run, validate)
     count = validate.count or VALIDATED
     first = tasks.batch([0])
@@ -235,6 +240,7 @@ def _watch(
         steps,
         patience=patience,
         report=run.report,
+        tell=run.note,
     )
 
 

@@ -66,7 +66,9 @@ def pretrain(run: Run, params: Pretrain, *, data: Dataset) -> Pretrained:
         net,
         learning.mixture.Mixture(task, (), batch=params.batch, replayed=0, seeds=seeds),
         params.recipe(steps),
-        learning.watch.Watch(lambda: _validation(net, task), _marks(steps), report=run.report),
+        learning.watch.Watch(
+            lambda: _validation(net, task), _marks(steps), report=run.report, tell=run.note
+        ),
         run.report,
     )
     learning.train.fit(trainer, run.steps)

@@ -89,7 +89,7 @@ def test_the_three_loops_have_their_names_and_lengths(bench, digits):
 
 def test_a_judge_whose_loss_is_infinite_is_none(bench, digits):
     fields = {**FAST, "steps": 40, "lr": 1e30, "optimizer": {"kind": "sgd"}}
-    with pytest.raises(StageError, match="judge `plain` became infinite: lower `lr`"):
+    with pytest.raises(StageError, match="judge `plain` diverged: lower `lr`"):
         bench.stage(judge, fields, data=digits)
 
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from engine.channel import Silent
 from engine.comparison.intervals import judged as judged_interval
 from engine.learning.meta.episodes import Episodes
 from engine.metalearning import judged, ready
@@ -362,6 +363,38 @@ def test_an_adaptation_that_explodes_is_diverged(bench, learners, families):
     )  # fmt: skip
     assert found.status == "diverged"
     assert "test/loss" not in found.metrics
+
+
+def test_squared_errors_far_above_a_constant_answer_are_diverged_and_told(bench):
+    """Numbers that are still finite: nobody noticed them."""
+    fields = {"kind": "sinusoid", "task": "t", "episode": {"shots": 5}, "queries": 5, "count": 20}
+    family = bench.stage(tasks, fields, data=None).tasks
+    net = bench.stage(init, {"net": {"kind": "mlp", "hidden": [8]}}, data=None).model
+    method = {"kind": "finetune", "head": "random"}
+    channel = Silent()
+    curve = {"curve": [0, 2], "headline": 2}
+    given = {
+        lr: _judge(
+            bench, net, family, method={**method, "lr": lr}, run=bench.run(channel=channel), **curve
+        )
+        for lr in (0.01, 1.0)
+    }
+    calm, wild = given[0.01], given[1.0]
+    assert calm.status == "ok"
+    assert 1000 * 12 < wild.metrics["t/loss"] < math.inf
+    assert wild.status == "diverged"
+    assert len(channel.notes) == 1
+    assert channel.notes[0].startswith("diverged: a loss of ")
+    assert channel.notes[0] in wild.notes
+
+
+def test_a_learner_that_diverged_is_so_wherever_it_is_judged(bench, learners, families):
+    learner = learners["ridge"]
+    gone = replace(learner, trained={**learner.trained, "diverged": True})
+    assert _judge(bench, learner, families["test"]).status == "ok"
+    found = _judge(bench, gone, families["test"])
+    assert found.status == "diverged"
+    assert "the learner diverged when it was trained" in found.notes
 
 
 # Facts

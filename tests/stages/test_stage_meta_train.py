@@ -3,6 +3,7 @@ import torch
 
 from engine.algorithms import Maml
 from engine.artifacts import Learner, TaskFamily
+from engine.channel import Silent
 from engine.metalearning.ready import algorithm_of
 from engine.stages.finetune import finetune
 from engine.stages.meta_evaluate import meta_evaluate
@@ -508,3 +509,23 @@ def test_test_examples_that_tasks_were_drawn_from_are_a_leak_to_judge_on(bench):
     facts, _ = _look(bench, tasks=held)
     inputs["learner"] = (facts["learner"],)
     assert leaks(Look(None, inputs, {"learner": (Source("learned", {}),)})) == []
+
+
+@pytest.mark.parametrize(("lr", "status"), [(0.01, "ok"), (30.0, "diverged")])
+def test_adaptation_that_explodes_in_training_is_told_and_is_diverged(bench, lr, status):
+    """Its first loss is an explosion already, so that it falls all the time."""
+    fields = {"kind": "sinusoid", "task": "t", "episode": {"shots": 5}, "queries": 5}
+    family = bench.stage(tasks, fields, data=None).tasks
+    channel = Silent()
+    made = bench.stage(
+        meta_train,
+        {
+            "algorithm": {"kind": "anil", "steps": 5, "inner_lr": lr},
+            "net": {"kind": "mlp", "hidden": [8]}, "budget": {"tasks": 80}, "meta_batch": 2,
+        },
+        run=bench.run(channel=channel), tasks=family, validate=None,
+    )  # fmt: skip
+    assert made.scores.status == status
+    assert made.learner.trained.get("diverged", False) == (status == "diverged")
+    told = [text for text in channel.notes if text.startswith("diverging: at step 1 ")]
+    assert len(told) == (status == "diverged")

@@ -1,6 +1,11 @@
+import math
+
+import pytest
 import torch
 
 from engine.artifacts import Model
+from engine.channel import Silent
+from engine.stages.autoencoder import autoencoder
 from engine.stages.evaluate import evaluate
 from engine.stages.finetune import finetune
 from engine.stages.init import init
@@ -106,3 +111,29 @@ def test_facts_name_exactly_the_metrics_that_come_out(bench, lesson, look, known
         assert facts["model"].heads == {
             task: head.classes for task, head in found.model.heads.items()
         }
+
+
+@pytest.mark.parametrize(("lr", "status"), [(0.01, "ok"), (1e5, "diverged")])
+def test_a_training_that_explodes_without_a_nan_is_diverged_and_told(bench, lr, status):
+    channel = Silent()
+    data = bench.dataset(task="d")
+    fields = {"net": {"kind": "mlp", "hidden": [8]}, "steps": 40, "lr": lr}
+    made = bench.stage(pretrain, fields, run=bench.run(channel=channel), data=data)
+    assert made.scores.status == status
+    assert math.isfinite(made.scores.metrics["d/loss"])
+    told = [text for text in channel.notes if "diverging: at step" in text]
+    assert len(told) == (status == "diverged")
+
+
+@pytest.mark.parametrize(("lr", "status"), [(0.001, "ok"), (1e6, "diverged")])
+def test_an_autoencoder_that_explodes_is_diverged_and_told(bench, lr, status):
+    channel = Silent()
+    data = bench.dataset(task="d")
+    fields = {
+        "z": 2, "net": {"kind": "mlp", "hidden": [16]}, "steps": 40, "lr": lr,
+        "likelihood": "bernoulli",
+    }  # fmt: skip
+    made = bench.stage(autoencoder, fields, run=bench.run(channel=channel), data=data)
+    assert made.scores.status == status
+    told = [text for text in channel.notes if "diverging: at step" in text]
+    assert len(told) == (status == "diverged")

@@ -32,6 +32,14 @@ class Likelihood(nn.Module):
     def mean(self, said: Tensor) -> Tensor:
         """The images (n, *shape) to show, from 0 to 1."""
 
+    def constant(self, pixels: int) -> float | None:
+        """Nats per image of an answer that is the same for all, an upper bound of the best one's.
+
+        None where nats may be negative, as those of a density are.
+        """
+        del pixels
+        return None
+
     def settle(self, squared_error: float, pixels: int) -> None:
         """Fix what is fitted in closed form, from the mean squared error per image of training."""
         del squared_error, pixels
@@ -39,6 +47,10 @@ class Likelihood(nn.Module):
 
 class Bernoulli(Likelihood):
     """Each pixel is on or off; of greys it is the cross-entropy, and no likelihood."""
+
+    def constant(self, pixels: int) -> float | None:
+        """See `Likelihood`: one half everywhere."""
+        return pixels * math.log(2)
 
     def log_prob(self, said: Tensor, images: Tensor) -> Tensor:
         """See `Likelihood`; `said` are logits."""
@@ -105,6 +117,10 @@ class Logistic(Likelihood):
         super().__init__()
         self._top = levels - 1
         self.log_scale = nn.Parameter(torch.tensor(math.log(0.1)))
+
+    def constant(self, pixels: int) -> float | None:
+        """See `Likelihood`: each level as likely."""
+        return pixels * math.log(self._top + 1)
 
     def log_prob(self, said: Tensor, images: Tensor) -> Tensor:
         """See `Likelihood`; the first and last bins reach to infinity."""

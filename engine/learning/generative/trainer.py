@@ -145,17 +145,20 @@ class GenerativeTrainer:
             self._scales.append((plan.likelihood_lr or plan.recipe.lr) / plan.recipe.lr)
         device = self._trained[0].device
         self._draws = torch.Generator(device).manual_seed(seeds.noise)
-        self._losses = Losses(report, plan.recipe.steps)
+        # With a warm-up the objective itself grows on the way.
+        pixels = images.part.x[0].numel()
+        constant = None if plan.objective.kl_warmup else pair.likelihood.constant(pixels)
+        self._losses = Losses(report, plan.recipe.steps, constant=constant, tell=watch.tell)
 
     @property
     def diverged(self) -> bool:
-        """The loss became infinite or undefined."""
+        """The loss became infinite or undefined, or is far above where it began."""
         return self._losses.diverged
 
     @property
     def stopped(self) -> bool:
         """Whether training is over before its last step."""
-        return self.diverged
+        return self._losses.lost
 
     def step(self, step: int) -> None:
         """One step, counted from 1."""
@@ -176,7 +179,7 @@ class GenerativeTrainer:
         looks = self.watch.looks(step) or step in self.snapshots.marks
         self._losses.read(step, now=looks)
         self._tell(step, found)
-        if looks and not self.diverged:
+        if looks and not self._losses.lost:
             self._look(step)
 
     def _cost(self, step: int) -> Cost:
@@ -209,7 +212,7 @@ class GenerativeTrainer:
     def finish(self) -> None:
         """After the last step: fix what the likelihood fits, and stay in evaluation mode."""
         self.pair.eval()
-        if not self.diverged:
+        if not self._losses.lost:
             self._settle(None)
 
     def state_dict(self) -> dict[str, Any]:

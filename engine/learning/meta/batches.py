@@ -5,6 +5,7 @@ which examples are real, `ways` which outputs a task has. Losses are per example
 summed over its dimensions), averaged within a task, never over tasks.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
@@ -144,6 +145,15 @@ class TaskBatch:
         """Its tasks, each as a batch of one."""
         for task in range(len(self)):
             yield self.tasks(task, task + 1)
+
+
+def constant_loss(batch: TaskBatch) -> float:
+    """The loss on queries of the best answer that is the same for all of them and all tasks."""
+    query = batch.query
+    if batch.classified:
+        return math.log(max(2, batch.outputs))
+    y = query.y if query.kept is None else query.y[query.kept]
+    return float(y.double().flatten(0, -2).var(0, unbiased=False).sum())
 
 
 def detached(theta: Weights) -> Weights:

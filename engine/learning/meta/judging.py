@@ -83,6 +83,8 @@ class Judging:
                     f"classes {metric} {mark}",
                     parts.flatten() if batch.ways is None else parts[batch.ways],
                 )
+        if not batch.classified:
+            self._add("targets", batch.query.y.flatten(0, -2))
         if batch.classified:
             ways = torch.full((len(batch),), batch.outputs)
             self._add("ways", ways if batch.ways is None else batch.ways.sum(1))
@@ -103,6 +105,14 @@ class Judging:
         """A metric of the classes of each task, in the order of their labels; [] for regression."""
         values = iter(_joined(self._scores.get(f"classes {metric} {mark}", [])))
         return [tuple(islice(values, count)) for count in self.ways]
+
+    @property
+    def constant(self) -> float | None:
+        """Squared error of the best constant answer to all queries; None for classes."""
+        targets = self._scores.get("targets")
+        if not targets:
+            return None
+        return float(torch.cat(targets).double().var(0, unbiased=False).sum())
 
     @property
     def members(self) -> list[tuple[int, ...]]:

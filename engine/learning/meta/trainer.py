@@ -34,6 +34,8 @@ class Plan:
         recipe: of the outer optimiser; its steps are those that the tasks make.
         compute: all tasks of a step at once, one after another, or what is faster at the start.
         bfloat16: compute in bfloat16 where that is safe (CUDA only).
+        constant: loss of the best constant answer, by which divergence is known; None if unknown.
+        start: the first loss counts for that too; see `Losses`.
     """
 
     tasks: int
@@ -41,6 +43,8 @@ class Plan:
     recipe: Recipe
     compute: Compute = "stacked"
     bfloat16: bool = False
+    constant: float | None = None
+    start: bool = True
 
     def numbers(self, step: int) -> range:
         """Cumulative numbers of the tasks of a step, counted from 1."""
@@ -101,17 +105,23 @@ class MetaTrainer:
         self._rehearsal = rehearsal
         self._learned = {n: item for n, item in theta.weights.items() if item.requires_grad}
         self._optimizer = optimizer(list(self._learned.values()), plan.recipe)
-        self._losses = Losses(report, plan.recipe.steps)
+        self._losses = Losses(
+            report,
+            plan.recipe.steps,
+            constant=plan.constant,
+            start=plan.start,
+            tell=watch.tell,
+        )
 
     @property
     def diverged(self) -> bool:
-        """The loss became infinite or undefined."""
+        """The loss became infinite or undefined, or is far above where it began."""
         return self._losses.diverged
 
     @property
     def stopped(self) -> bool:
         """Whether training is over before its last step."""
-        return self.diverged or self.watch.stopped
+        return self._losses.lost or self.watch.stopped
 
     def step(self, step: int) -> None:
         """One batch of tasks, counted from 1."""
@@ -126,7 +136,7 @@ class MetaTrainer:
             nn.utils.clip_grad_norm_(list(self._learned.values()), self.plan.recipe.clip)
         self._optimizer.step()
         self._losses.read(step, now=self.watch.looks(step))
-        if not self.diverged:
+        if not self._losses.lost:
             self.watch.look(step, self.theta)
 
     def finish(self) -> None:
