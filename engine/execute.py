@@ -96,7 +96,7 @@ class Execution:
                 # Only after a fault. Nobody else may have their keys while they still run.
                 self.executor.close()
             for active in self._dispatch.active.values():
-                active.lease.release()
+                self._release(active)
             self.resolver.store.remember()
             took = round(time.monotonic() - self._began, 3)
             now = time.time()
@@ -105,6 +105,13 @@ class Execution:
             )
             self.journal.close()
         return code
+
+    def _release(self, active: Active) -> None:
+        """Give a key back; where its file cannot be removed, its lock is free, and that is told."""
+        try:
+            active.lease.release()
+        except EnvironmentFault as fault:
+            self._fault = self._fault or str(fault)
 
     def _loop(self) -> int:
         dispatch, stopping = self._dispatch, self.interrupts

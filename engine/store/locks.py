@@ -33,9 +33,11 @@ class Lease:
         if self._descriptor is None:
             return
         # Removed while held: whoever opened it meanwhile sees that it is no longer at its path.
-        self._disk.remove(self.path)
-        os.close(self._descriptor)
-        self._descriptor = None
+        try:
+            self._disk.remove(self.path)
+        finally:
+            os.close(self._descriptor)
+            self._descriptor = None
 
     def __enter__(self) -> Self:
         return self

@@ -25,11 +25,12 @@ from engine.events import (
     RunEnded,
     decode,
 )
+from engine.executors.local import Local
 from engine.preview import preview
 from engine.request import Request
 from engine.runs import RunFolder
-from engine.store import Store
-from pipelines.errors import PipelineError, UsageError
+from engine.store import Store, fs
+from pipelines.errors import EnvironmentFault, PipelineError, UsageError
 
 DIAMOND = """
 stages:
@@ -48,6 +49,20 @@ def test_a_diamond_is_computed_and_a_second_run_does_no_work(workshop) -> None:
     assert second.code == 0
     assert second.of(CellCached) == ["end", "left", "right", "top"]
     assert second.of(CellStarted) == []
+
+
+def test_a_run_tells_its_end_though_nothing_more_can_be_opened_or_removed(
+    workshop, monkeypatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise EnvironmentFault("too many open files")
+
+    monkeypatch.setattr(Local, "submit", refuse)
+    monkeypatch.setattr(fs.Disk, "remove", refuse)
+    told = workshop.run(DIAMOND)
+    last = told.events[-1]
+    assert isinstance(last, RunEnded)
+    assert (told.code, last.code, last.reason) == (3, 3, "too many open files")
 
 
 def test_what_a_stage_prints_is_in_its_log(workshop) -> None:

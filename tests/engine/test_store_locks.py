@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from engine.store import Store, fs
+from pipelines.errors import EnvironmentFault
 
 KEY = "ef" + "0" * 62
 
@@ -65,6 +66,20 @@ def test_a_killed_process_frees_its_lease_at_once(store, holder):
     assert lease is not None
     assert store.lease_owner(KEY) == f"run mine (pid {os.getpid()})"
     lease.release()
+
+
+def test_a_lease_whose_file_cannot_be_removed_is_free_all_the_same(store, monkeypatch):
+    lease = store.lease(KEY, "a")
+
+    def refuse(disk, path):
+        raise EnvironmentFault("too many open files")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fs.Disk, "remove", refuse)
+        with pytest.raises(EnvironmentFault, match="too many"):
+            lease.release()
+    with store.lease(KEY, "b"):
+        assert store.lease_owner(KEY).startswith("run b")
 
 
 def test_a_released_lease_can_be_taken_and_leaves_no_file(store):
