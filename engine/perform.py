@@ -1,12 +1,13 @@
 """One cell from task to published objects: what a worker does, wherever it runs."""
 
 import json
+import math
 import platform
 import random
 import resource
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -178,6 +179,12 @@ def _made(stage: Stage[..., Any], returned: Any) -> dict[str, Artifact]:
     """The artifacts that a stage returned, checked against its signature."""
     made: dict[str, Artifact] = {}
     expected = stage.outputs
+    names = [item.name for item in fields(returned)] if is_dataclass(returned) else []
+    if names != [*expected] or isinstance(returned, type):
+        raise StageError(
+            f"stage type {stage.name} returned {type(returned).__name__}, not the dataclass of its "
+            f"signature with {', '.join(expected)}"
+        )
     for item in fields(returned):
         value = getattr(returned, item.name)
         if not isinstance(value, expected[item.name]):
@@ -185,8 +192,24 @@ def _made(stage: Stage[..., Any], returned: Any) -> dict[str, Artifact]:
                 f"stage type {stage.name} promises {expected[item.name].__name__} as "
                 f"`{item.name}` and returned {type(value).__name__}"
             )
+        if isinstance(value, Scores):
+            check_scores(value)
         made[item.name] = value
     return made
+
+
+def check_scores(scores: Scores) -> None:
+    """A score is a finite number: one that is not has no place in a table."""
+    for name, value in scores.metrics.items():
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not number or not math.isfinite(value):
+            raise StageError(
+                f"the score `{safe_text(name, limit=100)}` is {safe_text(str(value), limit=100)}: "
+                "a score is a finite number; leave out one that does not apply, and tell a "
+                'training that left the numbers by the status "diverged"'
+            )
+    if scores.status not in ("ok", "diverged"):
+        raise StageError(f"scores are `ok` or `diverged`, not {safe_text(str(scores.status))}")
 
 
 def _mirrored(
@@ -210,5 +233,14 @@ def _name(task: Task, stage: Stage[..., Any], name: str) -> str:
 def _publish(artifact: Artifact, store: Store) -> Output:
     with store.scratch() as folder:
         artifact.write(folder)
-        refs: dict[str, FileRef] = {path.name: store.put(path) for path in sorted(folder.iterdir())}
-    return Output(type(artifact).__name__, type(artifact).format, refs)
+        kind = type(artifact).__name__
+        if not folder.is_dir():
+            raise StageError(f"{kind} removed the folder that it was to write into")
+        paths = sorted(folder.iterdir())
+        for path in paths:
+            # A link would bring in a file that the stage did not make.
+            if path.is_symlink() or not path.is_file():
+                name = safe_text(path.name, limit=100)
+                raise StageError(f"{kind} wrote `{name}`, which is no plain file")
+        refs: dict[str, FileRef] = {path.name: store.put(path) for path in paths}
+    return Output(kind, type(artifact).format, refs)

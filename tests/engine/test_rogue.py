@@ -12,13 +12,16 @@ import pytest
 
 from conftest import TOYS
 from engine import runs
+from engine.artifacts import Scores
 from engine.executors import FINAL, Message, Task, line, processes
 from engine.executors.local import Local
 from engine.executors.slot import MARK
+from engine.perform import check_scores
 from engine.request import Request
 from engine.resolve import resolver
 from engine.session import load
 from engine.task import Options, describe
+from pipelines.errors import StageError
 
 PATIENCE = 60.0
 
@@ -98,6 +101,12 @@ assert len(sockets) == 1, links
 """
 
 
+WRITES = """
+class Odd(Number):
+    def write(self, folder):
+        {}
+returned = Made(Odd(1.0))
+"""
 FORGED = b'{"cell": 0, "token": "", "kind": "done", "body": {}}\n'
 
 
@@ -124,6 +133,16 @@ FORGED = b'{"cell": 0, "token": "", "kind": "done", "body": {}}\n'
          "E: (its text cannot be shown: TypeError)"),
         ("def f(): return f() + 1\nf()", "failed",
          "RecursionError: maximum recursion depth exceeded"),
+        ("returned = None", "failed",
+         "stage type act returned NoneType, not the dataclass of its signature with number"),
+        ("returned = Made", "failed", "stage type act returned type, not the dataclass"),
+        ("returned = Number(1.0)", "failed", "stage type act returned Number, not the dataclass"),
+        (WRITES.format("(folder / 'x').symlink_to('/etc/passwd')"), "failed",
+         "Odd wrote `x`, which is no plain file"),
+        (WRITES.format("(folder / 'x').mkdir()"), "failed", "Odd wrote `x`, which is no plain"),
+        (WRITES.format("os.mkfifo(folder / 'x')"), "failed", "Odd wrote `x`, which is no plain"),
+        (WRITES.format("folder.rmdir()"), "failed",
+         "Odd removed the folder that it was to write into"),
         ("input('who? ')", "failed", "EOFError: EOF when reading a line"),
         (SOCKETS + "os.write(sockets[0], b'rubbish \\x1b[31m\\n'); time.sleep(600)", "failed",
          "its process sent rubbish to the runner (what was sent is no message: rubbish \\x1b[31m): "
@@ -136,6 +155,9 @@ FORGED = b'{"cell": 0, "token": "", "kind": "done", "body": {}}\n'
         (SOCKETS + "os.close(sockets[0])", "lost",
          "its worker ended: the stage closed or replaced the descriptor on which it answers"),
         (SOCKETS + "os.dup2(os.open('/dev/null', os.O_RDWR), sockets[0])", "lost",
+         "its worker ended: the stage closed or replaced the descriptor on which it answers"),
+        (SOCKETS + "import socket; a, b = socket.socketpair(); os.dup2(a.fileno(), sockets[0])",
+         "lost",
          "its worker ended: the stage closed or replaced the descriptor on which it answers"),
         ("os.closerange(0, 4096)", "lost",
          "its worker ended: the stage closed or replaced the descriptor on which it answers"),
@@ -165,7 +187,6 @@ def test_a_stage_that_misbehaves_ends_its_own_cell_with_a_clear_word(stand, code
         "os.fork()",
         "for _ in range(3): os.fork()",
         "if os.fork() == 0: raise SystemExit",
-        "if os.fork() == 0: run.report(1, loss=1.0); run.note('from below')",
         "sys.stdout = None",
         "sys.stdout.close()",
         "sys.stdin.readline()",
@@ -187,6 +208,22 @@ def test_what_harms_nobody_is_right(stand, code):
     assert [message.kind for message in heard][:1] == ["begun"]
     assert heard[-1].kind == "done", heard[-1]
     assert heard[-1].body["outputs"]["number"]["type"] == "Number"
+
+
+def test_a_process_that_a_stage_forked_cannot_speak_for_it(stand):
+    says = """
+child = os.fork()
+if child == 0:
+    try: run.note('from below')
+    except Exception as error: print(error)
+    run.report(1, loss=1.0)
+os.waitpid(child, 0)
+"""
+    heard = stand.run(says)
+    assert [message.kind for message in heard] == ["begun", "metrics", "done"]
+    assert heard[1].body["steps"] == []
+    told = "a process that the stage forked cannot report: only its parent can"
+    assert told in stand.log.read_text()
 
 
 @pytest.mark.parametrize("code", [SLEEPER, DAEMON, SLEEPER + DAEMON + "time.sleep(0.2)"])
@@ -359,3 +396,19 @@ def test_without_forks_a_cell_has_a_process_of_its_own_too(tmp_path):
     finally:
         local.close()
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.parametrize(
+    ("metrics", "status", "said"),
+    [
+        ({"t/a": float("nan")}, "ok", "the score `t/a` is nan: a score is a finite number"),
+        ({"t/a": 1.0, "t/\x1b": float("-inf")}, "ok", "the score `t/\\x1b` is -inf: a score is a"),
+        ({"t/a": True}, "ok", "the score `t/a` is True: a score is a finite number"),
+        ({"t/a": "0.5"}, "ok", "the score `t/a` is 0.5: a score is a finite number"),
+        ({"t/a": 0.5}, "fine", "scores are `ok` or `diverged`, not fine"),
+    ],
+)
+def test_a_score_that_is_no_number_is_named(metrics, status, said):
+    with pytest.raises(StageError) as caught:
+        check_scores(Scores(metrics, status=status))
+    assert str(caught.value).startswith(said)

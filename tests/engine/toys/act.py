@@ -42,7 +42,8 @@ class Act(Params):
     """What to do."""
 
     code: str
-    """Python; `run` is the stage's. A number that it calls `result` is the output."""
+    """Python; `run` is the stage's. A number that it calls `result` is the output, or what it
+    calls `returned` is returned."""
 
 
 MODULES = {module.__name__: module for module in (os, signal, subprocess, sys, threading, time)}
@@ -51,6 +52,6 @@ MODULES = {module.__name__: module for module in (os, signal, subprocess, sys, t
 @stage
 def act(run: Run, params: Act) -> Made:
     """Do it."""
-    space = {"__name__": "act", "run": run, **MODULES}
+    space = {"__name__": "act", "run": run, "Number": Number, "Made": Made, **MODULES}
     exec(params.code, space)
-    return Made(Number(float(space.get("result", 1.0))))
+    return space.get("returned", Made(Number(float(space.get("result", 1.0)))))
