@@ -148,6 +148,15 @@ def test_a_damaged_object_is_healed_in_the_next_run_and_all_tell_the_same(shop, 
     assert shop.run().of(CellStarted) == []
 
 
+def test_damage_is_the_reason_and_not_what_changed_since_the_last_run(shop):
+    before = shop.run(CHAIN)
+    shop.run(CHAIN.replace("3.0", "4.0"))
+    flip(place(shop, before, "first"))
+    why = planned(shop, CHAIN)["first"][1]
+    assert why.startswith("its result was damaged (")
+    assert whys(shop.run(CHAIN)) == {"first": why}
+
+
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_manifest_is_healed(shop, damage):
     before = shop.run(CHAIN)
