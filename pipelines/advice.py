@@ -16,8 +16,9 @@ def leaks(look: Look) -> list[tuple[str, str]]:
     classes are to be new, so that even a training example of one is a leak.
     """
     found: dict[tuple[str, str], None] = {}
-    for port, who, facts in _made(look):
-        for judged in _judged(look):
+    data = list(_judged(look))
+    for port, who, facts in _made(look) if data else ():
+        for judged in data:
             by_classes = tests_alone(judged)
             names = shared(facts.sources, tests(judged.sources), by_classes=by_classes)
             if names:
@@ -30,8 +31,9 @@ def leaks(look: Look) -> list[tuple[str, str]]:
 
 def choices(look: Look) -> Iterator[Advice]:
     """Advice where something was chosen or stopped by what it is judged on."""
-    for port, who, facts in _made(look):
-        for judged in _judged(look, besides=VALIDATION):
+    data = list(_judged(look, besides=VALIDATION))
+    for port, who, facts in _made(look) if data else ():
+        for judged in data if facts.chosen else ():
             names = shared(facts.chosen, judged.sources, by_classes=judged.ways is not None)
             if names:
                 what = "classes" if judged.ways is not None else "examples"
