@@ -192,7 +192,8 @@ def model_of(
         held |= {f"{layer}.running_mean": mean, f"{layer}.running_var": variance}
     network.load_state_dict(held)
     weights = learning.weights.portable(network.state_dict())
-    if tasks.labels == "global" and tasks.data and "head.weight" in learner.weights:
+    answers = learner.weights.get("head.bias", ())
+    if tasks.labels == "global" and tasks.data and len(answers) == len(tasks.data.classes):
         heads[tasks.task] = Head(tasks.data.classes, digest, "meta_train")
         for side in ("weight", "bias"):
             weights[f"heads.{tasks.task}.{side}"] = learner.weights[f"head.{side}"]

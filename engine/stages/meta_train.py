@@ -100,6 +100,7 @@ def _facts(look: Look) -> Mapping[str, Facts]:
         chosen = chosen | validate.sources
     marks = tuple(_marks(params))
     metrics = dict.fromkeys(validate.metrics, marks) if validate else {}
+    heads = _heads(params, tasks, model)
     for old in look.inputs.get("retain", ()):
         metrics |= checks.retained(look, model, old)
     net = params.net.model_dump() if params.net else model.net if model else {}
@@ -124,7 +125,8 @@ def _facts(look: Look) -> Mapping[str, Facts]:
     return {
         "learner": learner,
         "model": Facts(
-            heads=model.heads if model else {},
+            heads=heads,
+            headless=not heads and (model is None or model.headless),
             sources=sources,
             shape=tasks.shape,
             net=net,
@@ -137,6 +139,14 @@ def _facts(look: Look) -> Mapping[str, Facts]:
             validated=dict.fromkeys(validation, validate.sources if validate else frozenset()),
         ),
     }
+
+
+def _heads(params: MetaTrain, tasks: Facts, model: Facts | None) -> dict[str, tuple[int, ...]]:
+    """Heads of the model that is made: the old ones, and that of tasks of global classes."""
+    found = dict(model.heads) if model else {}
+    if tasks.protocol.get("labels") == "global" and params.algorithm.heads == "learned":
+        found[tasks.task] = tasks.classes
+    return found
 
 
 @stage(draws=True, facts=_facts)

@@ -74,6 +74,8 @@ def make(images: Tensor, y: Tensor, count: int, seed: int) -> Tensor:
     made = torch.empty(count, *images.shape[1:], dtype=torch.uint8)
     for place, kind in enumerate(KINDS.values()):
         of = places == place
+        if not of.any():
+            continue  # Of few images some kinds have none.
         real = Real(images[order[of]].float() / 255, images[other[of]].float() / 255, draws)
         made[of] = (kind(real).clamp(0, 1) * 255).round().to(torch.uint8)
     return made
