@@ -307,3 +307,15 @@ def test_layers_are_named_as_the_net_that_is_built_names_them(
     }
     assert netshapes.layers(net.model_dump(), shape) == right
     assert learning.nets.GROUP_CHANNELS == netshapes.GROUP_CHANNELS
+
+
+def test_what_follows_from_a_fault_is_not_told_two_stages_later(folder: Path) -> None:
+    block = (
+        "uses: finetune, from: {model: y, data: digits}, with: {head: kept}}\n"
+        "  y: {uses: finetune, from: {model: z, data: low}}\n"
+        "  z: {uses: pretrain, from: {data: one}"
+    )
+    with pytest.raises(PipelineError) as caught:
+        asked(folder, block)
+    (problem,) = caught.value.problems
+    assert problem.message == "one has no training images to learn from, only test ones"

@@ -312,3 +312,15 @@ def test_every_code_is_explained_on_its_page() -> None:
     page = (Path(__file__).parents[2] / "docs" / "warnings.md").read_text(encoding="utf-8")
     headings = [line[4:].strip("`") for line in page.splitlines() if line.startswith("### ")]
     assert headings == sorted(CODES)
+
+
+def test_other_images_of_the_same_sizes_are_another_class(tmp_path: Path) -> None:
+    draws = np.random.default_rng(5)
+    for root in ("pets", "others"):
+        for name in ("cat", "dog"):
+            (tmp_path / root / name).mkdir(parents=True)
+            for number in range(10):
+                pixels = draws.integers(0, 256, (8, 8), dtype=np.uint8)
+                Image.fromarray(pixels).save(tmp_path / root / name / f"{number}.bmp")
+    found = codes(tmp_path, two("others", ", shares: [0.8, 0.1, 0.1]", ""))
+    assert not {"b overlapping-parts", "judged leakage"} & set(found)
