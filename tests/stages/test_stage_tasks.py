@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from engine import omniglot
 from engine.artifacts import TaskFamily
 from engine.families import Tasks
 from engine.stages.dataset import dataset
@@ -235,3 +236,15 @@ def test_what_is_wrong_is_told_with_how_it_is_written(fields, hint):
         Tasks.model_validate_json(json.dumps(fields))
     faults = explain(Tasks, fields, caught.value, Subject("`tasks`", "parameter"))
     assert [fault.hint for fault in faults] == [hint]
+
+
+def test_a_character_with_its_rotations_was_drawn_once(look):
+    """What intervals over episodes span, and what `check` counts draws against."""
+    turned = omniglot.classes((3, 7), turned=True)
+    assert len(turned) == 8
+    assert omniglot.drawn_once("omniglot", turned) == (3,) * 4 + (7,) * 4
+    assert omniglot.drawn_once("digits", (5, 6, 9)) == (5, 6, 9)
+    data = Facts(task="new", collection="omniglot", classes=turned, shape=(1, 28, 28))
+    fields = {"episode": {"ways": 2, "shots": 1}, "queries": 1}
+    found, _ = look(tasks, fields, data=data)
+    assert found["tasks"].protocol["units"] == ("classes", 2)
