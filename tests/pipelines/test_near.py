@@ -70,8 +70,8 @@ def searched(size: int) -> list[str]:
 
 
 def test_work_grows_with_the_names_and_not_with_their_pairs(work: list[int]) -> None:
-    small, large = calls(lambda: searched(600)), calls(lambda: searched(1200))
-    assert small < 600 * 1000
+    small, large = calls(lambda: searched(150)), calls(lambda: searched(300))
+    assert small < 150 * 1000
     assert large < 2.2 * small
     work[0] = 0
     searched(1600)
