@@ -94,7 +94,6 @@ def verify(store: Store, progress: Progress, *, put_aside: bool = False) -> Veri
     found += [Damage(it, why, tuple(users.get(it, ()))) for it, why in damaged.items()]
     if put_aside:
         _put_aside(store, found)
-    store.remember()
     read = sum(_size(store.objects.path(digest)) for digest in there)
     return Verified(len(there), read, len(keys), tuple(found))
 

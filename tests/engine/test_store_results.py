@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.key import sha256
 from engine.store import Damaged, FileRef, Miss, Output, Result, Store, objects
 from engine.store.seal import seal, unseal
 from pipelines.errors import EnvironmentFault
@@ -179,6 +180,14 @@ def test_putting_over_a_damaged_object_heals_it(store):
     flip(object_path(store, ref), 5)
     assert store.put(b"weights" * 100) == ref
     assert store.read_object(ref.sha256) == b"weights" * 100
+
+
+def test_a_folder_in_the_place_of_an_object_is_put_aside_for_it(store):
+    store.put(b"something else")
+    path = store.objects.path(sha256(b"weights"))
+    path.mkdir(parents=True)
+    assert store.read_object(store.put(b"weights").sha256) == b"weights"
+    assert any(it.is_dir() for it in (store.root / "quarantine").iterdir())
 
 
 def test_a_read_only_store_tells_of_damage_and_moves_nothing(store):
