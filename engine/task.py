@@ -76,7 +76,7 @@ def _isolated(resolver: Resolver, cell: Cell, options: Options) -> dict[str, Any
 
     Cells of this project's own code share one: no file of a user's is imported in it.
     """
-    outside = _reaches_outside(resolver, cell)
+    outside = reaches_outside(resolver, cell)
     files = options.stage_files if outside else ()
     return {
         "alone": outside,
@@ -85,7 +85,7 @@ def _isolated(resolver: Resolver, cell: Cell, options: Options) -> dict[str, Any
     }
 
 
-def _reaches_outside(resolver: Resolver, cell: Cell) -> bool:
+def reaches_outside(resolver: Resolver, cell: Cell) -> bool:
     """Whether code that is not of this project runs for a cell: its stage, a kind, an artifact."""
     kinds = [resolver.pipeline.types[cell.type]]
     for wires in cell.inputs.values():

@@ -30,6 +30,7 @@ from typing import Any, NoReturn
 
 from engine.executors import STACK_SECONDS, processes, worker
 from engine.store import fs
+from pipelines.stage import Params
 
 READ_BYTES = 1 << 16
 DEAF = (
@@ -70,6 +71,7 @@ class Keeper:
     def serve(self) -> None:
         """Follow orders until the runner goes."""
         processes.adopt_orphans()
+        Params()  # At its first model pydantic looks for plugins, for 25 ms: not in every cell.
         self._wake = os.pipe()
         for descriptor in self._wake:
             os.set_blocking(descriptor, False)

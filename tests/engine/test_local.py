@@ -19,7 +19,7 @@ from engine.executors.local import Local
 from engine.executors.pipe import Pipe
 from engine.resolve import resolver
 from engine.session import load
-from engine.task import Options, describe
+from engine.task import Options, describe, reaches_outside
 from pipelines.errors import EnvironmentFault
 
 PATIENCE = 20.0
@@ -89,6 +89,19 @@ def test_a_pool_has_as_many_slots_as_it_was_given_and_keeps_its_workers_warm(wor
     kinds = {message.cell: message.kind for message in (final(pool, 2), final(pool, 0))}
     assert kinds == {0: "done", 2: "done"}
     assert [slot.number for slot in pool._slots] == [0, 1]
+
+
+def test_a_cell_is_alone_where_it_reaches_code_from_outside_by_its_stage_or_an_input(workshop):
+    request = workshop.request("""
+stages:
+  images: {uses: dataset, with: {name: digits}}
+  few: {uses: subset, from: {data: images}, with: {train: 20}}
+  walk: {uses: walk, with: {steps: 3}}
+  table: {uses: compare, from: {scores: [walk.scores]}}
+""")
+    found = resolver(load(request), request.store)
+    outside = {cell.name: reaches_outside(found, cell) for cell in found.pipeline.cells}
+    assert outside == {"images": False, "few": False, "walk": True, "table": True}
 
 
 def test_a_poll_without_news_waits_no_longer_than_it_may(pool, monkeypatch):
