@@ -56,21 +56,13 @@ class Meaning:
             base.update(_merged([cells[wire.cell].facts for wire in inputs[kind.mirrors]]))
         given = {port: self._facts(wires, cells) for port, wires in inputs.items()}
         given |= dict.fromkeys(unknown, (UNKNOWN,))
-        look = Look(
-            values.params,
-            given,
-            {port: tuple(wire.source for wire in wires) for port, wires in inputs.items()},
-            row.axes,
-            self.folder,
-        )
+        sources = {port: tuple(wire.source for wire in wires) for port, wires in inputs.items()}
+        look = Look(values.params, given, sources, row.axes, self.folder)
         if self._lacks_files(draft, values):
             return dict.fromkeys(base, UNKNOWN)
         base.update(kind.facts(look) if kind.facts else {})
         if look.chosen:
-            base = {
-                name: replace(facts, chosen=facts.chosen | look.chosen)
-                for name, facts in base.items()
-            }
+            base = {n: replace(f, chosen=f.chosen | look.chosen) for n, f in base.items()}
         self._tell(draft, values, look)
         faulty = any(severity == "error" for severity, *_ in look.faults)
         if faulty or not all(facts.known for found in given.values() for facts in found):

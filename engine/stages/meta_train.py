@@ -91,10 +91,18 @@ def _facts(look: Look) -> Mapping[str, Facts]:
         checks.alike(look, "validate", tasks, validate)
         checks.outputs(look, "validate", head, validate)
     checks.stopping(look, validate)
-    # Of tasks nothing is held back, so test examples that they are drawn from are learned from.
-    sources = tasks.sources | replayed(look) | (model.sources if model else frozenset())
     leaks.units_of(look, "validate", tasks, validate)
     leaks.unlike(look, "validate", tasks, validate)
+    return _made(look, tasks, model, validate, head)
+
+
+def _made(
+    look: Look, tasks: Facts, model: Facts | None, validate: Facts | None, head: int | None
+) -> dict[str, Facts]:
+    """What is known of the outputs; `head` is how many outputs a learned head has."""
+    params: MetaTrain = look.params
+    # Of tasks nothing is held back, so test examples that they are drawn from are learned from.
+    sources = tasks.sources | replayed(look) | (model.sources if model else frozenset())
     chosen = model.chosen if model else frozenset()
     if params.stop and validate:
         chosen = chosen | validate.sources
@@ -115,9 +123,7 @@ def _facts(look: Look) -> Mapping[str, Facts]:
             "steps": params.algorithm.trained_steps,
             "head": params.algorithm.heads,
             "outputs": head,
-            "targets": tasks.protocol.get("targets"),
-            "columns": tasks.protocol.get("columns"),
-            "scaling": tasks.protocol.get("scaling"),
+            **{name: tasks.protocol.get(name) for name in ("targets", "columns", "scaling")},
             "pooled": params.algorithm.pooled_shots is not None,
         },
     )
