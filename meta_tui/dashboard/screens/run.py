@@ -158,7 +158,7 @@ class RunScreen(RunScreenBase):
         if not self.has_class("zoomed"):
             return (*told, *_PANE_KEYS.get(focused, self.KEYS[3:]))
         back = "d all panes" if self.query_one(StageList).whole else "z all panes"
-        return (*told, back, *_PANE_KEYS.get(focused, ("↑↓ choose", "enter cells", "F failed")))
+        return (*told, back, *_PANE_KEYS.get(focused, ("↑↓ choose", "enter cells")))
 
     def on_descendant_focus(self) -> None:
         """Keys mean something else in another pane."""

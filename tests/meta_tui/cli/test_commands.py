@@ -18,7 +18,7 @@ version: 1
 name: nights
 stages:
   first: {uses: nap}
-  second: {uses: nap, matrix: {seconds: [0.0, 0.01]}, from: {after: first}}
+  second: {uses: nap, matrix: {seconds: [0.0, 0.01]}, from: {after: first}, allow: [unread-stage]}
 """
 
 
@@ -200,7 +200,7 @@ def test_a_name_that_is_not_in_the_run_gets_a_proposal(ran):
     assert "did you mean second?" in done.stderr
     done = meta(ran, "logs", "second")
     assert done.returncode == 2
-    assert "name one of second@seconds=0.0, second@seconds=0.01" in done.stderr
+    assert "name one of second@seconds=0, second@seconds=0.01" in done.stderr
 
 
 def test_a_detached_run_goes_on_and_can_be_watched(ran):
