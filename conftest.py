@@ -1,5 +1,6 @@
 """What every test shares: work counted without a clock, and Hypothesis without one."""
 
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,10 @@ from hypothesis import HealthCheck, settings
 # A deadline, and the check that data comes fast enough, judge by the clock of a busy machine.
 settings.register_profile("no clock", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("no clock")
+
+# What runs in the background, or under nohup, has been told to ignore these; tests send them.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @dataclass(slots=True)

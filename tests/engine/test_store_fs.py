@@ -104,7 +104,9 @@ def test_a_fault_of_any_operation_is_told_and_leaves_no_temporary_file(tmp_path,
 
     def see(name: str, args: tuple) -> None:
         left[0] -= 1
-        if left[0] == 0 and name not in ("unlink", "rmdir"):
+        # A memo that cannot be read is derived again.
+        memo = name == "open" and "memo" in Path(args[0]).parts and not args[1] & os.O_CREAT
+        if left[0] == 0 and name not in ("unlink", "rmdir") and not memo:
             failed[0] = True
             raise OSError(code, os.strerror(code))
 

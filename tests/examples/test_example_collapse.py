@@ -7,8 +7,8 @@ from engine.artifacts import Scores
 
 ACTIVE, KL, ERROR = "seen/active_dims", "seen/kl", "seen/squared_error"
 CELLS = (
-    "beta@beta=1.0@seed=0", "beta@beta=20.0@seed=0", "free@beta=20.0@seed=0",
-    "gaussian@sigma=optimal@seed=0", "gaussian@sigma=1.0@seed=0",
+    "beta@beta=1@seed=0", "beta@beta=20@seed=0", "free@beta=20@seed=0",
+    "gaussian@sigma=optimal@seed=0", "gaussian@sigma=1@seed=0",
 )  # fmt: skip
 
 

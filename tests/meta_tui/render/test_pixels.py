@@ -126,7 +126,7 @@ def test_text_for_a_terminal_is_half_blocks_and_ends_in_its_usual_colours():
      ((95, 95, 95), 59), ((250, 100, 10), 202)],
 )  # fmt: skip
 def test_the_nearest_of_256_colours_is_taken(colour, code):
-    assert pixels._coded(colour, "256") == f"5;{code}"
+    assert escapes._coded(colour, "256") == f"5;{code}"
     red, green, blue = rgb(code)
     found = sum(abs(a - b) for a, b in zip(colour, (red, green, blue), strict=True))
     others = [sum(abs(a - b) for a, b in zip(colour, rgb(k), strict=True)) for k in range(16, 256)]
