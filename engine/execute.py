@@ -13,7 +13,7 @@ from typing import Any
 from engine import events
 from engine.control import Inbox
 from engine.dispatch import Active, Dispatch
-from engine.executors import FINAL, Executor, Message
+from engine.executors import FINAL, UNASKED, Executor, Message
 from engine.heal import Healing
 from engine.history import History
 from engine.interrupts import Interrupts
@@ -155,15 +155,17 @@ class Execution:
         self.journal.close_cell(message.cell)
         self._limits.forget(message.cell)
         alone = self._wishes.withdrawn(message.cell) and not self.interrupts.stopping
-        lost = message.kind == "lost" and (alone or self.interrupts.stopping)
+        asked = alone or self.interrupts.stopping
         damaged = message.body.get("damaged") if message.kind == "failed" else None
         try:
             if message.kind == "done":
                 self._take(active, message)
-            elif message.kind == "interrupted" or lost or (alone and damaged):
+            elif (asked and message.kind in {"interrupted", "lost"}) or (alone and damaged):
                 self._interrupted(message, alone=alone)
             elif damaged:
                 self._healing.unread(message.cell, *damaged)
+            elif message.kind == "interrupted":
+                self._failed(active.cell, {"error": UNASKED})
             else:
                 self._failed(active.cell, message.body)
         finally:

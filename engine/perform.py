@@ -16,9 +16,9 @@ from engine.artifacts import Choice, Scores
 from engine.catalogue import Catalogue
 from engine.channel import Channel
 from engine.device import processor
-from engine.executors import Task
+from engine.executors import UNASKED, Task
 from engine.learning.unreadable import UnreadableError
-from engine.run import Run
+from engine.run import Interrupted, Run
 from engine.store import FileRef, Output, Store, fs
 from pipelines.errors import StageError
 from pipelines.facts import Source
@@ -50,11 +50,16 @@ def perform(task: Task, channel: Channel) -> dict[str, Any]:
 
     Raises:
         Interrupted: the channel asked to stop; a checkpoint was saved.
-        MetaError: the stage cannot do what it was asked.
+        MetaError: the stage cannot do what it was asked, or stopped though nobody asked.
         EnvironmentFault: there is no room for what it writes, by whatever library.
     """
-    with fs.room(Path(task["store"])):
-        return _performed(task, channel)
+    try:
+        with fs.room(Path(task["store"])):
+            return _performed(task, channel)
+    except Interrupted as stop:
+        if channel.stopping:
+            raise
+        raise StageError(UNASKED) from stop
 
 
 def _performed(task: Task, channel: Channel) -> dict[str, Any]:

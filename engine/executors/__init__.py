@@ -17,6 +17,9 @@ PRELOAD = "engine.learning.preload"
 STACK_SECONDS = 1.0
 """What a cell that is ended has to write the stacks of its threads, before the kill."""
 
+UNASKED = "it says that it was interrupted, though nobody asked it to stop; nothing was saved"
+"""The error of a cell whose stage raises `Interrupted` on its own."""
+
 Kind = Literal[
     "begun",
     "metrics",

@@ -25,6 +25,7 @@ from engine.events import (
     RunEnded,
     decode,
 )
+from engine.executors import UNASKED
 from engine.executors.local import Local
 from engine.preview import preview
 from engine.request import Request
@@ -49,6 +50,22 @@ def test_a_diamond_is_computed_and_a_second_run_does_no_work(workshop) -> None:
     assert second.code == 0
     assert second.of(CellCached) == ["end", "left", "right", "top"]
     assert second.of(CellStarted) == []
+
+
+def test_a_cell_that_says_it_was_interrupted_unasked_has_failed_and_the_run_goes_on(workshop):
+    workshop.stage_files = (workshop.folder / "act.py",)
+    forged = "run.channel.send(Message(run.channel.cell, 'interrupted', {'step': 5}))"
+    codes = {
+        "raised": "from engine.run import Interrupted\nraise Interrupted(5)",
+        "forged": f"from engine.executors import Message\n{forged}",
+        "good": "result = 2.0",
+    }
+    cells = [f"  {it}: {{uses: act, with: {{code: {json.dumps(codes[it])}}}}}\n" for it in codes]
+    told = workshop.run("stages:\n" + "".join(cells))
+    assert told.code == 1
+    assert told.failures() == dict.fromkeys(("raised", "forged"), UNASKED)
+    assert told.of(CellInterrupted) == []
+    assert told.of(CellFinished) == ["good"]
 
 
 def test_a_run_tells_its_end_though_nothing_more_can_be_opened_or_removed(

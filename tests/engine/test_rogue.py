@@ -123,6 +123,8 @@ FORGED = b'{"cell": 0, "token": "", "kind": "done", "body": {}}\n'
         ("sys.exit('bye \\x1b[31m')", "failed",
          "SystemExit: bye \\x1b[31m (a stage returns or raises; it does not exit)"),
         ("raise KeyboardInterrupt", "failed", "KeyboardInterrupt"),
+        ("from engine.run import Interrupted\nraise Interrupted(5)", "failed",
+         "it says that it was interrupted, though nobody asked it to stop; nothing was saved"),
         ("raise GeneratorExit('gen')", "failed", "GeneratorExit: gen"),
         ("raise BaseException('base')", "failed", "BaseException: base"),
         ("raise ExceptionGroup('two', [ValueError(1), ValueError(2)])", "failed",
