@@ -11,6 +11,8 @@ from pipelines.stage import Artifact
 
 ONE_EACH = "one learner each"
 """Said of a difference of two learners on the same tasks: another training run may differ more."""
+AGAINST_ONE = "against one learner"
+"""Said of a difference of a row of several seeds and a row of one cell without a seed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +31,9 @@ class Interval:
     values: Mapping[str, float] = field(default_factory=dict)
     """Seed label -> value."""
     dropped: int = 0
-    over: Literal["seeds", "tasks", "classes"] = "seeds"
-    """What `n` counts, and so what the interval spans. Classes are those of few-shot episodes."""
+    over: Literal["seeds", "tasks", "classes", "learners"] = "seeds"
+    """What `n` counts, and so what the interval spans. Classes are those of few-shot episodes.
+    Learners are those of a row whose mean is compared with one learner, without an interval."""
     draws: int = 0
     """Draws of these tasks or classes that the mean is over; 0 where each was drawn once."""
     least: float | None = None
@@ -91,10 +94,11 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Contrast:
-    """A paired difference left - right of one metric.
+    """A difference left - right of one metric: paired, or of means against one learner.
 
     `p` is adjusted by Holm over the contrasts of the metric. It is None below n = 5, where the
-    difference is the same in every pair, where a row has diverged cells, and for one learner each.
+    difference is the same in every pair, where a row has diverged cells, and where a row is one
+    learner.
     `verdict` is the sentence to show: "distinguishable at 5 % (Holm)", "not distinguishable: ...".
     """
 

@@ -2,7 +2,9 @@
 
 Rows of several seeds are paired on the seed. Two rows of one learner each are paired on the task
 where both kept their value on each: that compares these two learners on these tasks. It says
-nothing of what another training run of either would give, so it has no p and no verdict.
+nothing of what another training run of either would give, so it has no p and no verdict. A row of
+several seeds against a row of one cell without a seed is a difference of means: that cell is one
+draw, and subtracting it from every seed makes no pairs.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,7 +12,7 @@ from dataclasses import dataclass
 
 from engine import learning
 from engine.artifacts import Contrast, Interval, Row
-from engine.artifacts.table import ONE_EACH
+from engine.artifacts.table import AGAINST_ONE, ONE_EACH
 from engine.comparison.intervals import Judged, over_seeds
 from engine.comparison.measure import Measure
 
@@ -43,10 +45,14 @@ def contrasts(pairs: Sequence[Pair], metrics: Iterable[str]) -> tuple[Contrast, 
 
 
 def caveats(found: Iterable[Contrast]) -> list[str]:
-    """What must be said beside differences of one learner each."""
-    if all(contrast.difference.over == "seeds" for contrast in found):
-        return []
-    return [f"a difference of {ONE_EACH} says nothing of another training run of either"]
+    """What must be said beside differences of which a side is one learner."""
+    kinds = {contrast.difference.over for contrast in found}
+    told = []
+    if kinds & {"tasks", "classes"}:
+        told.append(f"a difference of {ONE_EACH} says nothing of another training run of either")
+    if "learners" in kinds:
+        told.append(f"a difference {AGAINST_ONE} says nothing of another training run of that one")
+    return told
 
 
 def _family(pairs: Sequence[Pair], metric: str) -> list[Contrast]:
@@ -74,6 +80,8 @@ def _difference(left: Row, right: Row, metric: str) -> _Found:
     by_task = _by_task(left, right, metric)
     if by_task:
         return _Found(left, right, by_task.interval(), size, None)
+    if _is_one(left) != _is_one(right):
+        return _Found(left, right, _of_means(left, right, metric), size, None)
     difference = _by_seed(left, right, metric)
     p = learning.statistics.paired_p(list(difference.values.values()), size)
     return _Found(left, right, difference, size, p)
@@ -97,28 +105,38 @@ def _by_task(one: Row, other: Row, metric: str) -> Judged | None:
 
 
 def _by_seed(left: Row, right: Row, metric: str) -> Interval:
-    """Paired on the seed; a row without seeds is the same number against each of the other's."""
+    """Paired on the seed; two rows of one cell without a seed are one pair."""
     here, there = left.values[metric].values, right.values[metric].values
-    if left.seeds == ("",):
-        here = dict.fromkeys(right.seeds, here[""]) if here else {}
-    if right.seeds == ("",):
-        there = dict.fromkeys(left.seeds, there[""]) if there else {}
     differences = {seed: here[seed] - there[seed] for seed in here if seed in there}
-    seeds = {*left.seeds, *right.seeds}
-    if len(seeds) > 1:
-        seeds.discard("")
-    return over_seeds(differences, len(seeds) - len(differences))
+    return over_seeds(differences, len({*left.seeds, *right.seeds}) - len(differences))
+
+
+def _is_one(row: Row) -> bool:
+    """Whether a row is one cell without a seed: one draw, if anything before it draws."""
+    return row.seeds == ("",)
+
+
+def _of_means(left: Row, right: Row, metric: str) -> Interval:
+    """The difference of means; `n` are the learners of the side that has several."""
+    here, there = (list(row.values[metric].values.values()) for row in (left, right))
+    several = left if _is_one(right) else right
+    count = len(several.values[metric].values) if here and there else 0
+    mean = sum(here) / len(here) - sum(there) / len(there) if count else None
+    return Interval(mean, None, None, count, {}, len(several.seeds) - count, over="learners")
 
 
 def _verdict(found: _Found, p: float | None, metric: str) -> str:
     """What may be said of a difference."""
     if found.difference.n == 0:
         return "no pair to compare"
-    if found.difference.over != "seeds":
+    if found.difference.over in ("tasks", "classes"):
         return _of_two_learners(found.difference, metric)
     rows = [row for row in (found.left, found.right) if row.diverged]
-    if rows:
-        lost = (f"{row.diverged} of {len(row.seeds)} of {row.label} diverged" for row in rows)
+    lost = [f"{row.diverged} of {len(row.seeds)} of {row.label} diverged" for row in rows]
+    if found.difference.over == "learners":
+        one = found.left if _is_one(found.left) else found.right
+        return ", ".join([f"no test: {AGAINST_ONE} of {one.label}", *lost])
+    if lost:
         return f"no verdict: {', '.join(lost)}"
     return _over_seeds(found.difference, p)
 

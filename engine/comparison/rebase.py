@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from engine.artifacts import Row, Table
-from engine.artifacts.table import ONE_EACH
+from engine.artifacts.table import AGAINST_ONE, ONE_EACH
 from engine.comparison.contrasts import caveats, contrasts
 
 CHOSEN = "was chosen while reading, not in the pipeline"
@@ -23,7 +23,7 @@ def against(table: Table, label: str) -> Table:
     base = rows[label]
     pairs = [(row, base) for row in rows.values() if row is not base]
     found = contrasts(pairs, table.metrics)
-    notes = [note for note in table.notes if ONE_EACH not in note]
+    notes = [note for note in table.notes if ONE_EACH not in note and AGAINST_ONE not in note]
     notes += caveats(found)
     if _lack(table.rows):
         notes.append("made before tables kept the value on each task: run again to pair on tasks")

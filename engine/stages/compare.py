@@ -86,7 +86,8 @@ def compare(run: Run, params: Compare, *, scores: tuple[Scores, ...]) -> Compare
 
     Differences are paired on the seed; their interval is shown, and from five pairs on a p value
     adjusted by Holm and a verdict. A pair with a diverged cell is dropped and counted, and a row
-    with diverged cells wins no verdict.
+    with diverged cells wins no verdict. A row of one cell without a seed is one draw: against a
+    row of several seeds the difference of means is shown, without an interval, a p or a verdict.
 
     A row of one learner that was judged on many tasks has an interval over what these were drawn
     from: tasks, or the classes of episodes. With fewer than ten of these, or than twice the ways,

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from engine.artifacts import Contrast
+from engine.artifacts.table import AGAINST_ONE
 from meta_tui.render.numbers import ABSENT, chance, signed, spread
 from meta_tui.render.remarks import kinded
 from meta_tui.render.spans import Line, Span, Style, fit, line, right, wrap
@@ -10,8 +11,8 @@ from pipelines.text import safe_text, width
 
 _HOLM = " (Holm)"
 """The end of a verdict that the head tells already."""
-_BY_TASK = "paired by task, one learner each"
-_PAIRED = {"seeds": "paired by seed", "tasks": _BY_TASK, "classes": _BY_TASK}
+_BY_TASK = "by task (one learner each)"
+_PAIRED = {"seeds": "by seed", "tasks": _BY_TASK, "classes": _BY_TASK}
 
 
 def contrasts(pairs: Sequence[Contrast], columns: int) -> list[Line]:
@@ -42,9 +43,13 @@ def _kinds(pairs: Sequence[Contrast]) -> set[str]:
 
 def _head(pairs: Sequence[Contrast]) -> str:
     kinds = _kinds(pairs)
-    told = ["differences", *dict.fromkeys(_PAIRED[kind] for kind in kinds)]
-    if len(told) > 2:  # noqa: PLR2004 (paired in both ways)
-        told[1:] = ["paired by seed, or by task (one learner each)"]
+    ways = list(dict.fromkeys(way for kind, way in _PAIRED.items() if kind in kinds))
+    if ways == [_BY_TASK]:
+        ways = ["by task, one learner each"]
+    how = [f"paired {', or '.join(ways)}"] if ways else []
+    if "learners" in kinds:
+        how.append(f"{'or ' if how else ''}{AGAINST_ONE}")
+    told = ["differences", *how]
     if not _count(pairs[0], pairs):
         told.append(f"n={pairs[0].difference.n}")
     if any(pair.p is not None for pair in pairs):
@@ -83,7 +88,8 @@ def _verdict(known: str, pair: Contrast, columns: int) -> list[Line]:
     style: Style = "accent" if real(pair) else "dim"
     verdict = short(pair)
     if pair.difference.dropped:
-        verdict += f" ({pair.difference.dropped} pairs dropped)"
+        what = "learners" if pair.difference.over == "learners" else "pairs"
+        verdict += f" ({pair.difference.dropped} {what} dropped)"
     if width(known) + 2 + width(verdict) <= columns:
         return [line(Span(known), Span(f"  {verdict}", style))]
     rest = wrap(verdict, max(10, columns - 6), indent="")

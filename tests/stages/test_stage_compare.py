@@ -11,6 +11,11 @@ from engine.comparison.rebase import against
 from engine.comparison.rows import without_repeats
 from engine.run import Run
 from engine.stages.compare import compare
+from meta_tui.arrange import Order, arranged
+from meta_tui.export.commas import commas
+from meta_tui.export.latex import latex
+from meta_tui.export.markdown import markdown
+from meta_tui.render.table import text
 from pipelines.facts import Facts, Source
 
 ZERO = [0.90, 0.92, 0.95, 0.91, 0.93]
@@ -160,11 +165,67 @@ def test_a_row_with_diverged_cells_wins_no_verdict_and_counts_in_the_correction(
     assert {c.verdict for c in other} == {"no verdict: 1 of 10 of tuned@head=a diverged"}
 
 
-def test_a_row_without_seeds_is_the_same_number_against_each():
-    fixed = [(Source("fixed", {}), Scores({"a/accuracy": 0.5}))]
-    (first, *_) = _compare([*EVERY, *fixed], show=["a/accuracy"], baseline="fixed").contrasts
-    assert first.difference.mean == pytest.approx(np.mean(ZERO) - 0.5)
-    assert (first.difference.n, first.difference.dropped) == (5, 0)
+ONE = [(Source("one", {}), Scores({"a/accuracy": 0.5}))]
+
+
+def _of_one(contrast):
+    found = contrast.difference
+    return found.n, found.dropped, found.over, found.low, found.half, contrast.p
+
+
+def test_several_seeds_against_one_learner_are_a_difference_of_means_without_a_p():
+    """One draw subtracted from every seed would be called distinguishable 45 times in 100."""
+    table = _compare([*EVERY, *ONE], show=["a/accuracy"], baseline="one")
+    assert len(table.contrasts) == 3
+    for contrast, values in zip(table.contrasts, (ZERO, RANDOM, PROBE), strict=True):
+        assert contrast.difference.mean == pytest.approx(np.mean(values) - 0.5)
+        assert _of_one(contrast) == (5, 0, "learners", None, None, None)
+        assert contrast.verdict == "no test: against one learner of one"
+    assert table.notes[-1].startswith("a difference against one learner says nothing of another")
+    assert "paired" not in text(table, 100)
+    assert "differences, against one learner, n=5" in text(table, 100)
+
+
+def test_one_learner_does_not_count_in_the_correction_of_the_others():
+    given = [*EVERY, *ONE]
+    left = _compare(given, show=["a/accuracy"], baseline="probe").contrasts
+    assert left[:2] == _compare(EVERY, show=["a/accuracy"], baseline="probe").contrasts
+    assert _of_one(left[2]) == (5, 0, "learners", None, None, None)
+    assert left[2].difference.mean == pytest.approx(0.5 - np.mean(PROBE))
+    shown = text(_compare(given, show=["a/accuracy"], baseline="probe"), 100)
+    assert "differences, paired by seed, or against one learner" in shown
+
+
+def test_another_baseline_of_one_learner_has_no_p_either():
+    found = against(_compare([*EVERY, *ONE], show=["a/accuracy"], baseline="probe"), "one")
+    wanted = _compare([*EVERY, *ONE], show=["a/accuracy"], baseline="one")
+    assert found.contrasts == wanted.contrasts
+    assert sum("against one learner" in note for note in found.notes) == 1
+    back = against(wanted, "tuned@head=zero").contrasts
+    assert [contrast.p is None for contrast in back] == [False, False, True]
+
+
+def test_exports_against_one_learner_claim_no_interval_and_no_star():
+    sheet = arranged(_compare([*EVERY, *ONE], show=["a/accuracy"], baseline="one"), Order())
+    for write in (markdown, latex, commas):
+        made = write(sheet, "t")
+        assert "against one learner" in made
+        assert "distinguishable" not in made
+        assert "paired" not in made
+    assert " *" not in latex(sheet, "t")
+
+
+def test_diverged_seeds_against_one_learner_are_counted():
+    given = [*EVERY, *ONE]
+    given[0] = (given[0][0], replace(given[0][1], status="diverged"))
+    first = _compare(given, show=["a/accuracy"], baseline="one").contrasts[0]
+    assert _of_one(first)[:3] == (4, 1, "learners")
+    assert first.difference.mean == pytest.approx(np.mean(ZERO[1:]) - 0.5)
+    assert first.verdict.endswith("against one learner of one, 1 of 5 of tuned@head=zero diverged")
+    lost = [*EVERY, (ONE[0][0], Scores({}, status="diverged"))]
+    for found in _compare(lost, show=["a/accuracy"], baseline="one").contrasts:
+        assert (found.difference.mean, found.difference.n) == (None, 0)
+        assert (found.p, found.verdict) == (None, "no pair to compare")
 
 
 def test_points_of_curves_are_shown():
@@ -400,7 +461,7 @@ def test_one_learner_each_is_no_part_of_the_holm_family():
 def test_learners_that_were_judged_on_other_tasks_are_not_paired_on_them():
     """As many tasks under the same label are not the same tasks."""
     (one, maml), (other, ridge) = LEARNERS
-    for families, over in ((("a", "a"), "tasks"), (("a", "b"), "seeds")):
+    for families, over in ((("a", "a"), "tasks"), (("a", "b"), "learners")):
         given = [
             (one, replace(maml, family=families[0])),
             (other, replace(ridge, family=families[1])),
@@ -417,14 +478,14 @@ def test_learners_that_were_not_judged_on_as_many_tasks_are_not_paired_on_them()
     assert found.verdict == "one pair: no interval"
 
 
-def test_one_learner_against_several_seeds_is_the_same_number_for_each():
+def test_one_learner_judged_on_tasks_against_several_seeds_has_no_pairs():
     given = [
         *[_judged(MAML + shift / 50, seed=str(shift)) for shift in range(5)],
         _judged(RIDGE, stage="base"),
     ]
     (found,) = _compare(given, show=["t/accuracy"], baseline="base").contrasts
-    assert (found.difference.n, found.difference.over) == (5, "seeds")
-    assert "learners" not in found.verdict
+    assert _of_one(found) == (5, 0, "learners", None, None, None)
+    assert found.verdict == "no test: against one learner of base"
 
 
 def test_equal_learners_have_no_p_over_tasks():
