@@ -38,7 +38,7 @@ from meta_tui.render.table import cell_text, text
 ROOT = Path(__file__).parent.parent
 NUMBERS = ROOT / "docs" / "measured.json"
 STORE = Path(os.environ.get("META_NUMBERS") or ROOT / ".meta" / "numbers")
-WIDTH = 100
+WIDTH, _LONGEST_NOTE = 100, 100
 
 
 class Wanted(NamedTuple):
@@ -197,6 +197,7 @@ def _told(what: str, kept: Mapping[str, Any]) -> list[str]:
         raise SystemExit(f"no numbers of `{run}`: make numbers, or docs/measured.py run {run}")
     entry = kept[run]
     found = replace(table_of(kept, run, stage), contrasts=(), plot={})
+    found = replace(found, rows=tuple(map(_brief, found.rows)))
     if "rows" in chosen:
         wanted = re.compile(chosen["rows"])
         found = replace(found, rows=tuple(r for r in found.rows if wanted.search(r.label)))
@@ -209,6 +210,11 @@ def _told(what: str, kept: Mapping[str, Any]) -> list[str]:
     spent = f", {entry['cpu_seconds']} CPU seconds" if entry["cpu_seconds"] else ""
     head = f"{entry['command']}: {entry['cells']} cells{spent}"
     return [head, f"({entry['made']}, {entry['code']}; {entry['machine']})", "", *table]
+
+
+def _brief(row: Row) -> Row:
+    """A row without its long notes, such as the KL of every dimension of five nets."""
+    return replace(row, notes=tuple(note for note in row.notes if len(note) <= _LONGEST_NOTE))
 
 
 def _across(table: Table, axis: str) -> list[str]:

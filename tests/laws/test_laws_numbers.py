@@ -9,11 +9,15 @@ from types import ModuleType
 import house
 import pytest
 
+from engine.request import Request
+from engine.session import load
+
 ROOT = house.ROOT
 _PROSE_NUMBER = re.compile(r"(?<![\w.\-/])[+\u2212-]?\d*\.\d+(?![\w./]|\.\d)")
 _NOT_PROSE = re.compile(r"```.*?```|`[^`]*`|<!--.*?-->|\(?arXiv:? ?[\d.]+|\]\([^)]*\)", re.DOTALL)
 _GIVEN = re.compile(r"<!-- given: (.*?) -->", re.DOTALL)
-_BEGIN = re.compile(r"<!-- numbers: (\S+) (\S+)")
+_BEGIN = re.compile(r"<!-- numbers(?: of)?: (\S+)")
+"""Also `<!-- numbers of: ladder -->`, in a section without a table of its own."""
 
 
 @pytest.fixture(scope="module")
@@ -116,3 +120,31 @@ def test_blocks_are_written_in_pages_and_in_yaml(measured, tmp_path):
 def test_a_block_of_a_run_that_was_not_made_says_so(measured):
     with pytest.raises(SystemExit, match="no numbers of `gone`"):
         measured.written("# numbers: gone t\n# end numbers\n", {})
+
+
+TRAINED_OTHERWISE = """\
+version: 1
+name: shots
+stages:
+  lessons: {uses: tasks, with: {kind: sinusoid, task: wave, episode: {shots: 5}, queries: 5}}
+  exam: {uses: tasks, with: {kind: sinusoid, task: exam, episode: {shots: 1}, count: 40}}
+  learner:
+    uses: meta_train
+    from: {tasks: lessons}
+    with:
+      algorithm: {kind: maml, steps: 1}
+      net: {kind: mlp, hidden: [16]}
+      budget: {tasks: 40}
+  judged: {uses: meta_evaluate, from: {learner: learner, tasks: exam}}
+"""
+
+
+def test_the_warning_that_the_lecture_quotes_is_what_check_says(tmp_path):
+    quoted = re.findall(
+        r"^warning: (.*)$", (ROOT / "docs" / "lecture.md").read_text(), re.MULTILINE
+    )
+    file = tmp_path / "shots.yaml"
+    file.write_text(TRAINED_OTHERWISE)
+    told = [warning.message for warning in load(Request(file, tmp_path)).warnings]
+    assert quoted
+    assert set(quoted) <= set(told)
