@@ -266,7 +266,8 @@ def main(words: Sequence[str] | None = None) -> None:
             # Read again each time: what was made so far stays if this one is stopped.
             kept = {**read(), name: make(name)}
             ordered = {each: kept[each] for each in RUNS if each in kept}
-            NUMBERS.write_text(json.dumps(ordered, indent=1, ensure_ascii=False) + "\n")
+            lines = (f"{json.dumps(key)}: {json.dumps(value)}" for key, value in ordered.items())
+            NUMBERS.write_text("{\n" + ",\n".join(lines) + "\n}\n")
     elif asked.what == "write":
         for page in pages():
             page.write_text(written(page.read_text(), read()))
