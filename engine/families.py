@@ -15,6 +15,7 @@ from pydantic import (
 )
 
 from engine import tables
+from pipelines.lineage import GENERATED, Held
 from pipelines.stage import Params
 
 
@@ -148,6 +149,36 @@ REGRESSION: Mapping[str, Mapping[str, Any]] = {
     "linear": {"inputs": 3, "noise": 0.0},
 }
 """Kind -> what its numbers are drawn from, by default."""
+
+DISTINGUISHED: Mapping[str, tuple[str, ...]] = {
+    "sinusoid": ("amplitude", "phase"),
+    "linear": ("inputs",),
+}
+"""Kind -> what makes other functions in the same stream. Where its inputs lie, how many examples
+there are and how noisy they are leaves a task the function that it is."""
+
+
+def plain(value: Any, usual: Any) -> Any:
+    """The value of a parameter of regression as JSON has it, or the usual one."""
+    if value is None:
+        return usual
+    return [value.min, value.max] if isinstance(value, Interval) else value
+
+
+def generated(params: Tasks) -> frozenset[Held]:
+    """What tasks that a formula gives are, whatever their label; empty for other kinds.
+
+    Every stream of tasks begins with its task 0, so that two of them that are the same stream
+    share tasks, however many each has.
+    """
+    if params.kind not in DISTINGUISHED:
+        return frozenset()
+    given = [
+        f"{name} {plain(getattr(params, name), REGRESSION[params.kind][name])}"
+        for name in DISTINGUISHED[params.kind]
+    ]
+    name = f"{params.kind} tasks of stream {params.stream}"
+    return frozenset({(name, GENERATED, ", ".join([name, *given]), 0, 1)})
 
 
 def span(value: int | Span | None) -> tuple[int, int]:

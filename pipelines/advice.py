@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from pipelines.facts import Advice, Facts, Look
-from pipelines.lineage import listed, shared, tests
+from pipelines.lineage import ANOTHER_STREAM, generated, listed, shared, tests
 
 VALIDATION = "validate"
 """Port of what choices go by."""
@@ -36,14 +36,20 @@ def choices(look: Look) -> Iterator[Advice]:
         for judged in data if facts.chosen else ():
             names = shared(facts.chosen, judged.sources, by_classes=judged.ways is not None)
             if names:
-                what = "classes" if judged.ways is not None else "examples"
                 yield Advice(
                     "chosen-on-the-exam",
                     f"from.{port}",
-                    f"`{who}` was chosen or stopped by {what} of `{judged.task}`, and is judged "
-                    f"on them ({listed(names)})",
-                    "choose by a part of its own",
+                    f"`{who}` was chosen or stopped by {_units(judged)} of `{judged.task}`, and is "
+                    f"judged on them ({listed(names)})",
+                    ANOTHER_STREAM if generated(judged.sources) else "choose by a part of its own",
                 )
+
+
+def _units(facts: Facts) -> str:
+    """What data consists of: of tasks that is what they are drawn from."""
+    if facts.ways is None:
+        return "examples"
+    return "classes" if facts.ways[1] else "tasks"
 
 
 def tests_alone(facts: Facts) -> bool:

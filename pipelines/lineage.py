@@ -8,6 +8,11 @@ Held = tuple[str, str] | tuple[str, str, str, int, int]
 class is whatever it is called, and the first and last place (not included) of the examples in an
 order of all its examples that is always the same."""
 
+GENERATED: Final = "generated"
+"""Part of tasks that a formula gives by their number in a stream, as they are judged on. Who learns
+from such a family draws other tasks, by its seed, so that these are never learned from."""
+ANOTHER_STREAM: Final = "give them different tasks: another `stream: NUMBER`"
+
 _WHOLE: Final = 5
 """Fields of a `Held` whose places are known."""
 _SHOWN = 4
@@ -25,6 +30,16 @@ def touches(one: Held, other: Held) -> bool:
     if len(one) == _WHOLE and len(other) == _WHOLE:
         return one[3] < other[4] and other[3] < one[4]
     return one[1] == other[1] or "all" in (one[1], other[1])
+
+
+def learned_from(held: Iterable[Held]) -> frozenset[Held]:
+    """Those that whoever learns from the family learns from."""
+    return frozenset(each for each in held if each[1] != GENERATED)
+
+
+def generated(held: Iterable[Held]) -> bool:
+    """Whether these are tasks that a formula gives."""
+    return any(each[1] == GENERATED for each in held)
 
 
 def tests(held: Iterable[Held]) -> frozenset[Held]:

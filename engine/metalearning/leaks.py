@@ -8,7 +8,7 @@ from typing import Any
 from engine.comparison.intervals import scarce
 from pipelines.advice import tests_alone
 from pipelines.facts import Facts, Look
-from pipelines.lineage import listed, shared
+from pipelines.lineage import ANOTHER_STREAM, generated, learned_from, listed, shared
 
 
 def judged(look: Look, learner: Facts, tasks: Facts) -> None:
@@ -39,14 +39,17 @@ def chosen(look: Look, headline: Any, tasks: Facts, validate: Facts | None) -> N
     if names:
         how = "chosen" if headline == "chosen_on_validate" else "validated"
         told = f"`{tasks.task}` is reported, and {how} on the same as `{validate.task}`"
-        hint = "validate on the validation part"
+        other = "validate on the validation part"
+        hint = ANOTHER_STREAM if generated(tasks.sources) else other
         look.advise("chosen-on-the-exam", "from.validate", f"{told} ({listed(names)})", hint)
 
 
 def unlike(look: Look, port: str, tasks: Facts, validate: Facts | None) -> None:
     """Advise where learning is stopped by what is learned from."""
-    names = shared(tasks.sources, validate.sources, by_classes=True) if validate else []
-    if validate and names:
+    if validate is None:
+        return
+    names = shared(learned_from(tasks.sources), validate.sources, by_classes=True)
+    if names:
         told = f"`{validate.task}` validates on what is learned from ({listed(names)})"
         hint = "validate on the validation part"
         look.advise("judged-on-training", f"from.{port}", told, hint)

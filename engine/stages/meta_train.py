@@ -28,6 +28,7 @@ from engine.optimizers import Share
 from engine.run import Run
 from pipelines.errors import StageError
 from pipelines.facts import Facts, Look
+from pipelines.lineage import learned_from
 from pipelines.stage import Params, stage
 
 CONSTANT = 20
@@ -102,7 +103,9 @@ def _made(
     """What is known of the outputs; `head` is how many outputs a learned head has."""
     params: MetaTrain = look.params
     # Of tasks nothing is held back, so test examples that they are drawn from are learned from.
-    sources = tasks.sources | replayed(look) | (model.sources if model else frozenset())
+    sources = (
+        learned_from(tasks.sources) | replayed(look) | (model.sources if model else frozenset())
+    )
     chosen = model.chosen if model else frozenset()
     if params.stop and validate:
         chosen = chosen | validate.sources

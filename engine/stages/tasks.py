@@ -11,10 +11,11 @@ from engine.families import (
     OWNERS,
     REGRESSION,
     CrossEntropy,
-    Interval,
     Span,
     SquaredError,
     Tasks,
+    generated,
+    plain,
     span,
 )
 from engine.run import Run
@@ -55,7 +56,7 @@ def _facts(look: Look) -> Mapping[str, Facts]:
     facts = Facts(
         task=label,
         classes=known.classes,
-        sources=frozenset(sources),
+        sources=frozenset(sources) | generated(params),
         metrics={f"{label}/{name}": () for name in names},
         ways=span(params.episode.ways),
         shots=span(params.episode.shots),
@@ -210,7 +211,7 @@ def tasks(run: Run, params: Tasks, *, data: Dataset | None) -> Drawn:
         data = replace(data, parts=kept)
         _enough(run, params, data)
     draws = {
-        name: _plain(getattr(params, name), usual)
+        name: plain(getattr(params, name), usual)
         for name, usual in REGRESSION.get(params.kind, {}).items()
     }
     if params.kind == tables.NAME:
@@ -248,12 +249,6 @@ def _columns(run: Run, params: Tasks) -> dict[str, Any]:
     scale = tables.standard(sheet) if params.scaling == "standard" else {}
     columns = {"inputs": list(sheet.inputs), "targets": list(sheet.targets)}
     return {**columns, "tasks": list(tasks), **scale}
-
-
-def _plain(value: Any, usual: Any) -> Any:
-    if value is None:
-        return usual
-    return [value.min, value.max] if isinstance(value, Interval) else value
 
 
 def _enough(run: Run, params: Tasks, data: Dataset) -> None:

@@ -235,6 +235,77 @@ def test_tables_in_other_units_or_of_the_same_tasks_are_told(
     assert sorted(codes(folder, text)) == expected
 
 
+WAVES = """
+  tr: {uses: tasks, with: {kind: sinusoid, task: s, episode: {shots: 5}, queries: 5, count: 20}}
+  val: {uses: tasks, with: {kind: sinusoid, task: v, episode: {shots: 5}, queries: 5, count: 20, stream: 1}}
+  exam: {uses: tasks, with: {kind: sinusoid, task: ex, episode: {shots: 5}, queries: 5, count: 20, stream: 2}}
+  learner: {uses: meta_train, from: {tasks: tr, validate: val}, with: {algorithm: maml, net: mlp, budget: {tasks: 40}, stop: {by: loss, every: 20}}}
+  x: {uses: meta_evaluate, from: {learner: learner, tasks: exam}}
+"""
+EXAM = ["x chosen-on-the-exam"]
+ON = ("validate: val}", "validate: exam}")
+BY = ("tasks: exam}}", "tasks: exam, validate: val}, with: {headline: chosen_on_validate}}")
+SELECTED = (
+    (
+        "stop: {by: loss, every: 20}}",
+        "meta_batch: 2}, matrix: {outer: {a: {kind: adam, lr: 0.1}, b: {kind: adam, lr: 0.2}}}",
+    ),
+    ("learner: learner,", "learner: best.learner,"),
+    (
+        "  x:",
+        "  best: {uses: select, from: {candidates: learner}, with: {over: outer, by: v/loss, goal: min}}\n  x:",
+    ),
+)
+CALM = ("stop: {by: loss, every: 20}", "meta_batch: 2")
+GENERATED = [
+    ((), []),
+    # Who learns draws its tasks by its own seed: of the same stream they are others.
+    ((("stream: 2", "stream: 0"),), []),
+    ((("stream: 1", "stream: 0"), ("validate: val", "validate: tr")), ["val unread-stage"]),
+    ((("tasks: exam}", "tasks: tr}"),), ["exam unread-stage"]),
+    ((("stream: 2", "stream: 1"),), EXAM),
+    ((("count: 20, stream: 2", "stream: 1"),), EXAM),
+    ((("count: 20, stream: 1", "stream: 2"),), EXAM),
+    ((("stream: 2", "stream: 1"), ("queries: 5, count: 20, stream: 1", "queries: 9, stream: 1")), EXAM),
+    ((("stream: 2", "stream: 1, amplitude: {min: 0.1, max: 5}, x: {min: 0, max: 1}"),), EXAM),
+    ((ON,), ["val unread-stage", *EXAM]),
+    ((ON, CALM), ["val unread-stage"]),
+    ((("stream: 2", "stream: 1"), CALM), []),
+    ((BY, CALM), []),
+    ((("stream: 2", "stream: 1"), BY, CALM), EXAM),
+    ((("stream: 2", "stream: 1"), *SELECTED), EXAM),
+    (SELECTED, []),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["sinusoid", "linear"])
+@pytest.mark.parametrize(("changes", "expected"), GENERATED)
+def test_generated_tasks_of_one_stream_are_the_same_whatever_their_label(
+    changes: tuple[tuple[str, str], ...], expected: list[str], kind: str, folder: Path
+) -> None:
+    text = WAVES
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new, 1)
+    if kind == "linear":
+        text = text.replace("amplitude: {min: 0.1, max: 5}, x: {min: 0, max: 1}", "noise: 0.5")
+        text = text.replace("kind: sinusoid", "kind: linear")
+    assert sorted(set(codes(folder, text))) == sorted(expected)
+
+
+def test_waves_of_other_heights_are_other_tasks(folder: Path) -> None:
+    text = WAVES.replace("stream: 2", "stream: 1, amplitude: {min: 6, max: 9}")
+    assert codes(folder, text) == []
+
+
+def test_who_is_told_of_a_shared_stream_is_told_to_take_another(folder: Path) -> None:
+    text = HEAD + WAVES.replace("stream: 2", "stream: 1")
+    (found,) = check(text, file="p.yaml", folder=folder, stages=STAGES).warnings
+    assert "stopped by tasks of `ex`" in found.message
+    assert "sinusoid tasks of stream 1" in found.message
+    assert found.hint.startswith("give them different tasks: another `stream: NUMBER`;")
+
+
 @pytest.mark.parametrize("count", [8, 600])
 def test_many_draws_of_few_classes_are_told(count: int, folder: Path) -> None:
     text = (

@@ -3,11 +3,13 @@ import math
 from pathlib import Path
 
 import pytest
+import torch
 from pydantic import ValidationError
 
 from engine import omniglot
 from engine.artifacts import TaskFamily
 from engine.families import Tasks
+from engine.learning.meta.families import sampler, stream_seed
 from engine.stages.dataset import dataset
 from engine.stages.subset import subset
 from engine.stages.tasks import tasks
@@ -62,6 +64,23 @@ def test_a_familys_own_numbers_replace_the_usual_ones(bench):
     assert bench.stage(tasks, waves, data=None).tasks.draws["x"] == [0.0, 1.0]
     lines = {"kind": "linear", "episode": {"shots": 5}, "inputs": 7, "noise": 0.0}
     assert bench.stage(tasks, lines, data=None).tasks.draws == {"inputs": 7, "noise": 0.0}
+
+
+@pytest.mark.parametrize("kind", ["sinusoid", "linear"])
+def test_who_learns_from_a_stream_draws_other_functions_than_who_is_judged_on_it(bench, kind):
+    """What the warnings of shared streams rest on."""
+    x = torch.linspace(-1, 1, 15).reshape(1, -1, 3 if kind == "linear" else 1).repeat(3, 1, 1)
+
+    def functions(fields, learner=None):
+        given = {"kind": kind, "episode": {"shots": 9}, "queries": 9, **fields}
+        family = bench.stage(tasks, given, data=None).tasks
+        seed = stream_seed(family.stream, learner)
+        return sampler(family, {}, "cpu", seed).truth(range(3), x)
+
+    first = functions({"task": "a", "count": 20})
+    assert torch.equal(first, functions({"task": "b", "episode": {"shots": 11}, "queries": 30}))
+    for others in (functions({}, learner=0), functions({"stream": 1})):
+        assert not torch.isclose(first, others).all(-1).all(-1).any()
 
 
 def test_the_test_loss_is_the_loss_where_it_is_not_given(bench, lesson):
