@@ -70,8 +70,9 @@ def _validates(name: str, inputs: Sequence[Facts]) -> bool:
 def select(run: Run, params: Select, *, candidates: tuple[Scores, ...]) -> Chosen:
     """Choose along an axis by a validation metric.
 
-    A diverged candidate is never chosen, and a value of which one diverged in the pool is out for
-    the whole pool. A choice at the grid's end is told.
+    Only the values of which the fewest candidates of the pool diverged are compared, by their means
+    over those that did not. A cell whose own candidate diverged passes that on, and so does one
+    whose candidates all diverged: a comparison counts it. A choice at the grid's end is told.
     """
     sources = run.sources["candidates"]
     shared = {axis: label for axis, label in run.axes.items() if axis not in params.pool}
@@ -80,12 +81,12 @@ def select(run: Run, params: Select, *, candidates: tuple[Scores, ...]) -> Chose
         for source, scores in zip(sources, candidates, strict=True)
         if _agrees(source, shared)
     ]
-    grid = list(dict.fromkeys(source.axes[params.over] for source, _ in pooled))
-    values = {label: _values(params, label, pooled) for label in grid}
-    means = {label: sum(found) / len(found) for label, found in values.items() if found}
-    if not means:
-        raise StageError(f"every candidate diverged or lacks `{params.by}`: nothing to choose from")
     order = _ordered(params.over, [source for source, _ in pooled])
+    grid = list(dict.fromkeys(source.axes[params.over] for source, _ in pooled))
+    values = _values(params, grid, pooled)
+    if not values:
+        return _diverged(run, params, order[0], candidates, pooled)
+    means = {label: sum(found) / len(found) for label, found in values.items()}
     label = _choice(params, order, means, values)
     ends = [item for item in order if item in grid]
     edge = len(grid) > 1 and label in {ends[0], ends[-1]}
@@ -93,8 +94,7 @@ def select(run: Run, params: Select, *, candidates: tuple[Scores, ...]) -> Chose
         run.note(
             f"{params.over}={label} ends the grid {', '.join(ends)}: a wider one may be better"
         )
-    wanted = {**run.axes, params.over: label}
-    index = next(place for place, source in enumerate(sources) if _agrees(source, wanted))
+    index = _place(run, params, label)
     mine = candidates[index]
     scores = replace(mine, chosen={**mine.chosen, params.over: label})
     return Chosen(scores, Choice(index, params.over, label, means, edge))
@@ -105,12 +105,40 @@ def _agrees(source: Source, wanted: Mapping[str, str]) -> bool:
     return all(source.axes.get(axis, label) == label for axis, label in wanted.items())
 
 
-def _values(params: Select, label: str, pooled: Candidates) -> list[float]:
-    """The metric of a value over the pool; empty where one diverged."""
-    here = [scores for source, scores in pooled if source.axes[params.over] == label]
-    values = [scores.metrics.get(params.by) for scores in here if scores.status == "ok"]
-    found = [value for value in values if value is not None]
-    return found if len(found) == len(here) else []
+def _values(params: Select, grid: Sequence[str], pooled: Candidates) -> dict[str, list[float]]:
+    """Label -> the metric over the pool, of the labels of which the fewest candidates lack it."""
+    found: dict[str, list[float]] = {label: [] for label in grid}
+    lost = dict.fromkeys(grid, 0)
+    for source, scores in pooled:
+        label, value = source.axes[params.over], scores.metrics.get(params.by)
+        if scores.status == "ok" and value is not None:
+            found[label].append(value)
+        else:
+            lost[label] += 1
+    fewest = min((lost[label] for label in grid if found[label]), default=0)
+    return {label: found[label] for label in grid if found[label] and lost[label] == fewest}
+
+
+def _diverged(
+    run: Run, params: Select, label: str, candidates: Sequence[Scores], pooled: Candidates
+) -> Chosen:
+    """What is passed on where all diverged: the result at one value, which is not called chosen.
+
+    Raises:
+        StageError: some candidate did not diverge and lacks the metric.
+    """
+    if any(scores.status == "ok" for _, scores in pooled):
+        raise StageError(f"no candidate has a value of `{params.by}`: nothing to choose from")
+    run.note(f"every candidate diverged: the result at {params.over}={label} is passed on")
+    index = _place(run, params, label)
+    return Chosen(candidates[index], Choice(index, params.over, label))
+
+
+def _place(run: Run, params: Select, label: str) -> int:
+    """Which of the candidates has this cell's labels and this value."""
+    wanted = {**run.axes, params.over: label}
+    sources = run.sources["candidates"]
+    return next(place for place, source in enumerate(sources) if _agrees(source, wanted))
 
 
 def _choice(

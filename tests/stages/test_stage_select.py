@@ -1,9 +1,13 @@
+from dataclasses import replace
+
 import pytest
 
 from engine.artifacts import Scores
 from engine.channel import Silent
 from engine.run import Run
+from engine.stages.compare import compare
 from engine.stages.select import select
+from meta_tui.render.remarks import marks
 from pipelines.errors import StageError
 from pipelines.facts import Facts, Source
 
@@ -83,9 +87,77 @@ def test_a_value_that_diverged_anywhere_in_the_pool_is_out():
     ]
     assert _select(candidates, pool=("seed",)).choice.label == "0.3"
     assert _select(candidates, "2").choice.label == "0.3"
-    gone = [(source, Scores({}, status="diverged")) for source, _ in candidates]
-    with pytest.raises(StageError, match="every candidate diverged"):
-        _select(gone, pool=("seed",))
+
+
+def _with_lost(*lost):
+    """The candidates, those of these (rate, seed) diverged."""
+    return [
+        (source, replace(scores, status="diverged"))
+        if (source.axes["lr"], source.axes["seed"]) in lost
+        else (source, scores)
+        for source, scores in _candidates()
+    ]
+
+
+SEED_0 = [(lr, "0") for lr in LOSSES]
+
+
+def _row(candidates, **fields):
+    """The row of a comparison of what `select` gives for each seed."""
+    given = [_select(candidates, seed, **fields).scores for seed in "012"]
+    run = Run(sources={"scores": tuple(Source("best", {"seed": seed}) for seed in "012")})
+    return compare(run, compare.params(), scores=tuple(given)).table.rows[0]
+
+
+def test_the_other_seeds_choose_where_a_seed_diverged_at_every_value():
+    candidates = _with_lost(*SEED_0)
+    for seed in "012":
+        found = _select(candidates, seed, pool=("seed",), tie="best")
+        assert found.choice.label == "0.3"
+        assert found.choice.means == pytest.approx({"0.3": 0.55, "0.1": 0.555, "1": 0.95})
+        source, mine = candidates[found.choice.index]
+        assert (source.axes["lr"], source.axes["seed"]) == ("0.3", seed)
+        assert found.scores.status == mine.status == ("diverged" if seed == "0" else "ok")
+    row = _row(candidates, pool=("seed",))
+    assert (row.diverged, row.seeds) == (1, ("0", "1", "2"))
+    assert marks([row]) == ["[1 of 3 diverged]"]
+    assert row.values["a/accuracy"].values == {"1": 0.1, "2": 0.2}
+
+
+def test_a_value_of_which_more_diverged_is_out_for_the_pool():
+    candidates = _with_lost(*SEED_0, ("0.3", "1"))
+    assert set(_select(candidates, pool=("seed",)).choice.means) == {"0.1", "1"}
+    # Each value diverged for another seed: all are compared.
+    candidates = _with_lost(("0.3", "0"), ("0.1", "1"), ("1", "2"))
+    assert set(_select(candidates, pool=("seed",)).choice.means) == set(LOSSES)
+
+
+def test_without_a_pool_a_seed_of_which_all_diverged_is_a_diverged_result():
+    candidates, channel = _with_lost(*SEED_0), Told()
+    found = _select(candidates, "0", channel=channel)
+    assert (found.scores.status, found.scores.chosen) == ("diverged", {})
+    source, mine = candidates[found.choice.index]
+    assert (source.axes["lr"], source.axes["seed"]) == ("0.1", "0")
+    assert found.scores == mine
+    assert not found.choice.means
+    assert not found.choice.edge
+    assert channel.said == ["every candidate diverged: the result at lr=0.1 is passed on"]
+    row = _row(candidates)
+    assert (row.diverged, row.values["a/accuracy"].n) == (1, 2)
+    assert row.chosen == {"lr": "0.3/0.1"}
+
+
+def test_a_pool_of_which_all_diverged_is_a_diverged_result_too():
+    every = [(lr, seed) for lr in LOSSES for seed in "012"]
+    row = _row(_with_lost(*every), pool=("seed",))
+    assert (row.diverged, row.values["a/accuracy"].mean, row.chosen) == (3, None, {})
+
+
+def test_candidates_without_the_metric_are_an_error():
+    bare = [(source, Scores({"b/val_loss": 0.1})) for source, _ in _candidates()]
+    for pool in ((), ("seed",)):
+        with pytest.raises(StageError, match="no candidate has a value of `a/val_loss`"):
+            _select(bare, pool=pool)
 
 
 def test_a_choice_at_the_end_of_the_grid_is_told():
