@@ -33,7 +33,7 @@ _NEEDED = {
 }
 
 
-def no_room(error: BaseException, folder: Path) -> int:
+def no_room(error: BaseException, folder: Path, *, anywhere: bool = False) -> int:
     """Which lack of room made a library fail: an errno, or 0 where that was not it.
 
     Few say so by an `OSError` with its number: safetensors has an error of its own with the number
@@ -41,21 +41,26 @@ def no_room(error: BaseException, folder: Path) -> int:
 
     Args:
         error: what was raised; what caused it is looked at too.
-        folder: where it was written, to see what it lacks.
+        folder: where it was written, to see what it lacks. An error that names a path outside of
+            it is about something else.
+        anywhere: who raised it may have written elsewhere, without naming it: a stage. Then it
+            counts only where it names a path in the folder, or the folder's disk is full.
     """
     cause: BaseException | None = error
     for _ in range(_CAUSES):
         if cause is None:
             return 0
         if number := _number(cause, folder):
-            return number
+            return number if not anywhere or _path(cause) or _is_full(folder) else 0
         cause = cause.__cause__ or cause.__context__
     return 0
 
 
 def _number(error: BaseException, folder: Path) -> int:
     if isinstance(error, OSError) and error.errno is not None:
-        return error.errno if error.errno in NO_ROOM else 0
+        path = _path(error)
+        inside = not path or Path(path).is_relative_to(os.path.realpath(folder))
+        return error.errno if error.errno in NO_ROOM and inside else 0
     # The text of an error of a stage's own class is the stage's code.
     if type(error).__module__.partition(".")[0] not in _LIBRARIES:
         return 0
@@ -67,13 +72,24 @@ def _number(error: BaseException, folder: Path) -> int:
     return _lacking(folder) if _WRITTEN.search(text) else 0
 
 
-def _lacking(folder: Path) -> int:
-    """What a folder lacks now: room, or files of a larger size."""
+def _path(error: BaseException) -> str:
+    """The path that an error names; empty where it names none."""
+    named = error.filename if isinstance(error, OSError) else None
+    return os.path.realpath(os.fsdecode(named)) if isinstance(named, str | bytes) else ""
+
+
+def _is_full(folder: Path) -> bool:
     try:
         found = os.statvfs(folder)
     except OSError:
-        return 0
-    if found.f_bavail * found.f_frsize < _LITTLE or (found.f_files and not found.f_favail):
+        return False
+    little = found.f_bavail * found.f_frsize < _LITTLE
+    return little or (found.f_files > 0 and found.f_favail == 0)
+
+
+def _lacking(folder: Path) -> int:
+    """What a folder lacks now: room, or files of a larger size."""
+    if _is_full(folder):
         return errno.ENOSPC
     limited = resource.getrlimit(resource.RLIMIT_FSIZE)[0] != resource.RLIM_INFINITY
     return errno.EFBIG if limited else 0

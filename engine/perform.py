@@ -1,7 +1,9 @@
 """One cell from task to published objects: what a worker does, wherever it runs."""
 
+import contextlib
 import json
 import math
+import os
 import platform
 import random
 import resource
@@ -20,10 +22,13 @@ from engine.executors import UNASKED, Task
 from engine.learning.unreadable import UnreadableError
 from engine.run import Interrupted, Run
 from engine.store import FileRef, Output, Store, fs
-from pipelines.errors import StageError
+from pipelines.errors import EnvironmentFault, StageError
 from pipelines.facts import Source
 from pipelines.stage import Artifact, Stage
 from pipelines.text import safe_text
+
+_DESCRIPTORS = 16
+"""That are free after a stage, at least: results are written with a few open at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +56,10 @@ def perform(task: Task, channel: Channel) -> dict[str, Any]:
     Raises:
         Interrupted: the channel asked to stop; a checkpoint was saved.
         MetaError: the stage cannot do what it was asked, or stopped though nobody asked.
-        EnvironmentFault: there is no room for what it writes, by whatever library.
+        EnvironmentFault: there is no room in the store for what it writes, by whatever library.
     """
     try:
-        with fs.room(Path(task["store"])):
+        with fs.room(Path(task["store"]), anywhere=True):
             return _performed(task, channel)
     except Interrupted as stop:
         if channel.stopping:
@@ -71,14 +76,19 @@ def _performed(task: Task, channel: Channel) -> dict[str, Any]:
     _prepare(task["packages"], run)
     params = stage.params.model_validate_json(json.dumps(task["params"]))
     inputs = _inputs(task, stage, catalogue, store)
+    user = os.geteuid()
     try:
         returned = stage.function(run, params, **inputs)
-    except UnreadableError as error:
-        raise StageError(safe_text(error.seen_from(run.folder))) from error
-    finally:
-        # A stage may read its files late: what they were damaged into meanwhile is no result, and
-        # no fault of the stage. Files that nobody touched are not read again.
-        _verify(task, store)
+    except BaseException as error:
+        # A stage may read its files late: what they were damaged into meanwhile is no fault of the
+        # stage. Where that cannot be seen, for want of descriptors, say, its own error is told.
+        with contextlib.suppress(EnvironmentFault):
+            _verify(task, store)
+        if isinstance(error, UnreadableError):
+            raise StageError(safe_text(error.seen_from(run.folder))) from error
+        raise
+    _check_process(user)
+    _verify(task, store)
     run.close()
     made = _made(stage, returned)
     outputs = _mirrored(task, stage, made)
@@ -94,6 +104,34 @@ def _performed(task: Task, channel: Channel) -> dict[str, Any]:
         "cost": _cost(time.monotonic() - began),
         "provenance": _provenance(task),
     }
+
+
+def _check_process(user: int) -> None:
+    """Look that the stage left its process able to write results.
+
+    Args:
+        user: id of the user that it ran as at first.
+
+    Raises:
+        StageError: it did not; the store and the machine are not to blame.
+    """
+    if os.geteuid() != user:
+        raise StageError(
+            f"the stage changed the user of its process from {user} to {os.geteuid()}, who cannot "
+            "write its result: do that in a process of its own"
+        )
+    opened: list[int] = []
+    try:
+        for _ in range(_DESCRIPTORS):
+            opened.append(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))  # noqa: PERF401
+    except OSError as error:
+        raise StageError(
+            f"the stage left no descriptors to write its result ({error.strerror}): close the "
+            "files that it opens"
+        ) from error
+    finally:
+        for descriptor in opened:
+            os.close(descriptor)
 
 
 def _prepare(packages: Mapping[str, str], run: Run) -> None:
@@ -237,7 +275,8 @@ def _name(task: Task, stage: Stage[..., Any], name: str) -> str:
 
 def _publish(artifact: Artifact, store: Store) -> Output:
     with store.scratch() as folder:
-        artifact.write(folder)
+        with fs.room(store.root):
+            artifact.write(folder)
         kind = type(artifact).__name__
         if not folder.is_dir():
             raise StageError(f"{kind} removed the folder that it was to write into")

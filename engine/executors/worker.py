@@ -93,6 +93,8 @@ def logged(path: Path) -> Iterator[None]:
         EnvironmentFault: the log cannot be opened.
     """
     log = lifted(fs.open_append(path))
+    # Opened before the stage: it may leave no descriptor to open anything with.
+    nowhere = lifted(os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC))
     os.dup2(log, 1)
     os.dup2(log, 2)
     # By a descriptor of its own: a stage that has closed 2 can still hang.
@@ -103,8 +105,10 @@ def logged(path: Path) -> Iterator[None]:
     finally:
         faulthandler.unregister(STACKS)
         faulthandler.disable()
-        _point(os.devnull, os.O_WRONLY, 1, 2)
+        for descriptor in (1, 2):
+            os.dup2(nowhere, descriptor)
         os.close(log)
+        os.close(nowhere)
 
 
 def _flush() -> None:

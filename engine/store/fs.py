@@ -56,8 +56,12 @@ def faults(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def room(folder: Path) -> Iterator[None]:
+def room(folder: Path, *, anywhere: bool = False) -> Iterator[None]:
     """Tell what the machine needs when any library finds no room to write; all else passes.
+
+    Args:
+        folder: where it writes.
+        anywhere: it may write elsewhere too, which is no fault of this folder.
 
     Raises:
         EnvironmentFault: names the folder and the remedy.
@@ -65,7 +69,8 @@ def room(folder: Path) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        number = 0 if isinstance(error, EnvironmentFault) else machine.no_room(error, folder)
+        fault = isinstance(error, EnvironmentFault)
+        number = 0 if fault else machine.no_room(error, folder, anywhere=anywhere)
         if not number:
             raise
         raise EnvironmentFault(f"cannot write in {folder}: {_NEEDED[number]}") from error

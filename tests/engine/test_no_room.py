@@ -93,6 +93,25 @@ def test_a_full_disk_is_told_whoever_writes(
             raise raised
 
 
+def test_of_a_stage_only_what_is_of_the_store_counts(tmp_path, monkeypatch) -> None:
+    def told(*named: str) -> bool:
+        raised = OSError(errno.ENOSPC, "No space left on device", *named)
+        try:
+            with fs.room(tmp_path, anywhere=True):
+                raise raised
+        except (EnvironmentFault, OSError) as error:
+            return isinstance(error, EnvironmentFault)
+
+    assert not told()
+    assert not told("/elsewhere/a")
+    assert told(str(tmp_path / "a"))
+    found = os.statvfs(tmp_path)
+    full = os.statvfs_result([0 if at == 4 else value for at, value in enumerate(found)])
+    monkeypatch.setattr(os, "statvfs", lambda _path: full)
+    assert told()
+    assert not told("/elsewhere/a")
+
+
 class Odd(Exception):  # noqa: N818
     """An error whose text is the stage's code."""
 

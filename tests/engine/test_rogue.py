@@ -1,6 +1,7 @@
 """Stages that misbehave: each ends its own cell with a clear word, and leaves nothing behind."""
 
 import json
+import os
 import shutil
 import signal
 import socket
@@ -181,6 +182,34 @@ def test_a_stage_that_misbehaves_ends_its_own_cell_with_a_clear_word(stand, code
     assert final.kind == kind
     assert final.body["error"].startswith(said)
     assert stand.run("pass")[-1].kind == "done"
+
+
+EXHAUST = "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))\n"
+EXHAUST += "while True: os.open('/dev/null', os.O_RDONLY)"
+DENIED = "PermissionError: [Errno 13] Permission denied: '/x'"
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("os.write(os.open('/dev/full', os.O_WRONLY), b'x')",
+         "OSError: [Errno 28] No space left on device"),
+        ("raise OSError(28, 'full', '/x')", "OSError: [Errno 28] full: '/x'"),
+        (WRITES.format("raise OSError(28, 'full', '/x')"), "OSError: [Errno 28] full: '/x'"),
+        ("raise OSError(13, 'Permission denied', '/x')", DENIED),
+        (EXHAUST, "OSError: [Errno 24] Too many open files: '/dev/null'"),
+        (f"try: exec({EXHAUST!r})\nexcept OSError: pass", "the stage left no descriptors to write"),
+        pytest.param(
+            "os.setuid(65534)", "the stage changed the user of its process from 0 to 65534",
+            marks=pytest.mark.skipif(os.geteuid() != 0, reason="only root can change its user"),
+        ),
+    ],
+)  # fmt: skip
+def test_what_the_machine_refuses_a_stage_is_no_fault_of_the_store(stand, code, said):
+    final = stand.run(code)[-1]
+    assert (final.kind, final.body["code"]) == ("failed", 1)
+    assert final.body["error"].startswith(said)
+    assert ("Traceback" in final.body["traceback"]) == ("Error" in said)
 
 
 @pytest.mark.parametrize(
