@@ -12,6 +12,7 @@ from pipelines.members import KIND, at, kind_of, kinds_at, model_at, models_at, 
 from pipelines.near import closest
 from pipelines.reader import Path
 from pipelines.repair import in_quotes, otherwise
+from pipelines.scalars import LARGEST
 from pipelines.text import listed, safe_text, shown, suggestion
 
 _TYPES = {
@@ -171,8 +172,11 @@ def _wrong(model: type[BaseModel], raw: Any, path: Path, phrases: list[str], of:
     if plain:
         return Fault(path, f"{what}: {'; '.join(plain)}")
     if quoted := in_quotes(model, raw, path, value, _path):
-        return Fault(path, f"{what} is text in quotes: write {shown(quoted)}")
+        said = "text in quotes" if value else "empty text"
+        return Fault(path, f"{what} is {said}: write {shown(quoted)}")
     message = f"{what} must be {' or '.join(phrases)}, not {shown(value)}"
+    if "a whole number" in phrases and isinstance(value, float) and abs(value) >= LARGEST:
+        return Fault(path, f"{message}: too large, a whole number has at most 64 bits")
     if other := otherwise(model, raw, path, value, _path):
         return Fault(path, message, f"write `{shown(other)}`")
     if "a mapping" in phrases and (phrases == ["a mapping"] or not isinstance(value, int | float)):

@@ -13,7 +13,8 @@ _WORDS: dict[str, Scalar] = {
     "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False,
 }  # fmt: skip
 _BASES = {"0o": 8, "0x": 16}
-_LARGEST = 2**63
+LARGEST = 2**63
+"""The least whole number that is too large."""
 _DIGITS = 80
 
 
@@ -28,8 +29,8 @@ def scalar(text: str) -> Scalar:
     if text[0] not in "-+.0123456789":
         return text
     if _INTEGER.fullmatch(text):
-        value = int(text[:_DIGITS].lower(), _BASES.get(text[:2], 10)) if _short(text) else _LARGEST
-        if not -_LARGEST <= value < _LARGEST:
+        value = int(text[:_DIGITS].lower(), _BASES.get(text[:2], 10)) if _short(text) else LARGEST
+        if not -LARGEST <= value < LARGEST:
             raise ValueError("a whole number here has at most 64 bits")
         return value
     if _FLOAT.fullmatch(text):

@@ -19,8 +19,11 @@ Name = Annotated[str, Field(pattern=NAME)]
 Cache = Literal["use", "refresh", "off", "require"]
 Seeds = Annotated[int, Field(ge=1, le=10_000)]
 Attempts = Annotated[int, Field(ge=0, le=100)]
+LONGEST = 1e7
+"""Seconds."""
 Duration = (
-    Annotated[float, Field(gt=0, le=1e7)] | Annotated[str, Field(pattern=r"^[0-9]{1,6}[smhd]$")]
+    Annotated[float, Field(gt=0, le=LONGEST)]
+    | Annotated[str, Field(pattern=r"^0{0,5}[1-9][0-9]{0,5}[smhd]$")]
 )
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 LEAST_STALL = 5.0
@@ -158,8 +161,8 @@ def read_block(
         (key,) = fault.path if len(fault.path) == 1 else ("",)
         if key == "from" or (fault.key and key in habits.INPUTS):
             return replace(fault, hint=as_from(raw[key]), instead="from")
-        if key in ("timeout", "stall") and not fault.hint and not fault.key:
-            return replace(fault, hint="write seconds, as 90, or 30s, 5m, 2h, 1d")
+        if key in ("timeout", "stall") and not fault.key:
+            return _of_duration(fault, raw[key])
         return _other_word(fault, habits.of_block)
 
     kept, faulty = _kept(Block, raw, path, Subject("a stage", "key"), report, meant)
@@ -172,6 +175,16 @@ def read_block(
         report.error((*path, "stall"), message, "reports reach the run about once a second")
         faulty = True
     return block, faulty
+
+
+def _of_duration(fault: Fault, value: Any) -> Fault:
+    """A fault of a duration in words, with how one is written."""
+    (key,) = fault.path
+    told = fault.message
+    if "text in quotes" not in told and "empty text" not in told:
+        what = f"seconds, more than 0 and at most {LONGEST:.0f}, or text such as 90s, 15m, 2h or 1d"
+        told = f"`{key}` must be {what}, not {shown(value)}"
+    return replace(fault, message=told, hint="whole numbers before s, m, h or d: 90m for 1.5h")
 
 
 def seconds(duration: float | str | None) -> float | None:

@@ -270,6 +270,36 @@ def test_message_for(name: str) -> None:
     assert told(HEAD + text + "\n") == message
 
 
+@pytest.mark.parametrize("key", ["timeout", "stall"])
+@pytest.mark.parametrize("value", ["0s", "00m", "0", "1.5h", "-1", "1e9", "abc", "10 s", "true"])
+def test_a_wrong_duration_is_told_in_words(key: str, value: str) -> None:
+    found = told(HEAD + f"  m: {{uses: init, {key}: {value}}}\n")
+    right = "seconds, more than 0 and at most 10000000, or text such as 90s, 15m, 2h or 1d"
+    assert f"error: `{key}` must be {right}, not " in found
+    assert found.count("error:") == 1
+    assert "hint: whole numbers before s, m, h or d: 90m for 1.5h" in found
+
+
+@pytest.mark.parametrize("value", ["1s", "010s", "999999d", "0.5", "null"])
+def test_a_right_duration_passes(value: str) -> None:
+    text = HEAD + f"  m: {{uses: init, timeout: {value}, wrong: 1}}\n"
+    assert "timeout" not in told(text).splitlines()[0]
+    assert told(text).count("error:") == 1
+
+
+@pytest.mark.parametrize("key", ["timeout", "stall"])
+def test_an_empty_duration_is_no_text_in_quotes(key: str) -> None:
+    found = told(HEAD + f"  m: {{uses: init, {key}: ''}}\n")
+    assert f"error: `{key}` is empty text: write null" in found
+
+
+@pytest.mark.parametrize(("value", "shown"), [("1e99", "1e+99"), ("-1e30", "-1e+30")])
+def test_a_number_that_is_too_large_is_told_so(value: str, shown: str) -> None:
+    found = told(HEAD + f"  m: {{uses: init, threads: 1, seeds: {value}}}\n")
+    assert f"not {shown}: too large, a whole number has at most 64 bits" in found
+    assert "write `" not in found
+
+
 def test_every_fault_is_told_at_once_in_file_order() -> None:
     text = "\n".join(text for text, _ in list(CASES.values())[:12])
     lines = [line.split() for line in told(HEAD + _numbered(text)).splitlines() if "p.yaml" in line]
