@@ -26,6 +26,8 @@ Duration = (
     | Annotated[str, Field(pattern=r"^0{0,5}[1-9][0-9]{0,5}[smhd]$")]
 )
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_BESIDE = {"timeout", "stall", "retry", "cache", "allow", "description"}
+"""Keys of a stage that change nothing of what its cells are, and so hide no other fault."""
 LEAST_STALL = 5.0
 """Reports reach a run once a second, and a step may be as long as a report."""
 
@@ -143,7 +145,7 @@ def read_file(report: Report) -> tuple[File, Mapping[str, Any]]:
 def read_block(
     name: str, raw: Any, report: Report, as_from: Callable[[Any], str] = str
 ) -> tuple[Block | None, bool]:
-    """A checked block without its faulty keys, and whether it had any.
+    """A checked block without its faulty keys, and whether these bear on what its cells are.
 
     Args:
         name: of the block.
@@ -173,8 +175,8 @@ def read_block(
     if stall is not None and stall < LEAST_STALL:
         message = f"`stall` is {stall:g} s, and must be at least {LEAST_STALL:g}"
         report.error((*path, "stall"), message, "reports reach the run about once a second")
-        faulty = True
-    return block, faulty
+    lacking = raw.keys() - kept.keys()
+    return block, faulty and not (lacking and lacking <= _BESIDE)
 
 
 def _of_duration(fault: Fault, value: Any) -> Fault:

@@ -127,3 +127,21 @@ def test_an_axis_that_is_one_value_is_told_with_its_list() -> None:
 
 def test_a_right_file_has_no_fault() -> None:
     assert checked(BASE.replace("CLASSES", "[5]").replace("REST", "with: {lr: 1}")).cells
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    ["stall: 1s", "timeout: 0s", "retry: x", "cache: never", "allow: [zz]", "description: 5"],
+)
+def test_what_changes_no_result_of_a_stage_hides_no_fault_of_a_reference_to_it(wrong: str) -> None:
+    rest = f"matrix: {{lr: [0.1, 0.2]}}, {wrong}"
+    more = "  result: {uses: compare, from: {scores: tuned@lr=7}}\n"
+    found = faults(rest, more=more)
+    assert len(found) == 2
+    assert "the axis `lr` of `tuned` has no value `7`" in found[1]
+
+
+@pytest.mark.parametrize("wrong", ["seeds: many", "mtrix: {}"])
+def test_what_changes_the_cells_of_a_stage_leaves_references_to_it_unjudged(wrong: str) -> None:
+    rest = f"matrix: {{lr: [0.1, 0.2]}}, {wrong}"
+    assert len(faults(rest, more="  result: {uses: compare, from: {scores: tuned@lr=7}}\n")) == 1
