@@ -14,7 +14,7 @@ from engine.plan import reason
 from engine.resolve import Resolver
 from engine.runs import RunFolder
 from engine.selection import Selection
-from engine.store import Lease, Miss, Result
+from engine.store import FileRef, Lease, Miss, Result
 from engine.task import Options, describe
 from pipelines.pipeline import Cell
 
@@ -50,6 +50,8 @@ class Dispatch:
     alone: set[int] = field(default_factory=set)
     """Cells that ran out of memory: each starts when nothing runs, and nothing starts beside it."""
     _queued: list[tuple[int, int, Key]] = field(default_factory=list)
+    _listed: set[str] = field(default_factory=set)
+    """Digests of code whose listings were looked for."""
 
     @property
     def idle(self) -> bool:
@@ -102,7 +104,7 @@ class Dispatch:
         found = None if self.selection.forces(cell) else self.resolver.result(key)
         if isinstance(found, Result):
             self.elsewhere.pop(ordinal, None)
-            self.ledger.cached(ordinal, key.digest, found)
+            self._serve(cell, key, found)
             return
         if not self.selection.allows(cell):
             why = self._why(cell, key, found or Miss("no earlier result"))
@@ -115,6 +117,15 @@ class Dispatch:
             heapq.heappush(self._queued, (rank, ordinal, key))
         elif self._may_start(ordinal):
             self._start(ordinal, key)
+
+    def _serve(self, cell: Cell, key: Key, found: Result) -> None:
+        """Take a result that is there; the listing of its code is written again if it is not."""
+        store, code = self.resolver.store, self.resolver.code(cell)
+        if code.digest not in self._listed:
+            self._listed.add(code.digest)
+            if store.objects.fault(FileRef(code.digest, len(code.data))):
+                store.put(code.data)
+        self.ledger.cached(cell.ordinal, key.digest, found)
 
     def _start(self, ordinal: int, key: Key) -> None:
         """Lease a key and hand its cell to the executor, or wait for who holds it."""
@@ -131,7 +142,7 @@ class Dispatch:
         if isinstance(found, Result) and not self.selection.forces(cell):
             # Another run published it between our look and our lease.
             lease.release()
-            self.ledger.cached(ordinal, key.digest, found)
+            self._serve(cell, key, found)
             return
         self.active[ordinal] = Active(cell, key, lease, time.monotonic())
         self._submit(cell, key, found)

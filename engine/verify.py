@@ -8,9 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.store import Miss, Store, files
+from engine.store import Miss, Result, Store, files
 
 MOST_THREADS = 4
+LISTING = "the code listing"
+"""What an object is of a result where it lists its code: used to say why a cell runs again."""
 _CHUNK = 1 << 20
 _SHARD = re.compile(r"[0-9a-f]{2}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -70,7 +72,7 @@ def verify(store: Store, progress: Progress, *, put_aside: bool = False) -> Veri
     Args:
         store: the store; nothing of it is changed unless `put_aside`.
         progress: told now and then.
-        put_aside: put what is damaged into quarantine: objects, and the results that name them.
+        put_aside: put what is damaged into quarantine: objects, and the results that need them.
 
     Raises:
         EnvironmentFault: it cannot be read.
@@ -85,17 +87,29 @@ def verify(store: Store, progress: Progress, *, put_aside: bool = False) -> Veri
             reason = miss.reason if isinstance(miss, Miss) else "its manifest is damaged"
             found.append(Damage("", reason, (User(key, "", "", "its manifest"),)))
             continue
-        for where, ref in result.files:
-            cell, run = (str(result.provenance.get(name, "")) for name in ("cell", "run"))
-            users.setdefault(ref.sha256, []).append(User(key, cell, run, where))
+        cell, run = (str(result.provenance.get(name, "")) for name in ("cell", "run"))
+        for digest, where in _named(result):
+            users.setdefault(digest, []).append(User(key, cell, run, where))
     there = list(_names(store.root / "objects"))
     damaged = dict.fromkeys(sorted(users.keys() - set(there)), "is missing")
     damaged |= _read(store, there, progress)
-    found += [Damage(it, why, tuple(users.get(it, ()))) for it, why in damaged.items()]
+    for digest, why in damaged.items():
+        # Those that cannot do without it come first.
+        ordered = sorted(users.get(digest, ()), key=lambda user: user.where == LISTING)
+        found.append(Damage(digest, why, tuple(ordered)))
     if put_aside:
         _put_aside(store, found)
     read = sum(_size(store.objects.path(digest)) for digest in there)
     return Verified(len(there), read, len(keys), tuple(found))
+
+
+def _named(result: Result) -> Iterator[tuple[str, str]]:
+    """Digests of all objects that a result names, each with what it is of the result."""
+    for where, ref in result.files:
+        yield ref.sha256, where
+    code = result.components.get("code")
+    if isinstance(code, str) and _SHA256.fullmatch(code):
+        yield code, LISTING
 
 
 def _names(folder: Path) -> Iterator[str]:
@@ -153,4 +167,6 @@ def _put_aside(store: Store, found: list[Damage]) -> None:
         if damage.object:
             store.objects.quarantine(store.objects.path(damage.object), damage.reason)
         for user in damage.users:
+            if user.where == LISTING:
+                continue  # The result is whole without it.
             store.objects.quarantine(store.results.path(user.key), damage.reason)

@@ -372,5 +372,5 @@ def _reason(code: int) -> str:
         name = signal.Signals(-code).name
     except ValueError:
         name = f"signal {-code}"
-    hint = ", out of memory?" if -code == signal.SIGKILL else ""
+    hint = ", out of memory? counted as `lost`" if -code == signal.SIGKILL else ""
     return f"killed by {name}{hint}"

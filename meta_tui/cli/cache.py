@@ -9,7 +9,7 @@ import typer
 
 from engine.request import home
 from engine.store import Store, marker
-from engine.verify import Damage, verify
+from engine.verify import LISTING, Damage, verify
 from meta_tui.cli import options
 from meta_tui.cli.output import say, say_json
 from meta_tui.render.celldetail import file_size
@@ -63,11 +63,20 @@ def cache(
             f"{len(found.damage) or 'nothing'} damaged"
         )
         if found.damage and put_aside:
-            say(f"it was put in {place / 'quarantine'}; `meta run` computes what it needs again")
+            say(f"it was put in {place / 'quarantine'}; {_remedy(found.damage)}")
         elif found.damage:
-            say("`meta run` computes what it needs again; `--quarantine` puts all of it aside")
+            say(f"{_remedy(found.damage)}; `--quarantine` puts all of it aside")
     if found.damage:
         raise typer.Exit(StageError.exit_code)
+
+
+def _remedy(damage: tuple[Damage, ...]) -> str:
+    """What mends the damage."""
+    listings = [it for it in damage if it.users and it.users[0].where == LISTING]
+    told = ["`meta run` computes what it needs again"] if len(listings) < len(damage) else []
+    if listings:
+        told.append("`meta run` writes the code listings of cells that still have that code")
+    return "; ".join(told)
 
 
 def _told(damage: Damage) -> str:
@@ -78,7 +87,8 @@ def _told(damage: Damage) -> str:
         return f"{what}: no result needs it"
     user, more = damage.users[0], len(damage.users) - 1
     others = f", and {more} more result{'s' * (more > 1)}" if more else ""
+    use = ", only used to explain why it runs again" if user.where == LISTING else ""
     return (
         f"{what}: {user.where} of {user.cell or 'a cell'}, "
-        f"result {user.key[:_NAMED]} of run {user.run or '?'}{others}"
+        f"result {user.key[:_NAMED]} of run {user.run or '?'}{others}{use}"
     )

@@ -52,6 +52,20 @@ def test_a_diamond_is_computed_and_a_second_run_does_no_work(workshop) -> None:
     assert second.of(CellStarted) == []
 
 
+@pytest.mark.parametrize("how", ["missing", "of another size"])
+def test_the_listing_of_code_is_written_again_for_a_result_that_is_there(workshop, how) -> None:
+    stages = "stages:\n  a: {uses: give}\n"
+    (key,) = workshop.run(stages).keys().values()
+    store = Store(workshop.store)
+    listing = store.objects.path(store.manifest(key).components["code"])
+    before = listing.read_bytes()
+    listing.unlink()
+    if how != "missing":
+        listing.write_bytes(before[1:])
+    assert workshop.run(stages).of(CellCached) == ["a"]
+    assert listing.read_bytes() == before
+
+
 def test_a_cell_that_says_it_was_interrupted_unasked_has_failed_and_the_run_goes_on(workshop):
     workshop.stage_files = (workshop.folder / "act.py",)
     forged = "run.channel.send(Message(run.channel.cell, 'interrupted', {'step': 5}))"

@@ -187,7 +187,10 @@ def test_a_request_to_stop_that_comes_too_late_stops_no_later_cell():
 @pytest.mark.parametrize(
     ("number", "said"),
     [
-        (signal.SIGKILL, "its worker ended: killed by SIGKILL, out of memory?"),
+        (
+            signal.SIGKILL,
+            "its worker ended: killed by SIGKILL, out of memory? counted as `lost`",
+        ),
         (signal.SIGSEGV, "its worker ended: killed by SIGSEGV"),
     ],
 )

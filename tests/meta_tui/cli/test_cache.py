@@ -83,15 +83,16 @@ def test_what_is_damaged_is_named_with_its_results_and_cells(store, capsys):
         f"model/w.bin of net@seed=0, result {KEYS[0][:12]} of run 7f3a, and 1 more result",
         f"damaged  object {place(store, b'[1]').name[:12]} is missing: "
         f"its curves of net@seed=1, result {KEYS[1][:12]} of run 7f3a",
-        f"damaged  object {place(store, b'code').name[:12]} has other bytes: no result needs it",
+        f"damaged  object {place(store, b'code').name[:12]} has other bytes: the code "
+        f"listing of net@seed=0, result {KEYS[0][:12]} of run 7f3a, and 1 more result, only used "
+        "to explain why it runs again",
     ])  # fmt: skip
     assert lines[-2].endswith("3 results read: 4 damaged")
     assert sorted(store.root.rglob("*")) == before
     code, lines = said(capsys, as_json=True)
     *damaged, counts = map(json.loads, lines)
     assert (code, counts["damaged"], counts["objects"]) == (1, 4, 8)
-    (weights,) = (it for it in damaged if len(it["users"]) == 2)
-    assert weights["object"] == place(store, b"weights" * 1000).name
+    (weights,) = (it for it in damaged if it["object"] == place(store, b"weights" * 1000).name)
     assert [user["cell"] for user in weights["users"]] == ["net@seed=0", "net@seed=1"]
 
 
@@ -117,8 +118,16 @@ def test_what_is_put_aside_is_damaged_no_more(store, capsys):
     flip(place(store, b"weights" * 1000))
     flip(place(store, b"code"))
     assert said(capsys, put_aside=True)[0] == 1
-    assert said(capsys) == (0, ["7 objects (7 kB) and 1 results read: nothing damaged"])
     assert len(list((store.root / "quarantine").glob("*.reason"))) == 4
+    # The result that is left needs no listing of its code, but names one.
+    assert isinstance(Store(store.root).result(KEYS[2]), Result)
+    code, (damaged, counts, remedy) = said(capsys)
+    assert code == 1
+    assert f"is missing: the code listing of net@seed=2, result {KEYS[2][:12]}" in damaged
+    assert counts == "7 objects (7 kB) and 1 results read: 1 damaged"
+    assert remedy.startswith("`meta run` writes the code listings of cells that still have that")
+    store.put(b"code")
+    assert said(capsys) == (0, ["8 objects (7 kB) and 1 results read: nothing damaged"])
 
 
 @pytest.mark.parametrize("root", ["nothing", "a-folder"])
