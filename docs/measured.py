@@ -98,9 +98,9 @@ def make(name: str) -> dict[str, Any]:
     tables = {}
     for stage in dict.fromkeys(cell["cell"].partition("@")[0] for cell in status["cells"]):
         for line in meta("show", stage, "--json").splitlines():
-            found = json.loads(line)
-            if "rows" in (found["result"] or {}):
-                tables[found["cell"]] = _slim(found["result"])
+            shown = json.loads(line)
+            if "rows" in (shown["result"] or {}):
+                tables[shown["cell"]] = _slim(shown["result"])
     states = {cell["state"] for cell in status["cells"]}
     print(f"{name}: {spent} CPU seconds", flush=True)
     return {
@@ -132,25 +132,26 @@ def _slim(table: dict[str, Any]) -> dict[str, Any]:
 
 
 def _commit() -> str:
-    found = subprocess.run(
+    described = subprocess.run(
         ["git", "describe", "--always", "--dirty", "--abbrev=7"],
         cwd=ROOT, check=False, capture_output=True, text=True,
     )  # fmt: skip
-    return found.stdout.strip()
+    return described.stdout.strip()
 
 
 def _machine(results: Any) -> str:
     """The processor and the instruction set that the results were made with."""
-    told = [found.provenance for found in results if isinstance(found, Result)]
-    cpus = dict.fromkeys(item["cpu"] for item in told if item.get("cpu"))
-    whole = [cpu for cpu in cpus if not any(o != cpu and o.startswith(cpu) for o in cpus)]
-    return "; ".join([*whole, f"{platform.system()}, torch {version('torch').partition('+')[0]}"])
+    origins = [result.provenance for result in results if isinstance(result, Result)]
+    cpus = dict.fromkeys(origin["cpu"] for origin in origins if origin.get("cpu"))
+    # Cells that do not reach torch name the processor alone.
+    longest = [cpu for cpu in cpus if not any(o != cpu and o.startswith(cpu) for o in cpus)]
+    return "; ".join([*longest, f"{platform.system()}, torch {version('torch').partition('+')[0]}"])
 
 
 def read() -> dict[str, Any]:
     """The numbers as they were kept."""
-    found: dict[str, Any] = json.loads(NUMBERS.read_text()) if NUMBERS.exists() else {}
-    return found
+    numbers: dict[str, Any] = json.loads(NUMBERS.read_text()) if NUMBERS.exists() else {}
+    return numbers
 
 
 def table_of(kept: Mapping[str, Any], run: str, stage: str) -> Table:
