@@ -5,6 +5,7 @@ import errno
 import re
 import traceback
 from dataclasses import dataclass, field
+from types import TracebackType
 
 from engine.events import MetricBatch
 from engine.executors import Message, Task
@@ -16,7 +17,10 @@ from pipelines.text import safe_text
 
 TRACEBACK_CHARACTERS = 20_000
 """Its end says what went wrong; a recursion's would otherwise fill the journal."""
+_FRAMES = 2000
+"""Frames of an error that are told: formatting a million of them takes half a minute."""
 _CAUSES = 20
+"""Errors of a chain that are looked at, each the cause of the one before."""
 _MEMORY = re.compile(
     r"DefaultCPUAllocator|out of memory|not enough memory|alloc_cpu|_ALLOC_FAILED", re.IGNORECASE
 )
@@ -81,9 +85,33 @@ def _summary(error: BaseException) -> str:
 def _lines(error: BaseException) -> str:
     """The end of the traceback."""
     try:
+        _shorten(error)
         return "".join(traceback.format_exception(error))[-TRACEBACK_CHARACTERS:]
     except BaseException as broken:  # noqa: BLE001 (as above)
         return f"the traceback cannot be shown: {type(broken).__name__}\n"
+
+
+def _shorten(error: BaseException) -> None:
+    """Cut an error to its newest causes, and each of them to its innermost frames."""
+    for _ in range(_CAUSES):
+        error.__traceback__ = _innermost(error.__traceback__)
+        before = error.__cause__ or error.__context__
+        if before is None:
+            return
+        error = before
+    error.__traceback__ = error.__cause__ = error.__context__ = None
+
+
+def _innermost(traceback_: TracebackType | None) -> TracebackType | None:
+    """The last frames of a traceback."""
+    first = last = traceback_
+    for _ in range(_FRAMES):
+        if last is None:
+            return traceback_
+        last = last.tb_next
+    while first is not None and last is not None:
+        first, last = first.tb_next, last.tb_next
+    return first
 
 
 def _fault(error: BaseException | None) -> str:

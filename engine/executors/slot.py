@@ -31,6 +31,11 @@ END_SECONDS = 5.0
 """Longest wait for a keeper to end a cell; then the keeper is ended too."""
 CLOSE_SECONDS = 5.0
 _SAID = 2000
+_HINTS: Mapping[int, str] = {
+    signal.SIGKILL: ", out of memory? counted as `lost`",
+    signal.SIGSEGV: ": a fault in C code, or a recursion deeper than its stack; see the log",
+}
+"""What is added to the signal that ended a process."""
 
 
 @dataclass(slots=True, eq=False)
@@ -372,5 +377,4 @@ def _reason(code: int) -> str:
         name = signal.Signals(-code).name
     except ValueError:
         name = f"signal {-code}"
-    hint = ", out of memory? counted as `lost`" if -code == signal.SIGKILL else ""
-    return f"killed by {name}{hint}"
+    return f"killed by {name}{_HINTS.get(-code, '')}"

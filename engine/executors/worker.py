@@ -14,6 +14,7 @@ import signal
 import socket
 import sys
 import traceback
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,7 +30,9 @@ from pipelines.errors import MetaError, StageError
 STACKS = signal.SIGQUIT
 """On it a cell's process writes the stacks of all its threads to its log, whoever holds the GIL."""
 
-
+MOST_FRAMES = 1_000_000
+"""Deepest recursion in a cell of outside code. Python keeps frames on the heap: without a bound a
+function that calls itself for ever takes the machine's memory, and the kernel ends the process."""
 _SLOW = "sympy"
 """Torch loads it, with much of its own, at the first optimiser."""
 
@@ -50,6 +53,8 @@ def serve(held: socket.socket, keeper: int, *, alone: bool) -> None:
         owner = os.getpid()
         pipe = Pipe(held)
         state = None if alone else State.record()
+        if alone:
+            _bound_recursion()
         while True:
             final = _one(pipe, state)
             if os.getpid() != owner:
@@ -83,6 +88,19 @@ def _one(pipe: Pipe, state: State | None) -> Message:
         told = f"what it printed cannot be written to its log: {error}"
         return failure(pipe.cell, StageError(told))
     return final
+
+
+def _bound_recursion() -> None:
+    """Make `sys.setrecursionlimit` set no limit above `MOST_FRAMES`; say so in the cell's log."""
+    unbounded = sys.setrecursionlimit
+
+    def setrecursionlimit(limit: int, /) -> None:
+        if limit > MOST_FRAMES:
+            told = f"a recursion limit of {limit}: a cell has at most {MOST_FRAMES}"
+            warnings.warn(told, RuntimeWarning, stacklevel=2)
+        unbounded(min(limit, MOST_FRAMES))
+
+    sys.setrecursionlimit = setrecursionlimit
 
 
 @contextmanager

@@ -2,10 +2,13 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
+import sys
 import time
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +18,7 @@ from conftest import TOYS
 from engine import runs
 from engine.artifacts import Scores
 from engine.executors import FINAL, Message, Task, line, processes
+from engine.executors.inline import failure
 from engine.executors.local import Local
 from engine.executors.slot import MARK
 from engine.perform import check_scores
@@ -117,7 +121,9 @@ FORGED = b'{"cell": 0, "token": "", "kind": "done", "body": {}}\n'
         ("os._exit(0)", "lost", "its worker ended: exit code 0 before the stage returned"),
         ("os._exit(3)", "lost", "its worker ended: exit code 3"),
         ("os.abort()", "lost", "its worker ended: killed by SIGABRT"),
-        ("import ctypes; ctypes.string_at(0)", "lost", "its worker ended: killed by SIGSEGV"),
+        ("import ctypes; ctypes.string_at(0)", "lost",
+         "its worker ended: killed by SIGSEGV: a fault in C code, or a recursion deeper than its "
+         "stack; see the log"),
         ("os.kill(os.getpid(), 9)", "lost", "its worker ended: killed by SIGKILL, out of memory?"),
         ("raise SystemExit", "failed",
          "SystemExit: 0 (a stage returns or raises; it does not exit)"),
@@ -135,6 +141,8 @@ FORGED = b'{"cell": 0, "token": "", "kind": "done", "body": {}}\n'
         ("class E(Exception):\n  def __str__(self): return 3\nraise E", "failed",
          "E: (its text cannot be shown: TypeError)"),
         ("def f(): return f() + 1\nf()", "failed",
+         "RecursionError: maximum recursion depth exceeded"),
+        ("sys.setrecursionlimit(10**9)\ndef f(): return f() + 1\nf()", "failed",
          "RecursionError: maximum recursion depth exceeded"),
         ("returned = None", "failed",
          "stage type act returned NoneType, not the dataclass of its signature with number"),
@@ -184,6 +192,34 @@ def test_a_stage_that_misbehaves_ends_its_own_cell_with_a_clear_word(stand, code
     assert stand.run("pass")[-1].kind == "done"
 
 
+def test_a_long_error_is_cut_before_it_is_formatted():
+    def deep(frames: int) -> int:
+        return deep(frames - 1) + 1 if frames else 1 // 0
+
+    sys.setrecursionlimit((before := sys.getrecursionlimit()) + 9000)
+    try:
+        with pytest.raises(ZeroDivisionError) as raised:
+            deep(9000)
+    finally:
+        sys.setrecursionlimit(before)
+    told = failure(0, raised.value).body["traceback"]
+    assert re.search(r"\[Previous line repeated 199\d more times\]", told)
+    assert told.endswith("ZeroDivisionError: integer division or modulo by zero\n")
+    assert len(list(traceback.walk_tb(raised.value.__traceback__))) == 2000
+
+
+@pytest.mark.parametrize("link", ["__cause__", "__context__"])
+def test_of_a_long_chain_of_errors_the_newest_are_told(link):
+    error = ValueError("number 0")
+    for number in range(1, 3000):
+        before, error = error, ValueError(f"number {number}")
+        setattr(error, link, before)
+    told = failure(0, error).body["traceback"]
+    assert told.count("ValueError: ") == 21
+    assert told.startswith("ValueError: number 2979\n")
+    assert told.endswith("ValueError: number 2999\n")
+
+
 EXHAUST = "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))\n"
 EXHAUST += "while True: os.open('/dev/null', os.O_RDONLY)"
 DENIED = "PermissionError: [Errno 13] Permission denied: '/x'"
@@ -215,6 +251,7 @@ def test_what_the_machine_refuses_a_stage_is_no_fault_of_the_store(stand, code, 
 @pytest.mark.parametrize(
     "code",
     [
+        "sys.setrecursionlimit(10**9); assert sys.getrecursionlimit() == 10**6",
         "os.fork()",
         "for _ in range(3): os.fork()",
         "if os.fork() == 0: raise SystemExit",
