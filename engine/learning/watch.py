@@ -68,6 +68,8 @@ class Watch:
         """Hears what a person should know at once."""
         self.curves: dict[str, list[tuple[int, float]]] = {}
         """Metric -> (step, value)."""
+        self.fault = ""
+        """What is wrong with the weights that were measured last, set by who measures them."""
         self.stopped = False
         self.best_step: int | None = None
         self._best = math.inf
@@ -118,6 +120,7 @@ class Watch:
             "best_step": self.best_step,
             "without": self._without,
             "kept": self._kept,
+            "fault": self.fault,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -126,3 +129,4 @@ class Watch:
         self.stopped, self._best = state["stopped"], state["best"]
         self.best_step, self._without = state["best_step"], state["without"]
         self._kept = dict(state["kept"])
+        self.fault = state["fault"]

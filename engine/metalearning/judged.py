@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from engine.learning.meta.judging import Judging
     from engine.learning.meta.stacked import Net
 
-EXPLODED = 1000.0
-"""A squared error so many times that of the best constant answer is divergence."""
 _Value = TypeVar("_Value")
 TRANSDUCTIVE = {"query", "joint"}
 FEWEST_OF_WAYS = 2
@@ -70,21 +68,53 @@ def notes(net: "Net", family: TaskFamily, bn_stats: str) -> list[str]:
     return [f"transductive: batch norm by {bn_stats} statistics, {count} queries {each}"]
 
 
-def diverged(source: Learner | Model, judging: "Judging", mark: int) -> list[str]:
+def diverged(
+    source: Learner | Model,
+    families: Mapping[str, TaskFamily | None],
+    found: Mapping[str, "Judging"],
+    mark: int,
+) -> list[str]:
     """Why the figures are of something that diverged, in words; nothing where they are not.
 
     Args:
         source: who is judged.
-        judging: on the test tasks.
+        families: `test`, and `validate` or None.
+        found: their judging, under the same names.
         mark: step of the headline.
     """
+    learned = isinstance(source, Learner)
     told = []
     if isinstance(source, Learner) and source.trained.get("diverged"):
         told.append("the learner diverged when it was trained")
-    constant, loss = judging.constant, _mean(judging.values("loss", mark))
-    if constant and isfinite(loss) and loss > EXPLODED * constant:
-        told.append(f"diverged: a loss of {loss:.3g}, and a constant answer has {constant:.3g}")
+    for name, judging in found.items():
+        family = families[name]
+        if family is not None:
+            told += exploded(family.task, judging, mark, start=not learned)
     return told
+
+
+def exploded(task: str, judging: "Judging", mark: int, *, start: bool) -> list[str]:
+    """On how many tasks an adaptation diverged, in words; nothing where on none.
+
+    One is enough: a mean over tasks of which one exploded says nothing of the others.
+
+    Args:
+        task: label of the tasks.
+        judging: on them.
+        mark: steps of adaptation.
+        start: see `Judging.exploded`.
+    """
+    count = judging.exploded(mark, start=start)
+    if not count:
+        return []
+    losses = judging.values("loss", mark)
+    after = f"after {mark} {'step' if mark == 1 else 'steps'} " if mark else ""
+    told = f"diverged {after}on {count} of {len(losses)} tasks of {task}"
+    loss, constant = _mean(losses), judging.constant
+    if isfinite(loss):
+        told += f": a mean loss of {loss:.3g}"
+        told += f", and a constant answer has {constant:.3g}" if constant else ""
+    return [told]
 
 
 def scores(

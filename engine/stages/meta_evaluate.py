@@ -148,7 +148,8 @@ def meta_evaluate(
     bn_stats = params.bn_stats or own
     found: dict[str, learning.meta.judging.Judging] = {}
     notes: list[str] = []
-    for name, family in {"validate": validate, "test": tasks}.items():
+    families = {"validate": validate, "test": tasks}
+    for name, family in families.items():
         if family is None:
             continue
         source = stream(run, family)
@@ -165,7 +166,7 @@ def meta_evaluate(
     notes += method.few_shot_notes(tasks.shots[0]) if method else []
     mark, told = judged.headline(params.headline, learner, method, found)
     (digest,) = run.digests.get("tasks", ("",))
-    failed = judged.diverged(learner, found["test"], mark)
+    failed = judged.diverged(learner, families, found, mark)
     for reason in failed:
         run.note(reason)
     words = [*told, *notes, *failed]

@@ -11,6 +11,7 @@ from engine import learning
 from engine.algorithms import AnyAlgorithm
 from engine.artifacts import Dataset, Learner, Model, Scores, TaskFamily
 from engine.metalearning import checks, leaks
+from engine.metalearning.judged import exploded
 from engine.metalearning.outer import Budget, Outer, Patience, usual
 from engine.metalearning.ready import stream
 from engine.metalearning.training import (
@@ -183,11 +184,12 @@ def meta_train(
     for step in run.steps("meta_train", trainer.plan.recipe.steps, trainer):
         trainer.step(step)
     trainer.finish()
+    final = _final(trainer)
     net = params.net.model_dump() if params.net else dict(model.net) if model else {}
     learner = learner_of(params, begun, family, tasks, net, trainer)
     (digest,) = run.digests.get("tasks", ("",))
     made = model_of(learner, begun, model, tasks, digest)
-    return MetaTrained(learner, made, _scores(run, trainer, begun))
+    return MetaTrained(learner, made, _scores(run, trainer, begun, final))
 
 
 def _trainer(
@@ -236,31 +238,33 @@ def _watch(
     first = tasks.batch([0])
     fitting(algorithm, begun, first, validate.task)
     size = learning.meta.judging.chunk(first)
+    mark = params.algorithm.trained_steps or 0
 
-    def measure() -> dict[str, float]:
+    def judge() -> learning.meta.judging.Judging:
         theta = learning.meta.batches.detached(begun.theta.weights)
         who = learning.meta.judging.Learner(algorithm, begun.net, theta, begun.theta.state)
-        mark = params.algorithm.trained_steps or 0
         return learning.meta.judging.judged(who, tasks, count, size, mark)
+
+    def measure() -> dict[str, float]:
+        judging = judge()
+        watch.fault = "; ".join(exploded(validate.task, judging, mark, start=False))
+        return {f"{validate.task}/{name}": value for name, value in judging.means().items()}
 
     patience = None
     if params.stop:
         by = params.stop.by
         patience = learning.watch.Patience(
-            measure=lambda: measure()[by],
+            measure=lambda: judge().means()[by],
             sign=1 if by == "loss" else -1,
             every=-(-params.stop.every // params.meta_batch),
             patience=params.stop.patience,
             restore=params.stop.restore == "best",
         )
     steps = [-(-mark // params.meta_batch) for mark in _marks(params)]
-    return learning.watch.Watch(
-        lambda: {f"{validate.task}/{name}": value for name, value in measure().items()},
-        steps,
-        patience=patience,
-        report=run.report,
-        tell=run.note,
+    watch = learning.watch.Watch(
+        measure, steps, patience=patience, report=run.report, tell=run.note
     )
+    return watch
 
 
 def _steps(params: MetaTrain) -> int:
@@ -274,18 +278,31 @@ def _marks(params: MetaTrain) -> list[int]:
     return sorted(min(mark * params.meta_batch, params.budget.tasks) for mark in marks)
 
 
-def _scores(run: Run, trainer: "learning.meta.trainer.MetaTrainer", begun: Begun) -> Scores:
+def _final(trainer: "learning.meta.trainer.MetaTrainer") -> dict[str, float]:
+    """What validation tasks give of the weights that are kept."""
+    watch = trainer.watch
+    # With early stopping these need not be the weights of a point of the curve.
+    if watch.best_step is not None:
+        return watch.now()
+    return {name: curve[-1][1] for name, curve in watch.curves.items()}
+
+
+def _scores(
+    run: Run,
+    trainer: "learning.meta.trainer.MetaTrainer",
+    begun: Begun,
+    final: Mapping[str, float],
+) -> Scores:
     plan, watch = trainer.plan, trainer.watch
     curves = {
         name: tuple((min(step * plan.meta_batch, plan.tasks), value) for step, value in curve)
         for name, curve in watch.curves.items()
     }
-    # With early stopping the weights that are kept need not be those of a point of the curve.
-    final = {name: curve[-1][1] for name, curve in curves.items()}
-    if watch.best_step is not None:
-        final = watch.now()
     metrics = {n: v for n, v in {**final, **forgotten(begun)}.items() if isfinite(v)}
     notes = [f"stopped early; best after {watch.best_step} steps"] if watch.stopped else []
+    if watch.fault:
+        run.note(watch.fault)
+        notes.append(watch.fault)
     run.note(f"learned from {trainer.examples} labelled examples")
     return Scores(
         metrics=metrics,

@@ -384,8 +384,30 @@ def test_squared_errors_far_above_a_constant_answer_are_diverged_and_told(bench)
     assert 1000 * 12 < wild.metrics["t/loss"] < math.inf
     assert wild.status == "diverged"
     assert len(channel.notes) == 1
-    assert channel.notes[0].startswith("diverged: a loss of ")
+    assert channel.notes[0].startswith("diverged after 2 steps on ")
     assert channel.notes[0] in wild.notes
+
+
+@pytest.mark.parametrize("port", ["test", "validate"])
+@pytest.mark.parametrize(("lr", "status"), [(0.03, "ok"), (0.045, "diverged")])
+def test_one_task_that_explodes_is_enough(bench, port, lr, status):
+    """The mean over tasks stays under 1000 times a constant answer's, and is of that task alone."""
+    fields = {"kind": "sinusoid", "task": "t", "episode": {"shots": 5}, "queries": 5, "count": 20}
+    family = bench.stage(tasks, fields, data=None).tasks
+    calm = bench.stage(tasks, {**fields, "task": "calm", "count": 2}, data=None).tasks
+    net = bench.stage(init, {"net": {"kind": "mlp", "hidden": [8]}}, data=None).model
+    method = {"kind": "finetune", "head": "random", "lr": lr}
+    families = (family, None) if port == "test" else (calm, family)
+    found = _judge(
+        bench, net, families[0], validate=families[1], method=method, curve=[2], headline=2
+    )
+    assert found.status == status
+    assert found.metrics["t/loss"] < 900 * 5.78
+    told = [note for note in found.notes if note.startswith("diverged")]
+    expected = ["diverged after 2 steps on 1 of 20 tasks of t: a mean loss of 2.56e+03, and a "
+                "constant answer has 5.78"]  # fmt: skip
+    assert told == (expected if status == "diverged" else [])
+    assert found.curves == {}  # of one point, though the start was looked at too
 
 
 def test_a_learner_that_diverged_is_so_wherever_it_is_judged(bench, learners, families):

@@ -529,3 +529,24 @@ def test_adaptation_that_explodes_in_training_is_told_and_is_diverged(bench, lr,
     assert made.learner.trained.get("diverged", False) == (status == "diverged")
     told = [text for text in channel.notes if text.startswith("diverging: at step 1 ")]
     assert len(told) == (status == "diverged")
+
+
+def test_adaptation_that_explodes_on_some_validation_tasks_is_diverged(bench):
+    """The median of its training losses stays calm."""
+    fields = {"kind": "sinusoid", "task": "t", "episode": {"shots": 5}, "queries": 5}
+    family = bench.stage(tasks, fields, data=None).tasks
+    validate = bench.stage(
+        tasks, {**fields, "task": "v", "stream": 3, "count": 40}, data=None
+    ).tasks
+    given = {
+        "algorithm": {"kind": "anil", "steps": 5, "inner_lr": 0.02},
+        "net": {"kind": "mlp", "hidden": [8]}, "budget": {"tasks": 160},
+    }  # fmt: skip
+    unseen = bench.stage(meta_train, given, tasks=family, validate=None)
+    assert unseen.scores.status == "ok"
+    for stop in (None, {"every": 80, "restore": "last"}):
+        made = bench.stage(meta_train, {**given, "stop": stop}, tasks=family, validate=validate)
+        assert made.scores.status == "diverged"
+        assert made.learner.trained["diverged"] is True
+        (told,) = (note for note in made.scores.notes if "diverged" in note)
+        assert told.startswith("diverged after 5 steps on 3 of 40 tasks of v: a mean loss of ")

@@ -1,5 +1,6 @@
 """Judging on many tasks: a curve by adaptation steps for each, in chunks, resumable."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -8,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from engine.learning.losses import EXPLODED
 from engine.learning.meta.algorithm import Algorithm, curve
 from engine.learning.meta.batches import TaskBatch, Weights
 from engine.learning.meta.stacked import Net
@@ -66,6 +68,7 @@ class Judging:
         self._count = count
         self._size = size
         self._marks = tuple(sorted(set(marks)))
+        self._looks = (0, *(mark for mark in self._marks if mark))
         self._scores: dict[str, list[Tensor]] = {}
 
     def step(self, step: int) -> None:
@@ -73,8 +76,12 @@ class Judging:
         first = (step - 1) * self._size
         batch = self._family.batch(range(first, min(first + self._size, self._count)))
         who = self._learner
-        found = curve(who.algorithm, who.net, who.theta, batch, self._marks, who.state)
+        found = curve(who.algorithm, who.net, who.theta, batch, self._looks, who.state)
+        self._add("start", found[0].losses)
+        stepless = set(found) == {0}
         for mark, judged in found.items():
+            if not stepless and mark not in self._marks:
+                continue
             self._add(f"loss {mark}", judged.losses)
             if judged.accuracies is not None:
                 self._add(f"accuracy {mark}", judged.accuracies)
@@ -114,6 +121,42 @@ class Judging:
             return None
         return float(torch.cat(targets).double().var(0, unbiased=False).sum())
 
+    def means(self) -> dict[str, float]:
+        """Mean loss, and accuracy for classes, after the most steps that were judged."""
+        return {
+            metric: _mean(self.values(metric, self.marks(metric)[-1]))
+            for metric in ("accuracy", "loss")
+            if self.marks(metric)
+        }
+
+    def exploded(self, mark: int, *, start: bool) -> int:
+        """Tasks whose adaptation had diverged after so many steps.
+
+        As of a training: the loss is no number, or above 1000 times the larger of its start and of
+        what the best constant answer gets. Classes that are answered without a step are left out:
+        far distances to prototypes are no explosion.
+
+        Args:
+            mark: steps of adaptation.
+            start: whether the loss before the first step counts. Not of numbers where theta was
+                meta-trained: its start may have exploded in that training.
+        """
+        losses = self.values("loss", mark)
+        limits = self._constants()
+        if mark and (start or self.ways):
+            limits = list(map(max, limits, _joined(self._scores["start"])))
+        judged = bool(mark) or not self.ways
+        return sum(
+            not math.isfinite(loss) or (judged and loss > EXPLODED * limit)
+            for loss, limit in zip(losses, limits, strict=True)
+        )
+
+    def _constants(self) -> list[float]:
+        """For each task the loss of the best constant answer, of numbers the same for all."""
+        if self.constant is not None:
+            return [self.constant] * self._count
+        return [math.log(max(2, ways)) for ways in self.ways]
+
     @property
     def members(self) -> list[tuple[int, ...]]:
         """What each task was drawn from; see `Family.members`."""
@@ -133,16 +176,12 @@ class Judging:
         self._scores = {name: list(values) for name, values in state.items()}
 
 
-def judged(learner: Learner, family: Family, count: int, size: int, mark: int) -> dict[str, float]:
-    """Mean loss, and accuracy for classes, of tasks 0 .. count - 1 after so many steps."""
+def judged(learner: Learner, family: Family, count: int, size: int, mark: int) -> Judging:
+    """Tasks 0 .. count - 1, judged after so many steps."""
     judging = Judging(learner, family, count, size, (mark,))
     for step in range(1, judging.steps + 1):
         judging.step(step)
-    return {
-        metric: _mean(judging.values(metric, judging.marks(metric)[-1]))
-        for metric in ("accuracy", "loss")
-        if judging.marks(metric)
-    }
+    return judging
 
 
 def _joined(parts: Sequence[Tensor]) -> list[float]:

@@ -115,8 +115,11 @@ class MetaTrainer:
 
     @property
     def diverged(self) -> bool:
-        """The loss became infinite or undefined, or is far above where it began."""
-        return self._losses.diverged
+        """The loss became infinite or undefined, or is far above where it began.
+
+        Or an adaptation to a validation task did so.
+        """
+        return self._losses.diverged or bool(self.watch.fault)
 
     @property
     def stopped(self) -> bool:

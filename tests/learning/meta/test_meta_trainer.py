@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 from torch.nn import functional
@@ -155,8 +157,55 @@ def test_judging_in_chunks_is_judging_at_once():
         assert len(found[-1]) == 10
     assert found[0] == pytest.approx(found[1], rel=1e-4)
     assert found[0] == pytest.approx(found[2], rel=1e-4)
-    mean = judging.judged(who, streams.Sinusoids(1), 10, 3, 0)
+    mean = judging.judged(who, streams.Sinusoids(1), 10, 3, 0).means()
     assert mean == {"loss": pytest.approx(sum(found[0]) / 10)}
+
+
+@pytest.mark.parametrize(
+    ("mark", "loss", "start", "exploded"),
+    [
+        (5, 998 * 1.1, True, 0),  # log 3 = 1.0986
+        (5, 1001 * 1.1, True, 1),
+        (5, 1001 * 1.1, False, 1),  # the start of classes always counts, and here it is small
+        (5, math.inf, True, 1),
+        (0, 1001 * 1.1, True, 0),  # nothing was adapted
+        (0, math.nan, True, 1),
+    ],
+)
+def test_classes_explode_by_their_start_and_a_constant_answer(mark, loss, start, exploded):
+    found = _judged(mark, [1.0, loss], [1.0, 0.5], ways=torch.tensor([3, 3]))
+    assert found.exploded(mark, start=start) == exploded
+    large = _judged(mark, [1.0, loss], [1.0, 5.0], ways=torch.tensor([3, 3]))
+    assert large.exploded(mark, start=start) == (0 if math.isfinite(loss) else exploded)
+
+
+@pytest.mark.parametrize(
+    ("mark", "loss", "start", "exploded"),
+    [
+        (5, 3999.0, True, 0),  # the variance of -2, 2 is 4, and its start 40
+        (5, 4001.0, True, 0),
+        (5, 4001.0, False, 1),  # theta was meta-trained, so the start may be an explosion
+        (5, 40001.0, True, 1),
+        (0, 4001.0, True, 1),
+    ],
+)
+def test_numbers_explode_by_a_constant_answer_and_the_start_of_what_was_not_meta_trained(
+    mark, loss, start, exploded
+):
+    targets = torch.tensor([[-2.0], [2.0]])
+    found = _judged(mark, [1.0, loss], [1.0, 40.0], targets=targets)
+    assert found.exploded(mark, start=start) == exploded
+
+
+def _judged(mark, losses, starts, **more):
+    """Two tasks that were judged after so many steps."""
+    method = ridge.Ridge()
+    net, theta = _theta(method)
+    who = judging.Learner(method, net, theta.weights, {})
+    found = judging.Judging(who, streams.Sinusoids(1), 2, 2, (mark,))
+    held = {f"loss {mark}": torch.tensor(losses), "start": torch.tensor(starts), **more}
+    found.load_state_dict({name: [values] for name, values in held.items()})
+    return found
 
 
 def _old(n=12):
