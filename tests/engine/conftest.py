@@ -92,12 +92,17 @@ class Workshop:
         return find(self.store)
 
 
-@pytest.fixture
-def workshop(tmp_path: Path) -> Iterator[Workshop]:
+@pytest.fixture(autouse=True)
+def _programs_of_their_own() -> Iterator[None]:
+    """What a workshop's files import is not found by the next test: each is its own program."""
     before, modules = list(sys.path), set(sys.modules)
-    yield Workshop(tmp_path)
-    # Another workshop's toys must not be found here: each is a program of its own.
+    yield
     sys.path[:] = before
     for name in set(sys.modules) - modules:
         if name.startswith("_meta_stages_") or name == "scaling":
             del sys.modules[name]
+
+
+@pytest.fixture
+def workshop(tmp_path: Path) -> Workshop:
+    return Workshop(tmp_path)

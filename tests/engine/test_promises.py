@@ -320,7 +320,6 @@ def test_as_many_cells_run_at_once_as_jobs_and_no_more(workshop):
     assert most == 2
 
 
-@pytest.mark.slow  # It found no failed cell once in some fifteen runs, which is not understood yet.
 def test_code_that_changes_while_a_run_goes_on_fails_its_cells(workshop):
     helper = workshop.folder / "scaling.py"
 
@@ -329,7 +328,6 @@ def test_code_that_changes_while_a_run_goes_on_fails_its_cells(workshop):
             helper.write_text(helper.read_text().replace("value * times", "value * times + 1"))
 
     told = watched(workshop, CHAIN, watch)
-    assert any(isinstance(event, CellFailed) for event in told), told
     (failed,) = (event for event in told if isinstance(event, CellFailed))
     assert failed.error == "code changed since the run began (scaling.py); run again"
     assert ends(told).code == 1
