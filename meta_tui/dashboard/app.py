@@ -142,8 +142,8 @@ class Dashboard(Asking):
 
     def poll(self) -> None:
         """Read what is new and show it; a running clock is shown again every second."""
-        if self._moving.locked():
-            return
+        if self._moving.locked() or not self.is_running:
+            return  # While it ends there may be no screen any more.
         was_over = self.source.view.over
         changed = self.source.poll()
         screen = self._made

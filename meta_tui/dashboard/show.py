@@ -112,7 +112,7 @@ def picture(source: Source, target: Path, size: tuple[int, int], keys: str) -> N
     """
     while source.feed.poll():
         pass
-    shown = asyncio.run(_drawn(Dashboard(source), size, keys.split()))
+    shown = asyncio.run(_drawn(Dashboard(source, timers=False), size, keys.split()))
     target.write_text(shown, encoding="utf-8")
 
 

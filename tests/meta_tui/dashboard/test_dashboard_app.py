@@ -54,6 +54,15 @@ def another(tmp_path, middle_events) -> RunFolder:
     return folder
 
 
+async def test_news_while_it_ends_needs_no_screen(live, store, middle_events):
+    app = app_of(live, store)
+    async with app.run_test(size=(100, 30)):
+        pass
+    append(live, replace(middle_events[-1], time=1104.0))
+    app.tick()  # Its timer may come once more, when the screens are gone already.
+    assert app.return_code is None
+
+
 async def test_a_stop_asks_what_enter_then_does(live, store):
     app = app_of(live, store)
     async with app.run_test(size=(100, 30)) as pilot:
