@@ -1,4 +1,4 @@
-"""The shape of `examples/backwards.yaml`: on digits in seconds, and its figures from the file."""
+"""The shape of `examples/backwards.yaml`: on digits, and its figures from the file."""
 
 import pytest
 from example import Example, needs
@@ -13,6 +13,8 @@ PLAIN, BLURRED, EVERY = ATTACKS = tuple(
 )
 VAE = "judged@samples=vae"
 CELLS = (*(f"judged@samples=classifier@{name}" for name in ATTACKS), VAE)
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +75,6 @@ def mnist(tmp_path_factory):
 
 
 @needs("mnist")
-@pytest.mark.slow
 def test_a_classifier_of_mnist_ends_sure_of_images_that_no_judge_takes_for_any(mnist):
     assert mnist.code == 0
     for attack in (PLAIN, EVERY):

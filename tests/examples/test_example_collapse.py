@@ -1,4 +1,4 @@
-"""The shape of `examples/collapse.yaml`: on digits in seconds, and its figures from the file."""
+"""The shape of `examples/collapse.yaml`: on digits, and its figures from the file."""
 
 import pytest
 from example import Example
@@ -10,6 +10,8 @@ CELLS = (
     "beta@beta=1@seed=0", "beta@beta=20@seed=0", "free@beta=20@seed=0",
     "gaussian@sigma=optimal@seed=0", "gaussian@sigma=1@seed=0",
 )  # fmt: skip
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

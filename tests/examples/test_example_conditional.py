@@ -1,4 +1,4 @@
-"""The shape of `examples/conditional.yaml`: on digits in seconds, and its figures from the file."""
+"""The shape of `examples/conditional.yaml`: on digits, and its figures from the file."""
 
 import pytest
 from example import Example, needs
@@ -12,6 +12,8 @@ TOLD, LOOSE, SHUFFLED, UNTOLD = CELLS = (
     "judged@generator=told@labels=shuffled",
     "judged@generator=untold",
 )
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +67,6 @@ def mnist(tmp_path_factory):
 
 
 @needs("mnist")
-@pytest.mark.slow
 def test_samples_show_the_class_that_was_asked_for_unless_labels_were_shuffled(mnist):
     assert mnist.code == 0
     assert _metric(mnist, TOLD, AGREEMENT) >= 0.95

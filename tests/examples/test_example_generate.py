@@ -1,4 +1,4 @@
-"""The shapes of `examples/generate.yaml`: on digits in seconds, and of MNIST where it is there."""
+"""The shapes of `examples/generate.yaml`: on digits, and of MNIST where it is there."""
 
 import pytest
 from example import Example, needs
@@ -20,6 +20,9 @@ def _distances(example, generator, how):
         example.output(_cell(generator, how, z), "scores", Scores).metrics["seen/distance"]
         for z in SIZES
     ]
+
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +57,6 @@ def test_on_digits_walks_are_pictures(digits):
         assert picture.caption
 
 
-@pytest.mark.slow
 @needs("mnist")
 def test_on_mnist_draws_stand_in_the_same_order(tmp_path):
     example = Example("generate", tmp_path)
