@@ -174,8 +174,9 @@ def _input(held: str | Labelled) -> Any:
 
 
 def _labels(source: Source) -> list[Any]:
-    numbers = [dict(source.numbers)] if source.numbers else []
-    return [source.stage, dict(source.axes), *numbers]
+    once = [list(source.once)] if source.once else []
+    numbers = [dict(source.numbers)] if source.numbers or once else []
+    return [source.stage, dict(source.axes), *numbers, *once]
 
 
 def _changes(path: str, old: Any, new: Any) -> list[str]:

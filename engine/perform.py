@@ -174,7 +174,7 @@ def _run(task: Task, channel: Channel, store: Store) -> Run:
         folder=Path(task["folder"]),
         axes=task["axes"],
         sources={
-            port: tuple(Source(*item["source"]) for item in items) for port, items in wires.items()
+            port: tuple(_source(*item["source"]) for item in items) for port, items in wires.items()
         },
         digests={port: tuple(item["digest"] for item in items) for port, items in wires.items()},
         inputs=task["own_files"],
@@ -185,6 +185,10 @@ def _run(task: Task, channel: Channel, store: Store) -> Run:
         interval_seconds=task["interval_seconds"],
         threads=task["threads"],
     )
+
+
+def _source(stage: str, axes: dict[str, str], numbers: dict[str, float], once: list[str]) -> Source:
+    return Source(stage, axes, numbers, tuple(once))
 
 
 def _inputs(

@@ -114,7 +114,12 @@ def _preload(resolver: Resolver, cell: Cell) -> list[str]:
 def _wired(resolver: Resolver, wire: Wire, results: Mapping[int, Result]) -> dict[str, Any]:
     output = resolver.output(wire, results)
     return {
-        "source": [wire.source.stage, dict(wire.source.axes), dict(wire.source.numbers)],
+        "source": [
+            wire.source.stage,
+            dict(wire.source.axes),
+            dict(wire.source.numbers),
+            list(wire.source.once),
+        ],
         "output": output.plain(),
         "output_name": wire.output,
         "digest": output.digest,

@@ -10,6 +10,7 @@ Code = Literal[
     "chosen-on-the-exam",
     "class-smaller-than-asked",
     "classes-without-examples",
+    "drawn-once",
     "few-units",
     "judged-on-training",
     "leakage",

@@ -87,6 +87,8 @@ class Source:
     axes: Mapping[str, str]
     numbers: Mapping[str, float] = field(default_factory=dict)
     """Axis -> its value, where that is a number and the label is not the text of it."""
+    once: tuple[str, ...] = ()
+    """Stages upstream that were drawn once for all seeds of its row; see `pipelines.drawn`."""
 
     def number(self, axis: str) -> float | None:
         """The value of an axis where it is a number, whatever its label is."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from pipelines.axes import SEED, Axis, ClashError, Row, labelled_numbers, merged
 from pipelines.cells import Cell, Wire
+from pipelines.drawn import Draws
 from pipelines.facts import Source
 from pipelines.reader import Path
 from pipelines.references import Reference, Wanted, resolve
@@ -46,6 +47,7 @@ class Feeds:
     draft: Draft
     report: Report
     made: Mapping[str, Made]
+    draws: Draws
     found: list[Feed] = field(default_factory=list)
 
     def read(self, wanted: Iterable[Wanted]) -> bool:
@@ -97,9 +99,12 @@ class Feeds:
             return None
         label = str(reference.label) if axis else ""
         rows: dict[tuple[str, int, str], Row] = {}
+        gathers = port.many and port.name != self.draft.kind.mirrors
+        once = self.draws.shared(source.cells) if gathers else {}
         for cell, axes in picked[1]:
             numbers = labelled_numbers(cell.axes, source.space)
-            wire = Wire(cell.ordinal, output, Source(cell.stage, cell.axes, numbers))
+            label_of = Source(cell.stage, cell.axes, numbers, once.get(cell.ordinal, ()))
+            wire = Wire(cell.ordinal, output, label_of)
             own = {axis.name: label, **axes} if axis else axes
             rows[label, cell.ordinal, output] = Row(own, {port.name: (wire,)})
         return picked[0], rows

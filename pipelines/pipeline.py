@@ -8,6 +8,7 @@ from typing import Any
 from pipelines import habits, source
 from pipelines.axes import SEED, Row
 from pipelines.cells import Cell, Pipeline, Retry, Wire
+from pipelines.drawn import Draws
 from pipelines.expand import Expansion, Limits
 from pipelines.feeds import Feed, Feeds, Made
 from pipelines.meaning import Meaning
@@ -98,6 +99,7 @@ class Checker:
         self.made: dict[str, Made] = {}
         self.parsed: dict[str, Parsed] = {}
         self.done: list[Cell] = []
+        self.draws = Draws(self.done, self.types)
 
     def cells(self, raw: Mapping[str, Any], stages: Stages) -> list[Cell]:
         """The cells of all blocks that are right; every fault is reported."""
@@ -147,7 +149,7 @@ class Checker:
         complete = len(wanted) == len(parsed.block.from_ or {})
         if complete and not parsed.suspect:
             complete = not missing(name, kind, parsed.block, self.report)
-        feeds = Feeds(draft, self.report, self.made)
+        feeds = Feeds(draft, self.report, self.made, self.draws)
         complete = feeds.read(wanted) and complete
         if not self.valuation.axes(draft):
             return
@@ -254,6 +256,7 @@ class Checker:
         if outputs is None or None in valued:
             del self.done[first:]
             return
+        self.draws.outputs[draft.name] = outputs
         self.made[draft.name] = Made(outputs, expansion.space, tuple(self.done[first:]))
 
 

@@ -59,6 +59,8 @@ class Artifact(ABC):
     """A person looks at it by itself; what is not is there for other stages to read."""
     learned: ClassVar[bool] = False
     """It was learned from data."""
+    instrument: ClassVar[bool] = False
+    """It only measures what others made."""
 
     @abstractmethod
     def write(self, folder: Path) -> None:

@@ -19,6 +19,7 @@ class Judge(Artifact):
 
     shown: ClassVar[bool] = False
     learned: ClassVar[bool] = True
+    instrument: ClassVar[bool] = True
 
     net: Mapping[str, Any]
     """Fields of a value in `engine.nets`, the same for all."""

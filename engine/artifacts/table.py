@@ -1,6 +1,6 @@
 """A comparison: rows over seeds with intervals, and which differences are real."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -13,6 +13,11 @@ ONE_EACH = "one learner each"
 """Said of a difference of two learners on the same tasks: another training run may differ more."""
 AGAINST_ONE = "against one learner"
 """Said of a difference of a row of several seeds and a row of one cell without a seed."""
+
+
+def drawn_once(stages: Iterable[str]) -> str:
+    """`one draw of backbone`, `one draw of few, backbone`: of stages behind all seeds of a row."""
+    return f"one draw of {', '.join(stages)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +95,9 @@ class Row:
     """Axis -> its value, where that is a number and the label is not the text of it."""
     diverged: int = 0
     """How many of its cells diverged; they are `dropped` by every interval."""
+    once: tuple[str, ...] = ()
+    """Stages upstream that were drawn once for all of its seeds: an interval over these does not
+    span what another draw of them would give, so that no difference has a p or a verdict."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +105,8 @@ class Contrast:
     """A difference left - right of one metric: paired, or of means against one learner.
 
     `p` is adjusted by Holm over the contrasts of the metric. It is None below n = 5, where the
-    difference is the same in every pair, where a row has diverged cells, and where a row is one
-    learner.
+    difference is the same in every pair, where a row has diverged cells, where a row is one
+    learner, and where something upstream was drawn once for all seeds of a row.
     `verdict` is the sentence to show: "distinguishable at 5 % (Holm)", "not distinguishable: ...".
     """
 
@@ -143,6 +151,7 @@ class Table(Artifact):
                     "values": {name: Interval(**value) for name, value in row["values"].items()},
                     "notes": tuple(row["notes"]),
                     "seeds": tuple(row.get("seeds", ())),
+                    "once": tuple(row.get("once", ())),
                     "each": {name: tuple(v) for name, v in row.get("each", {}).items()},
                     "by_class": parts(row.get("by_class", {})),
                     "units": Units.by_task(row.get("units", {})),

@@ -4,7 +4,9 @@ Rows of several seeds are paired on the seed. Two rows of one learner each are p
 where both kept their value on each: that compares these two learners on these tasks. It says
 nothing of what another training run of either would give, so it has no p and no verdict. A row of
 several seeds against a row of one cell without a seed is a difference of means: that cell is one
-draw, and subtracting it from every seed makes no pairs.
+draw, and subtracting it from every seed makes no pairs. Where something upstream was drawn once for
+all seeds of a row, as one backbone for five seeds of its head, the pairs compare what was made from
+this one draw: these have an interval, and no p and no verdict either.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,7 +14,7 @@ from dataclasses import dataclass
 
 from engine import learning
 from engine.artifacts import Contrast, Interval, Row
-from engine.artifacts.table import AGAINST_ONE, ONE_EACH
+from engine.artifacts.table import AGAINST_ONE, ONE_EACH, drawn_once
 from engine.comparison.intervals import Judged, over_seeds
 from engine.comparison.measure import Measure
 
@@ -83,6 +85,8 @@ def _difference(left: Row, right: Row, metric: str) -> _Found:
     if _is_one(left) != _is_one(right):
         return _Found(left, right, _of_means(left, right, metric), size, None)
     difference = _by_seed(left, right, metric)
+    if left.once or right.once:
+        return _Found(left, right, difference, size, None)
     p = learning.statistics.paired_p(list(difference.values.values()), size)
     return _Found(left, right, difference, size, p)
 
@@ -138,6 +142,10 @@ def _verdict(found: _Found, p: float | None, metric: str) -> str:
         return ", ".join([f"no test: {AGAINST_ONE} of {one.label}", *lost])
     if lost:
         return f"no verdict: {', '.join(lost)}"
+    once = dict.fromkeys([*found.left.once, *found.right.once])
+    if once:
+        told = f"these nets only, of {drawn_once(once)}"
+        return _ordered(told, f"over {found.difference.n} seeds", found.difference, metric)
     return _over_seeds(found.difference, p)
 
 
@@ -155,11 +163,16 @@ def _over_seeds(difference: Interval, p: float | None) -> str:
 
 def _of_two_learners(difference: Interval, metric: str) -> str:
     """`these two learners only: lower loss on these 600 tasks`, and whether it may be chance."""
+    tasks = difference.draws or difference.n
+    return _ordered("these two learners only", f"on these {tasks} tasks", difference, metric)
+
+
+def _ordered(who: str, where: str, difference: Interval, metric: str) -> str:
+    """Which mean is higher, in words that claim nothing of others."""
     name = metric.rpartition("/")[2]
     mean = difference.mean or 0.0
     order = "higher" if mean > 0 else "lower" if mean < 0 else "the same"
-    tasks = difference.draws or difference.n
-    told = f"these two learners only: {order} {name} on these {tasks} tasks"
+    told = f"{who}: {order} {name} {where}"
     low, high = difference.low, difference.high
     if mean and low is not None and high is not None and low <= 0 <= high:
         told += ", with 0 inside the interval"

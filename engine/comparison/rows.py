@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from engine.artifacts import Interval, Row, Scores, Units
+from engine.artifacts.table import drawn_once
 from engine.comparison.intervals import Judged, judged, over_seeds
 from engine.comparison.measure import Measure
 from pipelines.facts import Source, as_number
@@ -24,12 +25,19 @@ class Group:
         axes: axis -> label, without the seed.
         cells: seed label (empty for a cell without one) -> scores.
         numbers: see `Source.numbers`.
+        shared: stages upstream that were drawn once for all seeds, see `Source.once`.
     """
 
     stage: str
     axes: Mapping[str, str]
     cells: dict[str, Scores] = field(default_factory=dict)
     numbers: Mapping[str, float] = field(default_factory=dict)
+    shared: tuple[str, ...] = ()
+
+    @property
+    def once(self) -> tuple[str, ...]:
+        """What was drawn once for its several seeds; of one cell everything was."""
+        return self.shared if len(self.cells) > 1 else ()
 
     def number(self, axis: str) -> float | None:
         """The value of an axis where it is a number, whatever its label is."""
@@ -98,7 +106,9 @@ class Group:
             for axis, label in scores.chosen.items():
                 if label not in chosen.setdefault(axis, []):
                     chosen[axis].append(label)
-        notes = (note for scores in self.cells.values() for note in scores.notes)
+        notes = [note for scores in self.cells.values() for note in scores.notes]
+        if self.once:
+            notes.append(f"{drawn_once(self.once)} for all seeds: ± seeds spans what came after")
         return Row(
             label=self.label,
             stage=self.stage,
@@ -112,6 +122,7 @@ class Group:
             by_class=by_class,
             units=self._units(each),
             diverged=len(self.diverged),
+            once=self.once,
             numbers=dict(self.numbers),
         )
 
@@ -126,9 +137,10 @@ def groups(sources: Sequence[Source], scores: Sequence[Scores]) -> list[Group]:
     """Rows in the order in which their first cells come."""
     found: dict[tuple[str, frozenset[tuple[str, str]]], Group] = {}
     for source, item in zip(sources, scores, strict=True):
-        axes = {axis: label for axis, label in source.axes.items() if axis != SEED}
-        key = (source.stage, frozenset(axes.items()))
-        group = found.setdefault(key, Group(source.stage, axes, numbers=source.numbers))
+        row = without_seed(source)
+        key = (row.stage, frozenset(row.axes.items()))
+        new = Group(row.stage, row.axes, numbers=row.numbers, shared=source.once)
+        group = found.setdefault(key, new)
         group.cells[source.axes.get(SEED, "")] = item
     return list(found.values())
 
@@ -159,10 +171,15 @@ def named(sources: Iterable[Source]) -> list[Source]:
     """The rows that sources give, without their seeds, each once."""
     found: dict[str, Source] = {}
     for source in sources:
-        axes = {axis: label for axis, label in source.axes.items() if axis != SEED}
-        row = Source(source.stage, axes, source.numbers)
+        row = without_seed(source)
         found.setdefault(str(row), row)
     return list(found.values())
+
+
+def without_seed(source: Source) -> Source:
+    """The row of a cell."""
+    axes = {axis: label for axis, label in source.axes.items() if axis != SEED}
+    return Source(source.stage, axes, source.numbers)
 
 
 def without_repeats(notes: Iterable[str]) -> tuple[str, ...]:

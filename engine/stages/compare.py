@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from engine.artifacts import Row, Scores, Table
+from engine.artifacts.table import drawn_once
 from engine.comparison import measure, plots, rows
 from engine.comparison.contrasts import caveats, contrasts
 from engine.comparison.measure import headlines, measures
@@ -53,6 +54,7 @@ def _facts(look: Look) -> Mapping[str, Facts]:
         place_of = "plot.y" if isinstance(params.plot, plots.Line) else f"plot.{name}"
         measure.check(look, place_of, text, inputs)
     _check_axis(look, params, known)
+    _check_draws(look, sources)
     return {"table": Facts()}
 
 
@@ -62,6 +64,17 @@ def _check_row(look: Look, place: str, text: str, known: list[Source]) -> None:
         look.error(place, f"no row is `{text}`", suggestion(text, known, "rows"))
     elif len(found) > 1:
         look.error(place, f"`{text}` is {len(found)} rows", f"say which: {listed(found, 'or')}")
+
+
+def _check_draws(look: Look, sources: tuple[Source, ...]) -> None:
+    """Advise where the seeds of a row share a draw upstream."""
+    seeds = Counter(str(rows.without_seed(source)) for source in sources)
+    several = (source for source in sources if seeds[str(rows.without_seed(source))] > 1)
+    for name, once in dict.fromkeys((source.stage, source.once) for source in several):
+        if once:
+            told = f"the seeds of `{name}` share {drawn_once(once)}: no difference has a verdict"
+            hint = f"let {listed(once)} have the axis `seed`: no `seeds: 1`, no pick of one"
+            look.advise("drawn-once", "from.scores", told, hint)
 
 
 def _check_axis(look: Look, params: Compare, known: list[Source]) -> None:
@@ -88,6 +101,8 @@ def compare(run: Run, params: Compare, *, scores: tuple[Scores, ...]) -> Compare
     adjusted by Holm and a verdict. A pair with a diverged cell is dropped and counted, and a row
     with diverged cells wins no verdict. A row of one cell without a seed is one draw: against a
     row of several seeds the difference of means is shown, without an interval, a p or a verdict.
+    Where something upstream was drawn once for all seeds of a row (one backbone, one subset), the
+    interval spans what came after it, and a difference has no p and no verdict either.
 
     A row of one learner that was judged on many tasks has an interval over what these were drawn
     from: tasks, or the classes of episodes. With fewer than ten of these, or than twice the ways,

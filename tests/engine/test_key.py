@@ -234,6 +234,20 @@ def test_many_changes_of_one_port_are_counted():
     assert words == ["input s: 3 removed, 1 changed, 4 added"]
 
 
+def test_what_was_drawn_once_for_all_seeds_is_in_the_key_where_anything_was():
+    """Two files may give the same scores to a table, which says of one that its seeds share."""
+
+    def held(once, numbers=None):
+        source = Source("tuned", {"seed": "0"}, numbers or {}, once)
+        return key(inputs={"scores": [(source, "d" * 64)]})
+
+    digests = [held(once).digest for once in ((), ("backbone",), ("few",), ("few", "backbone"))]
+    assert len(set(digests)) == 4
+    assert held((), {"a": 1.0}).digest != held(("a",)).digest
+    told = difference(held(()).components, held(("few",)).components)
+    assert told == ["input scores: tuned@seed=0 changed"]
+
+
 def test_the_number_behind_a_label_is_in_the_key():
     """`select` and plots order by it; a label that is the text of its number adds nothing."""
 

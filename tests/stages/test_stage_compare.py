@@ -16,7 +16,7 @@ from meta_tui.export.commas import commas
 from meta_tui.export.latex import latex
 from meta_tui.export.markdown import markdown
 from meta_tui.render.table import text
-from pipelines.facts import Facts, Source
+from pipelines.facts import Facts, Look, Source
 
 ZERO = [0.90, 0.92, 0.95, 0.91, 0.93]
 RANDOM = [0.80, 0.85, 0.90, 0.79, 0.88]
@@ -577,6 +577,82 @@ def test_scores_without_values_by_task_are_the_file_that_they_always_were(tmp_pa
         '{"chosen":{},"curves":{},"metrics":{"a/b":0.5},"notes":[],"status":"ok"}'
     )
     assert Scores.read({"scores.json": tmp_path / "scores.json"}) == Scores({"a/b": 0.5})
+
+
+def _once(given, *stages):
+    """The same, of cells whose seeds share draws upstream."""
+    return [(replace(source, once=stages), scores) for source, scores in given]
+
+
+def test_seeds_that_share_a_draw_upstream_have_an_interval_and_no_verdict():
+    """Five heads on one backbone: their spread is none of backbones."""
+    shared = _once(EVERY, "backbone")
+    table = _compare(shared, show=["a/accuracy"], baseline="probe")
+    free = _compare(EVERY, show=["a/accuracy"], baseline="probe")
+    for found, other in zip(table.contrasts, free.contrasts, strict=True):
+        assert found.difference == other.difference
+        assert (found.p, other.p is None) == (None, False)
+        assert (
+            found.verdict
+            == "these nets only, of one draw of backbone: higher accuracy over 5 seeds"
+        )
+    (note,) = {note for row in table.rows for note in row.notes}
+    assert note == "one draw of backbone for all seeds: ± seeds spans what came after"
+    shown = text(table, 120)
+    assert note in shown
+    assert "p by Holm" not in shown
+    sheet = arranged(table, Order())
+    for write in (markdown, latex, commas):
+        made = write(sheet, "t")
+        assert "one draw of backbone" in made
+        assert "distinguishable" not in made
+    assert " *" not in latex(sheet, "t")
+
+
+def test_one_side_that_shares_a_draw_is_enough_and_is_no_part_of_the_holm_family():
+    given = [*_once(EVERY[:5], "few", "backbone"), *EVERY[5:]]
+    first, second = _compare(given, show=["a/accuracy"], baseline="probe").contrasts
+    assert first.verdict.startswith("these nets only, of one draw of few, backbone: higher")
+    assert first.p is None
+    assert second.p == pytest.approx(stats.ttest_rel(RANDOM, PROBE).pvalue)
+    again = against(_compare(given, show=["a/accuracy"]), "tuned@head=zero").contrasts
+    assert [found.p for found in again] == [None, None]
+    assert all("of one draw of few, backbone: lower" in found.verdict for found in again)
+
+
+def test_a_shared_draw_makes_no_verdict_of_few_pairs_or_of_diverged_cells():
+    given = [*_once(_scores([0.5, 0.7], head="a"), "net"), *_once(_scores([0.6, 0.5]), "net")]
+    (found,) = _compare(given, show=["a/accuracy"], baseline="tuned").contrasts
+    assert found.verdict.endswith("higher accuracy over 2 seeds, with 0 inside the interval")
+    one = [*_once(_scores([0.5], head="a"), "net"), *_once(_scores([0.6]), "net")]
+    (found,) = _compare(one, show=["a/accuracy"], baseline="tuned").contrasts
+    assert found.verdict == "one pair: no interval"
+    given[0] = (given[0][0], Scores({}, status="diverged"))
+    (found,) = _compare(given, show=["a/accuracy"], baseline="tuned").contrasts
+    assert found.verdict == "no verdict: 1 of 2 of tuned@head=a diverged"
+
+
+def test_seeds_that_share_a_draw_come_back_from_the_file_of_the_table(tmp_path):
+    table = _compare(_once(EVERY, "few", "backbone"), show=["a/accuracy"], baseline="probe")
+    table.write(tmp_path)
+    assert Table.read({path.name: path for path in tmp_path.iterdir()}) == table
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_seeds_that_share_a_draw_are_told_before_anything_runs(seeds):
+    """A row of one cell has no interval over seeds, so nothing is told of it."""
+    found = tuple(
+        Source("tuned", {"head": head, "seed": str(seed)}, {}, ("few", "net"))
+        for head in ("a", "b")
+        for seed in range(seeds)
+    )
+    params = compare.params(show=("a/accuracy",))
+    seen = Look(params, {"scores": (FACTS,) * len(found)}, {"scores": found})
+    compare.facts(seen)
+    assert not seen.faults
+    told = [(advice.code, advice.place, advice.message) for advice in seen.advice]
+    message = "the seeds of `tuned` share one draw of few, net: no difference has a verdict"
+    assert told == [("drawn-once", "from.scores", message)] * (seeds - 1)
 
 
 FACTS = Facts(metrics={"a/accuracy": (0, 10), "b/forgetting": ()})
