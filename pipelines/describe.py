@@ -3,6 +3,7 @@
 import ast
 import inspect
 import textwrap
+from functools import lru_cache
 from itertools import pairwise
 
 _FOREIGN = {"builtins", "abc", "typing", "pydantic"}
@@ -20,6 +21,8 @@ def describe(kind: type) -> dict[str, str]:
     return found
 
 
+# Parsing takes a millisecond a class, and many parameters have the same bases.
+@lru_cache(maxsize=512)
 def _own(kind: type) -> dict[str, str]:
     try:
         source = textwrap.dedent(inspect.getsource(kind))

@@ -1,11 +1,9 @@
 """`meta show --export` as a person types it, on a run that is over."""
 
 import json
-import os
-import subprocess
-import sys
 
 import pytest
+import typed
 
 from engine import events
 from engine.events import CellInfo, RunStarted
@@ -21,19 +19,15 @@ def place(finished, store, tmp_path):
     return found
 
 
-def meta(place, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-P", "-m", "meta_tui", *words],
-        cwd=place, env={**os.environ, "META_HOME": str(place.parent / "store")},
-        capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+def meta(place, *words: str) -> typed.Said:
+    return typed.meta(place, *words, META_HOME=str(place.parent / "store"))
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
 def test_the_file_is_what_the_dashboard_writes_and_its_path_is_told(place, ladder_table, suffix):
     done = meta(place, "show", "result", "--export", f"mine{suffix}")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == f"{place / f'mine{suffix}'}\n"
+    assert (done.code, done.err) == (0, "")
+    assert done.out == f"{place / f'mine{suffix}'}\n"
     text = (place / f"mine{suffix}").read_bytes().decode()
     wanted = written(arranged(ladder_table, Order()), "result", suffix)
     if suffix == ".json":
@@ -44,15 +38,15 @@ def test_the_file_is_what_the_dashboard_writes_and_its_path_is_told(place, ladde
 
 
 def test_the_only_table_of_a_run_needs_no_name(place):
-    assert meta(place, "show", "--export", "mine.csv").returncode == 0
+    assert meta(place, "show", "--export", "mine.csv").code == 0
     assert (place / "mine.csv").read_text().startswith("stage,head,")
 
 
 def test_a_file_that_is_there_is_not_written_over(place):
     (place / "mine.csv").write_text("mine")
     done = meta(place, "show", "result", "--export", "mine.csv")
-    assert done.returncode == 2
-    assert "mine.csv is there already; give another name" in done.stderr
+    assert done.code == 2
+    assert "mine.csv is there already; give another name" in done.err
     assert (place / "mine.csv").read_text() == "mine"
 
 
@@ -67,9 +61,9 @@ def test_a_file_that_is_there_is_not_written_over(place):
 )
 def test_what_cannot_be_exported_is_told(place, words, told):
     done = meta(place, "show", *words)
-    assert done.returncode != 0
-    assert told in done.stderr
-    assert "Traceback" not in done.stderr
+    assert done.code != 0
+    assert told in done.err
+    assert "Traceback" not in done.err
     assert list(place.iterdir()) == []
 
 
@@ -85,6 +79,6 @@ def test_of_several_tables_one_must_be_named(make_run, store, tmp_path):
     place = tmp_path / "place"
     place.mkdir()
     refused = meta(place, "show", "--export", "a.csv")
-    assert refused.returncode == 2
-    assert "say which of one, two" in refused.stderr
-    assert meta(place, "show", "two", "--export", "a.csv").returncode == 0
+    assert refused.code == 2
+    assert "say which of one, two" in refused.err
+    assert meta(place, "show", "two", "--export", "a.csv").code == 0
