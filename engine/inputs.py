@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from engine import learning
+from engine.learning.unreadable import MOST_BYTES
 from engine.memo import Memo
 from engine.store import fs, names
 from pipelines import reading
@@ -14,8 +15,6 @@ from pipelines.errors import MissingFiles
 from pipelines.text import safe_text
 
 _GZIP = b"\x1f\x8b"
-UNPACKED_BYTES = 1 << 30
-"""What a packed file may hold; a few kilobytes can be made to unpack to any size."""
 
 
 class Inputs:
@@ -75,11 +74,11 @@ def _content(path: Path) -> Iterator[bytes]:
         yield from fs.chunks(path)
         return
     with gzip.open(path, "rb") as unpacked:
-        left = UNPACKED_BYTES
+        left = MOST_BYTES
         while block := unpacked.read(fs.CHUNK):
             left -= len(block)
             if left < 0:
-                raise ValueError(f"it unpacks to more than {UNPACKED_BYTES:,} bytes")
+                raise ValueError(f"it unpacks to more than {MOST_BYTES:,} bytes")
             yield block
 
 

@@ -139,7 +139,8 @@ def _listed(path: Path, size: int, _changed: int) -> dict[int, int]:
     """
     shown = safe_text(str(path))
     if size > LIST_BYTES:
-        raise MissingFiles(f"{shown} is too large for a list of characters", GET_LISTS, "split")
+        large = f"{shown} has {size:,} bytes; a list of characters has at most {LIST_BYTES:,}"
+        raise MissingFiles(large, GET_LISTS, "split")
     numbers = learning.alphabets.numbers()
     found: dict[int, int] = {}
     lines = reading.content(path, LIST_BYTES).decode("utf-8", "replace").split()

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import BinaryIO
 
 from engine import learning
 from engine.folders import SHARES, borders
@@ -17,7 +18,7 @@ from pipelines.text import safe_text, shown
 NAME = "table"
 """Logical name of the file, and the kind of its tasks."""
 LARGEST = 100_000_000
-"""Bytes: a table is read whole, also to check what a pipeline says of it."""
+"""Bytes: all rows of a table are read, also to check what a pipeline says of it."""
 TARGETS = ("y",)
 GET = "a CSV file with a header: a column `task`, columns of inputs, and a column of targets"
 
@@ -36,13 +37,13 @@ class Choice:
     targets: tuple[str, ...]
     part: str
 
-    def read(self, content: bytes) -> "learning.sheets.Sheet":
+    def read(self, file: BinaryIO) -> "learning.sheets.Sheet":
         """The whole table.
 
         Raises:
             ValueError: see `engine.learning.sheets`; its message is not safe to show.
         """
-        return learning.sheets.read(content, self.inputs, self.targets)
+        return learning.sheets.read(file, self.inputs, self.targets)
 
     def tasks(self, sheet: "learning.sheets.Sheet") -> tuple[str, ...]:
         """Names of the tasks of the part, in the order of the file."""
@@ -60,8 +61,9 @@ def find(path: Path) -> dict[str, Path]:
     if not path.is_file():
         what = "is not a file" if path.exists() else "is not there"
         raise MissingFiles(f"{safe_text(str(path))} {what}", GET, "file")
-    if path.stat().st_size > LARGEST:
-        large = f"{safe_text(str(path))} has more than {LARGEST // 1_000_000} MB"
+    size = path.stat().st_size
+    if size > LARGEST:
+        large = f"{safe_text(str(path))} has {size:,} bytes; a table has at most {LARGEST:,}"
         raise MissingFiles(large, "divide it into several families of tasks", "file")
     return {NAME: path}
 
@@ -79,7 +81,8 @@ def known(path: Path, choice: Choice) -> "learning.sheets.Sheet":
 
 @lru_cache(maxsize=4)
 def _known(path: Path, choice: Choice, _size: int, _changed: int) -> "learning.sheets.Sheet":
-    return choice.read(reading.content(path, LARGEST))
+    with reading.opened(path) as file:
+        return choice.read(file)
 
 
 def identity(sheet: "learning.sheets.Sheet", task: str) -> str:

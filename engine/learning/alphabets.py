@@ -4,6 +4,7 @@ Omniglot (Lake, Salakhutdinov and Tenenbaum, 2015): 1623 characters of 50 alphab
 the same 20 people. No numpy here: what a pipeline says is checked against these names.
 """
 
+import errno
 import re
 import struct
 from functools import cache
@@ -35,6 +36,8 @@ ARCHIVES = tuple(f"{folder}.zip" for folder in _ALPHABETS)
 
 _END, _LONGEST_END = b"PK\x05\x06", 65_557
 """What the end of an archive begins with, and its most bytes."""
+_MOST_TABLE = 1 << 24
+"""Bytes of a table of contents: that of 32,460 drawings has 3 million."""
 _DRAWING = re.compile(rb"(images_[a-z]+/[!-~]+/character\d\d)/\d{4}_\d\d\.png")
 
 
@@ -65,6 +68,9 @@ def drawn(path: Path) -> list[str]:
     """The folder of each drawing that an archive names, read from its table of contents alone.
 
     `zipfile` takes ten times as long for the same, which every check of a pipeline would wait for.
+
+    Raises:
+        OSError: that is too large for these drawings.
     """
     with path.open("rb") as stream:
         end = stream.seek(0, 2)
@@ -72,6 +78,9 @@ def drawn(path: Path) -> list[str]:
         tail = stream.read()
         found = tail.rindex(_END)
         (size,) = struct.unpack_from("<I", tail, found + 12)
+        if size > _MOST_TABLE:
+            told = f"its table of contents has {size:,} bytes, and has at most {_MOST_TABLE:,}"
+            raise OSError(errno.EFBIG, told, str(path))
         # The table lies right before its end; where it says to begin counts from elsewhere in an
         # archive that something was put before.
         stream.seek(max(0, first + found - size))

@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import io
 import math
+import os
 import struct
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,13 +17,14 @@ from numpy.typing import NDArray
 
 from engine.learning import drawings, photos
 from engine.learning.alphabets import ARCHIVES
-from engine.learning.unreadable import AGAIN, UnreadableError
+from engine.learning.unreadable import AGAIN, MOST_BYTES, UnreadableError
 
 Bytes = NDArray[np.uint8]
 
 _GZIP = b"\x1f\x8b"
 IDX_UBYTE = 0x08
-CSV_PIXELS = 64
+CSV_PIXELS, CSV_BYTES = 64, 1 << 22
+"""Pixels of a row of digits, and most bytes of its file: numpy holds a line of any length."""
 DRAWINGS = "omniglot"
 """Logical name that stands for both archives of drawings."""
 
@@ -39,9 +41,7 @@ def content(path: Path, sha256: str) -> bytes:
         UnreadableError: it cannot be read, or the content is another.
     """
     try:
-        found = path.read_bytes()
-        if found.startswith(_GZIP):
-            found = gzip.decompress(found)
+        found = _unpacked(path)
     except (OSError, EOFError, zlib.error) as error:
         reason = (isinstance(error, OSError) and error.strerror) or error
         raise UnreadableError(path, f"cannot be read: {reason}", AGAIN) from error
@@ -49,6 +49,28 @@ def content(path: Path, sha256: str) -> bytes:
     if digest != sha256:
         told = f"has changed: its content is {digest[:12]}, not {sha256[:12]}"
         raise UnreadableError(path, told, "run again")
+    return found
+
+
+def _unpacked(path: Path) -> bytes:
+    """All of a file that is not too large; of another no more than that is held.
+
+    Raises:
+        UnreadableError: it is too large.
+        OSError, EOFError, zlib.error: it cannot be read, or is broken gzip.
+    """
+    told = f"more than {MOST_BYTES:,} bytes, the most that are read"
+    with path.open("rb") as file:
+        packed = file.read(len(_GZIP)) == _GZIP
+        file.seek(0)
+        if not packed and os.fstat(file.fileno()).st_size > MOST_BYTES:
+            raise UnreadableError(path, f"has {told}", "give a smaller file")
+        if not packed:
+            return file.read()
+        with gzip.GzipFile(fileobj=file) as unpacked:
+            found = unpacked.read(MOST_BYTES + 1)
+    if len(found) > MOST_BYTES:
+        raise UnreadableError(path, f"unpacks to {told}", "give a smaller file")
     return found
 
 
@@ -157,6 +179,9 @@ def _csv(data: bytes, path: Path) -> Bytes:
     Raises:
         UnreadableError: it has others.
     """
+    if len(data) > CSV_BYTES:
+        told = f"has {len(data):,} bytes; a file of digits has at most {CSV_BYTES:,}"
+        raise UnreadableError(path, told, AGAIN)
     try:
         found = np.loadtxt(io.BytesIO(data), delimiter=",", dtype=np.uint8, ndmin=2)
     except ValueError as error:

@@ -5,17 +5,27 @@ divides its tasks itself a column `part`.
 """
 
 import csv
-import io
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import BinaryIO
 
 TASK, PART = "task", "part"
 PARTS = ("train", "val", "test")
-SHOWN = 40
+MOST_ROW = 1 << 20
+"""Bytes of a row, over all its lines: no more of it is held before it is refused."""
+BLOCK = 1 << 16
+"""Bytes that are read at once."""
+SHOWN, NAMED = 40, 12
+"""Letters of a text, and names of a list, that a message shows."""
 LARGEST = 3.4028234663852886e38
 """The largest number of 32 bits, which nets compute with."""
+_PACKED = {b"\x1f\x8b": "packed with gzip", b"PK\x03\x04": "a zip archive or a workbook"}
+"""What a file is that begins so."""
+_MARK = b"\xef\xbb\xbf"
+"""Of UTF-8, with which spreadsheets begin a file."""
 _NAMELESS = re.compile(r"Unnamed: \d+(_level_\d+)?")
 """What pandas names a column that had no name when it read the file."""
 
@@ -56,11 +66,11 @@ class Sheet:
     counters: tuple[str, ...] = ()
 
 
-def read(content: bytes, inputs: Sequence[str] | None, targets: Sequence[str]) -> Sheet:
+def read(file: BinaryIO, inputs: Sequence[str] | None, targets: Sequence[str]) -> Sheet:
     """The table in a CSV file.
 
     Args:
-        content: of the file, UTF-8.
+        file: open at its beginning; UTF-8.
         inputs: columns to learn from; by default all that are neither targets, nor `task` or
             `part`.
         targets: columns to learn.
@@ -68,7 +78,7 @@ def read(content: bytes, inputs: Sequence[str] | None, targets: Sequence[str]) -
     Raises:
         SheetError: says what is wrong, and in which line.
     """
-    lines = _lines(content)
+    lines = _lines(file)
     _, header = next(lines, (1, []))
     columns = _columns(header)
     found = _chosen(columns, inputs, targets)
@@ -96,20 +106,76 @@ def read(content: bytes, inputs: Sequence[str] | None, targets: Sequence[str]) -
     return Sheet(*found, rows, first, parts, counters)
 
 
-def _lines(content: bytes) -> Iterator[tuple[int, list[str]]]:
-    """Number and cells of each line that has any."""
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise _fault(line, "not UTF-8 text", "export the table as CSV in UTF-8") from error
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+def _lines(file: BinaryIO) -> Iterator[tuple[int, list[str]]]:
+    """Number and cells of each row that has any; of a row of several lines the last one's."""
+    text = _Text(file)
+    reader = csv.reader(text, strict=True)
     try:
         for cells in reader:
+            text.begin_row()
             if cells:
                 yield reader.line_num, cells
     except csv.Error as error:
+        if "field limit" in str(error):
+            told = f"a cell has more than {csv.field_size_limit():,} letters, the limit"
+            raise _fault(text.first, told, _UNCLOSED) from error
         raise _fault(reader.line_num, str(error)) from error
+
+
+_UNCLOSED = "are commas between the cells, and is every quote closed?"
+
+
+class _Text:
+    """The lines of a file, with their ends, none of them held when its row is too long.
+
+    Attributes:
+        first: number of the first line of the row at hand.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._line = 0
+        self._bytes = 0
+        self.first = 1
+
+    def begin_row(self) -> None:
+        """What was read until now belongs to rows that are whole."""
+        self.first, self._bytes = self._line + 1, 0
+
+    def __iter__(self) -> Iterator[str]:
+        rest = b""
+        while block := self._file.read(BLOCK):
+            # The last line may go on, were it only by the second half of "\r\n".
+            *lines, rest = (rest + block).splitlines(keepends=True)
+            for line in lines:
+                yield self._decoded(line)
+            self._bound(len(rest))
+        if rest:
+            yield self._decoded(rest)
+
+    def _decoded(self, line: bytes) -> str:
+        self._line += 1
+        if self._line == 1:
+            self._look(line)
+            line = line.removeprefix(_MARK)
+        self._bound(len(line))
+        self._bytes += len(line)
+        try:
+            return line.decode()
+        except UnicodeDecodeError as error:
+            hint = "export the table as CSV in UTF-8"
+            raise _fault(self._line, "not UTF-8 text", hint) from error
+
+    def _look(self, line: bytes) -> None:
+        for start, what in _PACKED.items():
+            if line.startswith(start):
+                hint = "unpack it, or export the table as CSV in UTF-8"
+                raise SheetError(f"is {what}, not CSV", "file", hint)
+
+    def _bound(self, more: int) -> None:
+        if self._bytes + more > MOST_ROW:
+            told = f"the row that begins here has more than {MOST_ROW:,} bytes, the limit"
+            raise _fault(self.first, told, _UNCLOSED)
 
 
 def _columns(header: Sequence[str]) -> dict[str, int]:
@@ -119,11 +185,11 @@ def _columns(header: Sequence[str]) -> dict[str, int]:
             told = f"is named {_short(name)}, so it had no name" if name else "has no name"
             hint = "is it a row index? write the table with `index=False`, or name the column"
             raise _fault(1, f"column {place} {told}", hint)
-    twice = [name for name in names if names.count(name) > 1]
-    if twice:
-        raise _fault(1, f"two columns are named {_short(twice[0])}")
+    if len(set(names)) < len(names):
+        twice = next(name for name, count in Counter(names).items() if count > 1)
+        raise _fault(1, f"two columns are named {_short(twice)}")
     if TASK not in names:
-        has = ", ".join(_short(name) for name in names) or "nothing"
+        has = _listed(names) or "nothing"
         hint = "the first line names the columns, with commas between them; one is `task`"
         raise _fault(1, f"no column `{TASK}`; it has {has}", hint)
     return {name: place for place, name in enumerate(names)}
@@ -152,7 +218,7 @@ def _chosen(
     for place, names in {"inputs": inputs or (), "targets": targets}.items():
         for name in names:
             if name not in every:
-                has = ", ".join(_short(item) for item in every) or "no other column than `task`"
+                has = _listed(every) or "no other column than `task`"
                 raise SheetError(f"has no column {_short(name)} to take", place, f"it has {has}")
     both = sorted(set(inputs or ()) & set(targets))
     if both:
@@ -193,3 +259,8 @@ def _fault(line: int, message: str, hint: str = "mend the line") -> SheetError:
 
 def _short(text: str) -> str:
     return repr(text if len(text) <= SHOWN else text[: SHOWN - 1] + "…")
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f", … ({len(names):,} in all)" if len(names) > NAMED else ""
+    return ", ".join(map(_short, names[:NAMED])) + more

@@ -3,6 +3,8 @@
 from pathlib import Path
 
 AGAIN = "a download may have been cut short: get it again"
+MOST_BYTES = 1 << 30
+"""Of an outside file that is read whole, unpacked: a few kilobytes can unpack to any size."""
 
 
 class UnreadableError(ValueError):

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from io import BytesIO
 from typing import Any
 
 from engine import learning, omniglot, parts, tables
@@ -240,7 +241,7 @@ def _columns(run: Run, params: Tasks) -> dict[str, Any]:
     """What of a table is drawn from."""
     digest = run.inputs[tables.NAME]
     try:
-        sheet = params.choice.read(learning.files.content(run.files[digest], digest))
+        sheet = params.choice.read(BytesIO(learning.files.content(run.files[digest], digest)))
     except ValueError as error:
         raise StageError(safe_text(f"{params.file}: {error}")) from error
     tasks = params.choice.tasks(sheet)

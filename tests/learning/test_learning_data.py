@@ -8,6 +8,7 @@ import torch
 
 from engine.learning import files, selection
 from engine.learning.data import Batches, Examples, Scaling, rotate
+from engine.learning.unreadable import UnreadableError
 
 
 def _images(n=3, size=6):
@@ -65,6 +66,26 @@ def test_a_changed_file_is_refused(tmp_path):
     path.write_bytes(gzip.compress(b"other"))
     with pytest.raises(ValueError, match="has changed"):
         files.content(path, "0" * 64)
+
+
+@pytest.mark.parametrize(("pack", "what"), [(bytes, "has"), (gzip.compress, "unpacks to")])
+def test_a_file_that_holds_too_much_is_not_held(tmp_path, monkeypatch, pack, what):
+    path = tmp_path / "images"
+    path.write_bytes(pack(bytes(10_001)))
+    monkeypatch.setattr(files, "MOST_BYTES", 10_000)
+    told = rf"images {what} more than 10,000 bytes, the most that are read; give a smaller file"
+    with pytest.raises(UnreadableError, match=told):
+        files.content(path, hashlib.sha256(bytes(10_001)).hexdigest())
+    monkeypatch.setattr(files, "MOST_BYTES", 10_001)
+    assert files.content(path, hashlib.sha256(bytes(10_001)).hexdigest()) == bytes(10_001)
+
+
+def test_digits_of_one_line_without_end_are_refused_unread(tmp_path):
+    path = tmp_path / "digits.csv"
+    path.write_bytes(content := b"1" * (files.CSV_BYTES + 1))
+    digest = hashlib.sha256(content).hexdigest()
+    with pytest.raises(UnreadableError, match=r"has 4,194,305 bytes; a file of digits has at most"):
+        files.images({digest: path}, {"digits.csv": digest}, "digits.csv")
 
 
 def _idx(tmp_path, body, extents=(2, 2, 2)):

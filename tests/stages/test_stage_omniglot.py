@@ -197,12 +197,20 @@ def test_the_vinyals_split_needs_its_list_and_the_random_one_none(bench, folder)
         ("Hebrew/character01\n", "line 1.*no character"),
         ("Hebrew/character01/rot000\nHebrew/character99/rot000", "character99"),
         ("", "is empty"),
-        ("x" * 1_000_001, "too large"),
+        ("x" * 1_000_001, "has 1,000,001 bytes; a list of characters has at most 1,000,000"),
     ],
 )
 def test_a_list_of_what_omniglot_does_not_have_is_refused(bench, folder, text, message):
     (folder / "splits" / "vinyals_val.txt").write_text(text)
     with pytest.raises(MissingFiles, match=message):
+        bench.params(dataset, name="omniglot", part="val", root=str(folder)).files(Path())
+
+
+def test_an_archive_whose_table_of_contents_is_too_large_is_refused_unread(
+    bench, folder, monkeypatch
+):
+    monkeypatch.setattr(alphabets, "_MOST_TABLE", 100)
+    with pytest.raises(OSError, match=r"table of contents has [0-9,]+ bytes, and has at most 100"):
         bench.params(dataset, name="omniglot", part="val", root=str(folder)).files(Path())
 
 

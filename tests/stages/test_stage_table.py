@@ -1,9 +1,11 @@
 """Regression tasks from a table of one's own, as `tasks: {kind: table}` reads it."""
 
+import gzip
 import hashlib
 import math
 import subprocess
 import sys
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -230,6 +232,75 @@ def test_quotes_blank_lines_and_the_marks_of_spreadsheets_are_read(bench, family
     torch.testing.assert_close(batch.pooled.x - 0.5, batch.pooled.y)
 
 
+class Endless:
+    """A file that begins with some bytes and goes on with others, and counts what is read."""
+
+    def __init__(self, start: bytes, more: bytes) -> None:
+        self._rest, self._more, self.read_bytes = start, more, 0
+
+    def read(self, size: int) -> bytes:
+        self.read_bytes += size
+        self._rest += self._more * (size // len(self._more) + 1)
+        found, self._rest = self._rest[:size], self._rest[size:]
+        return found
+
+
+ROW = "the row that begins here has more than 1,048,576 bytes, the limit"
+CELL = "a cell has more than 131,072 letters, the limit"
+
+
+@pytest.mark.parametrize(
+    ("start", "more", "message"),
+    [
+        (b"", b"x", f"line 1: {ROW}"),
+        (b"", b"x,", f"line 1: {ROW}"),
+        (b"task,x,y\r\na,1,2\r\na,", b"1", f"line 3: {ROW}"),
+        (b"task,x,y\na,1,2\n", b'"1\n",', f"line 3: {ROW}"),
+        (b"task,x,y\na,1,2\n", b'1,"\r",', f"line 3: {ROW}"),
+        (b'task,x,y\n"a\n', b"a,1,2\n", f"line 2: {CELL}"),
+    ],
+)
+def test_a_row_that_is_too_long_is_refused_before_it_is_held(start, more, message):
+    file = Endless(start, more)
+    with pytest.raises(sheets.SheetError) as caught:
+        sheets.read(file, None, ["y"])
+    assert (str(caught.value), caught.value.place) == (message, "file")
+    assert caught.value.hint == "are commas between the cells, and is every quote closed?"
+    assert file.read_bytes <= sheets.MOST_ROW + 2 * sheets.BLOCK
+
+
+@pytest.mark.parametrize("block", [1, 2, 3, 7, 64])
+def test_where_a_file_is_cut_in_blocks_does_not_matter(monkeypatch, block):
+    text = '\ufefftask,x,y\r\n"a\n\r\nä",1,2\r\n\r\nb,3,"4"\rb,5,6\n\nb,7,8'.encode()
+    monkeypatch.setattr(sheets, "BLOCK", block)
+    found = sheets.read(BytesIO(text), None, ["y"])
+    assert found.rows == {"a\n\r\nä": [(1.0, 2.0)], "b": [(3.0, 4.0), (5.0, 6.0), (7.0, 8.0)]}
+    assert found.lines == {"a\n\r\nä": 4, "b": 6}
+    with pytest.raises(sheets.SheetError, match="line 9: `x` is 'o', which is no finite number"):
+        sheets.read(BytesIO(text.replace(b"b,7", b"b,o")), None, ["y"])
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (gzip.compress(b"task,x,y\na,1,2\n"), "is packed with gzip, not CSV"),
+        (b"PK\x03\x04 of a workbook\n", "is a zip archive or a workbook, not CSV"),
+    ],
+)
+def test_a_packed_file_is_told_as_one(look, tmp_path, content, what):
+    assert _fault(look, tmp_path, content)[:2] == ("file", what)
+
+
+def test_of_many_columns_some_are_listed(look, tmp_path):
+    names = [f"c{i}" for i in range(20_000)]
+    _, message, hint = _fault(look, tmp_path, ",".join(names) + "\n")
+    assert message.endswith("'c10', 'c11', … (20,000 in all)")
+    _, message, _ = _fault(look, tmp_path, ",".join(["task", *names, "c7"]) + "\n")
+    assert message == "line 1: two columns are named 'c7'"
+    _, _, hint = _fault(look, tmp_path, ",".join(["task", *names]) + "\n")
+    assert hint.endswith("'c11', … (20,000 in all)")
+
+
 def _fault(look, tmp_path, text, **fields):
     path = tmp_path / "t.csv"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
@@ -336,7 +407,7 @@ def test_a_file_that_is_not_there_or_too_large_is_refused(bench, tmp_path, monke
     (tmp_path / "t.csv").rmdir()
     (tmp_path / "t.csv").write_text(GOOD)
     monkeypatch.setattr("engine.tables.LARGEST", 3)
-    with pytest.raises(MissingFiles, match="more than"):
+    with pytest.raises(MissingFiles, match=r"t\.csv has 21 bytes; a table has at most 3"):
         params.files(tmp_path)
 
 

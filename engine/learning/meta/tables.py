@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +106,7 @@ def of(
         ValueError: the file has changed.
     """
     content = files.content(paths[digests[NAME]], digests[NAME])
-    sheet = sheets.read(content, draws["inputs"], draws["targets"])
+    sheet = sheets.read(BytesIO(content), draws["inputs"], draws["targets"])
     rows = [row for task in draws["tasks"] for row in sheet.rows[task]]
     values = torch.tensor(rows, dtype=torch.float64)
     if draws.get("mean") is not None:
