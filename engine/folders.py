@@ -1,15 +1,18 @@
 """A user's own folder of images: where it is, and how its classes or examples are divided."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from engine import learning
 from pipelines.errors import MissingFiles
+from pipelines.text import listed as named
 from pipelines.text import safe_text, shown, suggestion
 
 NAME = "folder"
+MOST = 10
+"""Faults of a folder that are told one by one."""
 PARTS = ("train", "val", "test")
 SHARES = (0.6, 0.2, 0.2)
 GET = "a folder with one subfolder for each class, its images directly in it"
@@ -43,16 +46,14 @@ def find(root: Path) -> dict[str, Path]:
     """The folder by its logical name.
 
     Raises:
-        MissingFiles: it is not there or holds something else; names what.
+        MissingFiles: it is not there or holds something else; names all that does not belong.
     """
-    listed(root)
+    found, faults = _look(root)
     try:
-        wrong = learning.folders.no_image(root)
+        wrong = learning.folders.no_images(root, found)
     except OSError as error:
         raise MissingFiles(f"cannot read {_reason(error)}", GET, "root") from error
-    if wrong is not None:
-        what = "is no image" if wrong.stat().st_size else "is empty"
-        raise MissingFiles(f"{safe_text(str(wrong))} {what}", TO_MAKE, "root")
+    _refuse(root, [*faults, *((safe_text(told), TO_MAKE) for told in wrong)])
     return {NAME: root}
 
 
@@ -62,20 +63,40 @@ def listed(root: Path) -> Listing:
     Raises:
         MissingFiles: see `find`.
     """
+    found, faults = _look(root)
+    _refuse(root, faults)
+    return found
+
+
+def _look(root: Path) -> tuple[Listing, list[tuple[str, str]]]:
+    """Class -> its files, and what is out of place: (message, hint)."""
     if not root.is_dir():
         what = "is not a folder" if root.exists() else "is not there"
         raise MissingFiles(f"{safe_text(str(root))} {what}", GET, "root")
     try:
-        found = learning.folders.listing(root)
-    except ValueError as error:
-        raise MissingFiles(safe_text(str(error)), GET, "root") from error
+        found, told = learning.folders.look(root)
     except OSError as error:
         raise MissingFiles(f"cannot read {_reason(error)}", GET, "root") from error
+    faults = [(safe_text(fault), GET) for fault in told]
     for name in found:
         if safe_text(name) != name:
             unsafe = f"the class {shown(name)} has a name that cannot be printed"
-            raise MissingFiles(unsafe, "rename the subfolder", "root")
-    return found
+            faults.append((unsafe, "rename the subfolder"))
+    return found, faults
+
+
+def _refuse(root: Path, faults: Sequence[tuple[str, str]]) -> None:
+    """Tell the first faults, and how many more there are."""
+    if not faults:
+        return
+    more = [] if len(faults) <= MOST else [_more(root, faults[MOST:])]
+    (message, hint), *others = [*faults[:MOST], *more]
+    raise MissingFiles(message, hint, "root", others)
+
+
+def _more(root: Path, faults: Sequence[tuple[str, str]]) -> tuple[str, str]:
+    count = "one more file or folder" if len(faults) == 1 else f"{len(faults):,} more"
+    return f"and {count} of {safe_text(str(root))} out of place or no image", faults[0][1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +131,7 @@ class Choice:
             return [("shares", f"{whose} is {count}" if whose == "there" else f"{whose} {count}",
                      "a part needs two; with `split: none`, name its `classes`")]  # fmt: skip
         if self.split == "examples":
-            return [fault for name in names for fault in self._few(name, len(listing[name]))][:1]
+            return self._few({name: len(listing[name]) for name in names})
         return []
 
     def names(self, listing: Listing) -> tuple[str, ...]:
@@ -152,14 +173,21 @@ class Choice:
         """Part -> first and last place (not included) of a class's images, in their shuffle."""
         return {self.part or "": (0, count)} if self.split != "examples" else self._borders(count)
 
-    def _few(self, name: str, count: int) -> list[tuple[str, str, str]]:
-        for share, (start, end) in zip(
-            self.shares or SHARES, self._borders(count).values(), strict=True
-        ):
-            if share and start == end:
-                message = f"class `{shown(name)}` has {count} images: too few for all parts"
-                return [("shares", message, "add images, or give other shares")]
-        return []
+    def _few(self, counts: Mapping[str, int]) -> list[tuple[str, str, str]]:
+        """The classes that have too few images for the parts that are asked for, as one fault."""
+        few = [name for name, count in counts.items() if self._lacks(count)]
+        if not few:
+            return []
+        least = min(counts[name] for name in few)
+        message = f"class `{shown(few[0])}` has {least} images: too few for all parts"
+        if len(few) > 1:
+            message = f"classes {named(few)} have too few images for all parts, as few as {least}"
+        return [("shares", message, "add images, or give other shares")]
+
+    def _lacks(self, count: int) -> bool:
+        """Whether a part that is to have a share of so many images gets none."""
+        shares = zip(self.shares or SHARES, self._borders(count).values(), strict=True)
+        return any(share and start == end for share, (start, end) in shares)
 
     def _borders(self, count: int) -> dict[str, tuple[int, int]]:
         return borders(count, self.shares or SHARES)

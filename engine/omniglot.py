@@ -38,10 +38,11 @@ def find(split: str, part: str, root: Path | None) -> dict[str, Path]:
     """
     archives = learning.alphabets.ARCHIVES
     found = imagesets.located(NAME, root, {name: [name] for name in archives}, GET, "root")
-    for path in found.values():
-        if not zipfile.is_zipfile(path):
-            broken = f"{safe_text(str(path))} is not a whole zip archive"
-            raise MissingFiles(broken, "a download may have been cut short: get it again", "root")
+    again = "a download may have been cut short: get it again"
+    broken = [path for path in found.values() if not zipfile.is_zipfile(path)]
+    if broken:
+        told = [(f"{safe_text(str(path))} is not a whole zip archive", again) for path in broken]
+        raise MissingFiles(*told[0], "root", told[1:])
     if split == "vinyals":
         name = _list_name(part)
         places = [f"splits/{name}", name]

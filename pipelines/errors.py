@@ -109,12 +109,20 @@ class EnvironmentFault(MetaError):  # noqa: N818  (named for what it is: the mac
 class MissingFiles(MetaError):  # noqa: N818  (named for what it is)
     """Outside files are not where the parameters say. `hint` tells how to get them.
 
-    `place` is the parameter that says where they are (`root`), or that asks for them.
+    `place` is the parameter that says where they are (`root`), or that asks for them. `others` are
+    (message, hint) of further faults at the same place.
     """
 
     exit_code: ClassVar[int] = 2
 
-    def __init__(self, message: str, hint: str = "", place: str = "") -> None:
+    def __init__(
+        self,
+        message: str,
+        hint: str = "",
+        place: str = "",
+        others: Iterable[tuple[str, str]] = (),
+    ) -> None:
         super().__init__(message)
         self.hint = hint
         self.place = place
+        self.others = tuple(others)

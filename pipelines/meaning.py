@@ -120,10 +120,10 @@ class Meaning:
             return False
         if error.place:
             path = self._path(draft, values, error.place)
-            self.report.error(path, str(error), error.hint)
         else:
             path = (*draft.path, "with") if draft.block.with_ is not None else draft.path
-            self.report.error(path, str(error), error.hint, key=True)
+        for message, hint in ((str(error), error.hint), *error.others):
+            self.report.error(path, message, hint, key=not error.place)
         return True
 
 

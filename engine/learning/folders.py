@@ -34,29 +34,43 @@ def listing(folder: Path) -> Listing:
 
     Raises:
         OSError: it cannot be read.
-        ValueError: it has no subfolders, or one has no image or another folder in it, or an image
-            lies beside the subfolders, or something is neither file nor folder.
+        ValueError: something in it is out of place; see `look`.
     """
-    inside, beside = _entries(folder)
+    found, faults = look(folder)
+    if faults:
+        raise ValueError(faults[0])
+    return found
+
+
+def look(folder: Path) -> tuple[Listing, list[str]]:
+    """The classes of a folder with their files, and all that is out of place, in words.
+
+    It has no subfolders, or one has no image or another folder in it, or an image lies beside the
+    subfolders, or something is neither file nor folder, or cannot be read.
+
+    Raises:
+        OSError: the folder itself cannot be read.
+    """
+    inside, beside, faults = _entries(folder)
     if not inside:
-        raise ValueError(
-            f"{folder} has no subfolders: the images of each class belong into one of their own"
-        )
-    stray = next((name for name in beside if Path(name).suffix.lower() in IMAGE_SUFFIXES), None)
-    if stray is not None:
-        raise ValueError(f"{folder / stray} is of no class: it lies beside their subfolders")
+        told = "has no subfolders: the images of each class belong into one of their own"
+        faults.append(f"{folder} {told}")
+    stray = (name for name in beside if Path(name).suffix.lower() in IMAGE_SUFFIXES and inside)
+    faults += [f"{folder / n} is of no class: it lies beside their subfolders" for n in stray]
     found = {}
     for name in inside:
-        deeper, images = _entries(folder / name)
-        if deeper:
-            raise ValueError(
-                f"{folder / name / deeper[0]} is a folder: the images of a class lie directly in "
-                "the subfolder of the class"
-            )
-        if not images:
-            raise ValueError(f"{folder / name} has no image")
+        try:
+            deeper, images, strange = _entries(folder / name)
+        except OSError as error:
+            faults.append(f"cannot read {folder / name}: {error.strerror}")
+            continue
+        told = "is a folder: the images of a class lie directly in the subfolder of the class"
+        faults += [f"{folder / name / inner} {told}" for inner in deeper]
+        faults += strange
+        if not (images or deeper or strange):
+            faults.append(f"{folder / name} has no image")
         found[name] = tuple(images)
-    return found
+    return found, faults
 
 
 def identity(folder: Path) -> str:
@@ -68,7 +82,7 @@ def identity(folder: Path) -> str:
     Raises:
         OSError: it cannot be read.
     """
-    _, names = _entries(folder)
+    _, names, _ = _entries(folder)
     sizes = sorted(((folder / name).stat().st_size, name) for name in names)
     digest = hashlib.sha256(json.dumps([size for size, _ in sizes]).encode())
     for size, name in sizes[-_COMPARED:]:
@@ -97,8 +111,12 @@ def digest(folder: Path, listed: Listing, of: Callable[[Path], str]) -> str:
 
 def stamp(folder: Path) -> list[int | str]:
     """What changes when a file of a folder does: device, inode, files, newest mtime and ctime."""
+    return _stamp(folder, listing(folder))
+
+
+def _stamp(folder: Path, listed: Listing) -> list[int | str]:
     own, digested, newest = folder.stat(), hashlib.sha256(), [0, 0]
-    for path in paths(folder, listing(folder)):
+    for path in paths(folder, listed):
         state = path.stat()
         fields = state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns
         digested.update(f"{path.parent.name!r}/{path.name!r}{fields}".encode())
@@ -106,14 +124,30 @@ def stamp(folder: Path) -> list[int | str]:
     return [own.st_dev, own.st_ino, digested.hexdigest(), *newest]
 
 
-def no_image(folder: Path) -> Path | None:
-    """A file of a folder that does not begin as an image does, if there is one."""
-    return _no_image(folder, tuple(stamp(folder)))
+def no_images(folder: Path, listed: Listing) -> tuple[str, ...]:
+    """The files of a folder that do not begin as an image does, in words.
+
+    Raises:
+        OSError: one went while it was looked at.
+    """
+    return _no_images(folder, tuple(listed.items()), tuple(_stamp(folder, listed)))
 
 
 @lru_cache(maxsize=16)
-def _no_image(folder: Path, _stamp: tuple[int | str, ...]) -> Path | None:
-    return next((path for path in paths(folder, listing(folder)) if not _begins(path)), None)
+def _no_images(
+    folder: Path, listed: tuple[tuple[str, tuple[str, ...]], ...], _stamp: tuple[int | str, ...]
+) -> tuple[str, ...]:
+    return tuple(told for path in paths(folder, dict(listed)) if (told := _fault(path)))
+
+
+def _fault(path: Path) -> str:
+    """Why a file is no image, as far as its beginning tells; nothing where it is one."""
+    try:
+        if _begins(path):
+            return ""
+        return f"{path} is {'no image' if path.stat().st_size else 'empty'}"
+    except OSError as error:
+        return f"cannot read {path}: {error.strerror}"
 
 
 def _begins(path: Path) -> bool:
@@ -130,10 +164,14 @@ def number(name: str) -> int:
     return int.from_bytes(hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest()[:6])
 
 
-def _entries(folder: Path) -> tuple[list[str], list[str]]:
-    """Names of the folders and of the files in a folder, in order."""
+def _entries(folder: Path) -> tuple[list[str], list[str], list[str]]:
+    """Names of the folders and of the files in a folder, in order; and what is neither, in words.
+
+    A pipe would be waited for, and a broken link leads nowhere.
+    """
     inside: list[str] = []
     files: list[str] = []
+    strange: list[str] = []
     with os.scandir(folder) as found:
         for entry in found:
             if entry.name.startswith(".") or entry.name in MADE_BY_SYSTEMS:
@@ -142,6 +180,6 @@ def _entries(folder: Path) -> tuple[list[str], list[str]]:
                 inside.append(entry.name)
             elif entry.is_file():
                 files.append(entry.name)
-            else:  # a pipe would be waited for, and a broken link leads nowhere
-                raise ValueError(f"{folder / entry.name} is neither a file nor a folder")
-    return sorted(inside), sorted(files)
+            else:
+                strange.append(f"{folder / entry.name} is neither a file nor a folder")
+    return sorted(inside), sorted(files), sorted(strange)

@@ -347,6 +347,46 @@ def test_what_does_not_belong_into_a_folder_is_named(bench, own, change, message
     assert "\x1b" not in _refused(bench, own)
 
 
+def test_all_that_does_not_belong_into_a_folder_is_told_at_once(own):
+    (own / "ant" / "a.txt").write_text("x")
+    (own / "bee" / "00.png").write_bytes(b"")
+    (own / "cat" / "more").mkdir()
+    os.mkfifo(own / "dog" / "p")
+    (own / "x.JPG").touch()
+    (own / "yak").mkdir()
+    (own / "z\x1b").mkdir()
+    Image.new("L", (2, 2)).save(own / "z\x1b" / "a.png")
+    text = "version: 1\nname: own\nstages:\n"
+    text += "  a: {uses: dataset, with: {name: folder, root: images, size: [4, 4]}}\n"
+
+    def told() -> list[str]:
+        with pytest.raises(PipelineError) as caught:
+            check(text, file="p.yaml", folder=own.parent, stages=Catalogue(()))
+        problems = caught.value.problems
+        assert all(problem.hint for problem in problems)
+        assert {(problem.mark.line, problem.mark.column) for problem in problems} == {(4, 49)}
+        return [problem.message.replace(f"{own}/", "") for problem in problems]
+
+    structure = "is a folder: the images of a class lie directly in the subfolder of the class"
+    known = [
+        "x.JPG is of no class: it lies beside their subfolders",
+        f"cat/more {structure}",
+        "dog/p is neither a file nor a folder",
+        "yak has no image",
+        "the class z\\x1b has a name that cannot be printed",
+        "ant/a.txt is no image",
+        "bee/00.png is empty",
+    ]
+    assert told() == known
+    for number in range(4):
+        (own / "fox" / f"{number}.md").write_text("x")
+    (*first, last) = told()
+    assert first == [*known, *(f"fox/{number}.md is no image" for number in range(3))]
+    assert last == f"and one more file or folder of {own} out of place or no image"
+    (own / "fox" / "4.md").write_text("x")
+    assert told()[-1] == f"and 2 more of {own} out of place or no image"
+
+
 @pytest.mark.parametrize("kept", [40, -30])
 def test_an_image_that_is_cut_short_is_named_by_the_stage_that_describes_the_folder(
     bench, own, kept
@@ -401,7 +441,8 @@ FAULTS = [
     (
         {"shares": [0.96, 0.02, 0.02]},
         "shares",
-        "class `ant` has 10 images: too few for all parts",
+        "classes `ant`, `bee`, `cat`, `dog`, `emu`, `fox`, `gnu`, `hen`, `ibis` and `jay` have too "
+        "few images for all parts, as few as 10",
         "add images",
     ),
 ]

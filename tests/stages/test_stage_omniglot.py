@@ -181,6 +181,16 @@ def test_an_archive_that_is_cut_short_is_refused_before_the_run(bench, folder):
     assert "is not a whole zip archive" in _missing(bench, folder)[0]
 
 
+def test_both_archives_that_are_cut_short_are_told_at_once(bench, folder):
+    for name in alphabets.ARCHIVES:
+        (folder / name).write_bytes((folder / name).read_bytes()[:-500])
+    with pytest.raises(MissingFiles, match=r"images_background\.zip is not a whole zip") as caught:
+        bench.params(dataset, name="omniglot", part="val", root=str(folder)).files(Path())
+    ((message, hint),) = caught.value.others
+    assert message.endswith("images_evaluation.zip is not a whole zip archive")
+    assert hint == caught.value.hint == "a download may have been cut short: get it again"
+
+
 def test_the_vinyals_split_needs_its_list_and_the_random_one_none(bench, folder):
     (folder / "splits" / "vinyals_val.txt").unlink()
     message, hint = _missing(bench, folder)
