@@ -1,5 +1,6 @@
 """A workshop: a folder with toy stages and a store, in which a test runs pipelines."""
 
+import os
 import shutil
 import sys
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ import pytest
 
 from engine import launch
 from engine.events import CellCached, CellFailed, CellFinished, Event, RunStarted
+from engine.executors.inline import Inline
 from engine.request import Request
 from engine.runs import find
 from engine.store import Output, Result, Store
@@ -57,13 +59,15 @@ class Workshop:
         self.store = folder / ".meta"
         self.stage_files = (folder / "toys.py",)
 
-    def request(self, stages: str = "", **options: Any) -> Request:
+    def request(self, stages: str = "", *, jobs: int = 1, **options: Any) -> Request:
         if stages:
             self.file.write_text(f"version: 1\nname: toys\n{stages}")
-        return Request(file=self.file, store=self.store, stage_files=self.stage_files, **options)
+        return Request(
+            file=self.file, store=self.store, stage_files=self.stage_files, jobs=jobs, **options
+        )
 
     def run(self, stages: str = "", **options: Any) -> Told:
-        """Run the pipeline in this process with worker processes."""
+        """Run the pipeline in this process, its cells in processes below a keeper."""
         events: list[Event] = []
         batches: list[Any] = []
 
@@ -95,14 +99,31 @@ class Workshop:
 @pytest.fixture(autouse=True)
 def _programs_of_their_own() -> Iterator[None]:
     """What a workshop's files import is not found by the next test: each is its own program."""
-    before, modules = list(sys.path), set(sys.modules)
+    before = list(sys.path)
     yield
     sys.path[:] = before
-    for name in set(sys.modules) - modules:
+    forget_programs()
+
+
+def forget_programs() -> None:
+    """Let what workshops' files import be imported anew, as by a new process."""
+    for name in list(sys.modules):
         if name.startswith("_meta_stages_") or name == "scaling":
             del sys.modules[name]
 
 
 @pytest.fixture
 def workshop(tmp_path: Path) -> Workshop:
+    """A workshop whose cells run in processes, as those of a user do."""
     return Workshop(tmp_path)
+
+
+@pytest.fixture
+def shop(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> Workshop:
+    """A workshop whose cells run in this process, one after another: for all but processes.
+
+    It does not wait for the disk: what a loss of power leaves is shown in test_store_fs.
+    """
+    monkeypatch.setattr(launch, "Local", lambda slots, environment: Inline())
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+    return workshop

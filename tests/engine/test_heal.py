@@ -44,13 +44,6 @@ NUMBER = hashlib.sha256(b"3.0").hexdigest()
 LONGER = CHAIN + "  fourth: {uses: scale, from: {number: third}, with: {times: 7.0}}\n"
 
 
-@pytest.fixture
-def shop(workshop, monkeypatch) -> Workshop:
-    """A workshop whose cells run in this process, one after another."""
-    monkeypatch.setattr(launch, "Local", lambda slots, environment: inline.Inline())
-    return workshop
-
-
 def watched(shop: Workshop, watch: Callable[[Event, Told], None], stages="", **options) -> Told:
     """A run, each event of which is shown to `watch` when it is told."""
     told = Told(-1, [])
@@ -130,8 +123,10 @@ def flip_and_set_back(path: Path) -> None:
 DAMAGES = [flip, flip_and_set_back, truncate, to_nothing, to_folder, swap]
 
 
-@pytest.mark.parametrize("damage", DAMAGES)
-@pytest.mark.parametrize("cell", ["first", "second", "third"])
+@pytest.mark.parametrize(
+    ("cell", "damage"),
+    [("first", flip), ("third", flip), *(("second", damage) for damage in DAMAGES)],
+)
 def test_a_damaged_object_is_healed_in_the_next_run_and_all_tell_the_same(shop, damage, cell):
     before = shop.run(CHAIN)
     numbers = shop.numbers(before)
@@ -389,8 +384,9 @@ def test_a_file_that_a_stage_reads_too_late_is_no_fault_of_the_stage(shop, monke
     assert shop.numbers(told)["third"] == 54.0
 
 
-@pytest.mark.parametrize("parts", [1, pytest.param(5, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("parts", [0, pytest.param(5, marks=pytest.mark.slow)])
 def test_any_byte_of_any_file_of_a_store_may_flip(shop, tmp_path, parts):
+    """With 0 parts, one byte of one file of each kind."""
     stages = LONGER + "  long: {uses: walk, with: {steps: 3}}\n"
     shop.run(stages)
     numbers = shop.numbers(shop.run(stages.replace("7.0", "8.0")))
@@ -399,6 +395,12 @@ def test_any_byte_of_any_file_of_a_store_may_flip(shop, tmp_path, parts):
     # The marker of the store says whose it is: damaged, it is for a person to look at.
     files = [it.relative_to(whole) for it in sorted(whole.rglob("*/*")) if it.is_file()]
     assert {file.parts[0] for file in files} >= {"objects", "results", "runs", "memo"}
+    if not parts:
+        # The names of results and objects are digests, which tell no kind.
+        kinds = {
+            (it.parts[0], it.suffix, it.name[:1] * (it.parts[0] == "runs")): it for it in files
+        }
+        files, parts = list(kinds.values()), 1
     for number, file in enumerate(files):
         size = (whole / file).stat().st_size
         for at in {(size * part // parts + 13 * number) % size for part in range(parts) if size}:

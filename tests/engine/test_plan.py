@@ -39,21 +39,21 @@ def test_a_first_plan_runs_what_needs_nothing_and_writes_nothing(workshop):
     assert not workshop.store.exists()
 
 
-def test_a_plan_of_a_store_that_is_there_changes_no_result(workshop):
-    workshop.run(CHAIN)
+def test_a_plan_of_a_store_that_is_there_changes_no_result(shop):
+    shop.run(CHAIN)
 
     def files() -> dict[str, bytes]:
         return {
             str(path): path.read_bytes()
             for folder in ("objects", "results", "runs", "partial", "locks", "quarantine")
-            for path in (workshop.store / folder).rglob("*")
+            for path in (shop.store / folder).rglob("*")
             if path.is_file()
         }
 
     before = files()
-    preview(workshop.request(CHAIN.replace("3.0", "4.0")))
+    preview(shop.request(CHAIN.replace("3.0", "4.0")))
     assert files() == before
-    assert set(states(workshop, CHAIN).values()) == {"hit"}
+    assert set(states(shop, CHAIN).values()) == {"hit"}
 
 
 def test_the_states_are_counted(workshop):
@@ -62,32 +62,32 @@ def test_the_states_are_counted(workshop):
     assert [bool(cell.key) for cell in plan.cells] == [True, False, False, True]
 
 
-def test_only_blocks_what_may_not_run_and_what_needs_it(workshop):
-    assert states(workshop, CHAIN, only=("third",)) == {
+def test_only_blocks_what_may_not_run_and_what_needs_it(shop):
+    assert states(shop, CHAIN, only=("third",)) == {
         "first": "blocked", "second": "blocked", "third": "blocked",
     }  # fmt: skip
-    said = whys(workshop, only=("third",))
-    asked = f"and it was not asked for: `meta run {workshop.file} first` computes it"
+    said = whys(shop, only=("third",))
+    asked = f"and it was not asked for: `meta run {shop.file} first` computes it"
     assert said["first"] == f"no earlier result, {asked}"
     assert said["second"] == "not asked for, and needs first"
     assert said["third"] == "needs second"
-    workshop.run(targets=("second",))
-    assert states(workshop, only=("third",)) == {"first": "hit", "second": "hit", "third": "run"}
+    shop.run(targets=("second",))
+    assert states(shop, only=("third",)) == {"first": "hit", "second": "hit", "third": "run"}
 
 
-def test_a_cache_that_is_required_blocks_what_is_not_there(workshop):
-    assert states(workshop, CHAIN, cache="require")["first"] == "blocked"
-    workshop.run()
-    assert set(states(workshop, cache="require").values()) == {"hit"}
+def test_a_cache_that_is_required_blocks_what_is_not_there(shop):
+    assert states(shop, CHAIN, cache="require")["first"] == "blocked"
+    shop.run()
+    assert set(states(shop, cache="require").values()) == {"hit"}
 
 
-def test_what_is_forced_runs_though_it_is_there_and_what_needs_it_may(workshop):
-    workshop.run(CHAIN)
-    found = states(workshop, force=("second", "aside"))
+def test_what_is_forced_runs_though_it_is_there_and_what_needs_it_may(shop):
+    shop.run(CHAIN)
+    found = states(shop, force=("second", "aside"))
     assert found == {"first": "hit", "second": "run", "third": "pending", "aside": "run"}
-    assert whys(workshop, force=("second",))["second"] == "forced"
-    assert whys(workshop, force=("first", "second"))["second"] == "forced, after what it needs"
-    assert set(states(workshop, cache="refresh").values()) == {"run", "pending"}
+    assert whys(shop, force=("second",))["second"] == "forced"
+    assert whys(shop, force=("first", "second"))["second"] == "forced, after what it needs"
+    assert set(states(shop, cache="refresh").values()) == {"run", "pending"}
 
 
 def test_more_stages_than_fit_are_counted(workshop):
@@ -107,31 +107,31 @@ def test_a_cell_with_a_checkpoint_goes_on_unless_it_is_forced(workshop):
     assert states(workshop, force=("long",)) == {"long": "run"}
 
 
-def test_a_damaged_result_is_told_as_damaged(workshop):
-    told = workshop.run(CHAIN)
-    Store(workshop.store).results.path(told.keys()["aside"]).write_text("nonsense")
-    assert states(workshop)["aside"] == "run"
-    assert whys(workshop)["aside"].startswith("its result was damaged (its manifest: ")
+def test_a_damaged_result_is_told_as_damaged(shop):
+    told = shop.run(CHAIN)
+    Store(shop.store).results.path(told.keys()["aside"]).write_text("nonsense")
+    assert states(shop)["aside"] == "run"
+    assert whys(shop)["aside"].startswith("its result was damaged (its manifest: ")
 
 
-def test_the_reason_looks_behind_a_run_that_was_killed_in_the_middle_of_a_line(workshop):
-    workshop.run(CHAIN)
-    workshop.run(CHAIN.replace("7.0", "8.0"))
-    events = workshop.last().events
+def test_the_reason_looks_behind_a_run_that_was_killed_in_the_middle_of_a_line(shop):
+    shop.run(CHAIN)
+    shop.run(CHAIN.replace("7.0", "8.0"))
+    events = shop.last().events
     whole = events.read_bytes().splitlines(keepends=True)
     events.write_bytes(b"".join(whole[:2]) + whole[2][:20])
     changed = CHAIN.replace("3.0", "4.0")
-    assert whys(workshop, changed)["first"] == "params.value 3.0 → 4.0"
-    told = workshop.run(changed)
+    assert whys(shop, changed)["first"] == "params.value 3.0 → 4.0"
+    told = shop.run(changed)
     said = {told.names[e.cell]: e.why for e in told.events if isinstance(e, CellStarted)}
     assert said["first"] == "params.value 3.0 → 4.0"
 
 
-def test_code_whose_old_text_is_gone_is_still_told_as_changed(workshop):
-    told = workshop.run(CHAIN)
-    store = Store(workshop.store)
+def test_code_whose_old_text_is_gone_is_still_told_as_changed(shop):
+    told = shop.run(CHAIN)
+    store = Store(shop.store)
     components = store.result(told.keys()["aside"]).components
-    request = workshop.request()
+    request = shop.request()
     pipeline = load(request)
     found = resolver(pipeline, request.store)
     cell = pipeline.cells[3]

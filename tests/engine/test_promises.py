@@ -71,43 +71,41 @@ def signals(kind: type[Event], *numbers: int) -> Callable[[Event], None]:
     return watch
 
 
-def test_a_cell_is_told_as_finished_only_when_its_result_is_in_the_store(workshop):
+def test_a_cell_is_told_as_finished_only_when_its_result_is_in_the_store(shop):
     found = []
 
     def watch(event: Event) -> None:
         if isinstance(event, CellFinished):
-            result = Store(workshop.store, readonly=True).result(event.key)
+            result = Store(shop.store, readonly=True).result(event.key)
             assert isinstance(result, Result)
-            found.append(sorted(Store(workshop.store).files(result.outputs["number"])))
+            found.append(sorted(Store(shop.store).files(result.outputs["number"])))
 
-    watched(workshop, CHAIN, watch)
+    watched(shop, CHAIN, watch)
     assert found == [["number.txt"], ["number.txt"]]
 
 
-def test_a_result_that_cannot_be_published_is_a_failure_and_not_told_as_finished(
-    workshop, monkeypatch
-):
+def test_a_result_that_cannot_be_published_is_a_failure_and_not_told_as_finished(shop, monkeypatch):
     def refuse(*_: Any) -> None:
         raise ValueError("cannot publish: its score is not finite")
 
     monkeypatch.setattr(Store, "publish", refuse)
-    told = workshop.run(CHAIN)
+    told = shop.run(CHAIN)
     assert told.code == 1
     assert told.failures() == {"first": "cannot publish: its score is not finite"}
     assert told.of(CellSkipped) == ["second"]
     assert told.of(CellFinished) == []
 
 
-def test_a_run_begins_and_ends_its_journal_and_names_the_run_before(workshop):
-    first, second = workshop.run(CHAIN), None
-    before = workshop.last().id
-    second = workshop.run()
+def test_a_run_begins_and_ends_its_journal_and_names_the_run_before(shop):
+    first, second = shop.run(CHAIN), None
+    before = shop.last().id
+    second = shop.run()
     for told in (first, second):
         assert isinstance(told.events[0], RunStarted)
         assert ends(told.events).code == 0
     assert second.events[0].continues == before
-    assert second.events[0].run == workshop.last().id
-    written = [decode(line) for line in workshop.last().events.read_bytes().splitlines()]
+    assert second.events[0].run == shop.last().id
+    written = [decode(line) for line in shop.last().events.read_bytes().splitlines()]
     assert written == second.events
 
 
@@ -131,12 +129,12 @@ def test_a_held_lease_is_free_again_after_success_failure_and_interruption(works
     assert list((workshop.store / "locks").iterdir()) == []
 
 
-def test_a_cell_that_finished_gives_its_lease_back_while_the_run_goes_on(workshop):
+def test_a_cell_that_finished_gives_its_lease_back_while_the_run_goes_on(shop):
     free = []
 
     def watch(event: Event) -> None:
         if isinstance(event, CellStarted) and event.cell == 1:
-            lease = Store(workshop.store).lease(first[0], "other")
+            lease = Store(shop.store).lease(first[0], "other")
             free.append(lease is not None)
             if lease:
                 lease.release()
@@ -144,19 +142,19 @@ def test_a_cell_that_finished_gives_its_lease_back_while_the_run_goes_on(worksho
             first.append(event.key)
 
     first: list[str] = []
-    watched(workshop, CHAIN, watch)
+    watched(shop, CHAIN, watch)
     assert free == [True]
 
 
-def test_a_key_that_another_run_holds_is_waited_for_and_taken_from_it(workshop):
-    workshop.run(CHAIN)
-    other = Store(workshop.store)
+def test_a_key_that_another_run_holds_is_waited_for_and_taken_from_it(shop):
+    shop.run(CHAIN)
+    other = Store(shop.store)
     changed = CHAIN.replace("3.0", "4.0")
-    _, plan = preview(workshop.request(changed))
+    _, plan = preview(shop.request(changed))
     key = plan.cells[0].key
     held = other.lease(key, "b0b0")
     assert held is not None
-    done = other.result(workshop.run(CHAIN).keys()["first"])
+    done = other.result(shop.run(CHAIN).keys()["first"])
 
     def watch(event: Event) -> None:
         if isinstance(event, CellWaiting):
@@ -164,7 +162,7 @@ def test_a_key_that_another_run_holds_is_waited_for_and_taken_from_it(workshop):
             other.publish(key, done)
             held.release()
 
-    told = watched(workshop, changed, watch)
+    told = watched(shop, changed, watch)
     assert [type(event) for event in told if getattr(event, "cell", 0) == 0][1:3] == [
         CellWaiting, CellCached,
     ]  # fmt: skip
@@ -195,13 +193,10 @@ def test_a_second_interrupt_kills_a_cell_that_does_not_listen(workshop):
     assert not any(isinstance(event, CellFailed | CellFinished) for event in told)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_cell_that_does_not_listen_is_killed_at_the_end_of_the_grace(
-    workshop, monkeypatch, number
-):
+def test_a_cell_that_does_not_listen_is_killed_at_the_end_of_the_grace(workshop, monkeypatch):
     monkeypatch.setattr("engine.execute.GRACE_SECONDS", 0.4)
-    told = watched(workshop, DEAF, signals(CellStarted, number))
-    assert ends(told).code == 128 + number
+    told = watched(workshop, DEAF, signals(CellStarted, signal.SIGHUP))
+    assert ends(told).code == 128 + signal.SIGHUP
     assert any(isinstance(event, CellInterrupted) for event in told)
     assert not any(isinstance(event, CellFailed | CellFinished) for event in told)
 
@@ -214,12 +209,12 @@ def test_a_kill_asked_in_the_folder_ends_a_cell_that_does_not_listen(workshop):
     assert ends(watched(workshop, DEAF, watch)).code == 130
 
 
-def test_fail_fast_stops_at_the_first_failure_and_exits_1(workshop):
+def test_fail_fast_stops_at_the_first_failure_and_exits_1(shop):
     stages = "stages:\n  bad: {uses: fail}\n  other: {uses: give}\n"
-    told = workshop.run(stages, jobs=1, fail_fast=True)
+    told = shop.run(stages, jobs=1, fail_fast=True)
     assert told.code == 1
     assert told.of(CellStarted) == ["bad"]
-    assert workshop.run(jobs=1).of(CellFinished) == ["other"]
+    assert shop.run(jobs=1).of(CellFinished) == ["other"]
 
 
 def test_a_fault_of_the_machine_ends_the_run_with_3_its_reason_and_no_lease(workshop):
@@ -233,9 +228,9 @@ def test_a_fault_of_the_machine_ends_the_run_with_3_its_reason_and_no_lease(work
 
 
 def test_a_result_published_between_look_and_lease_is_taken_and_the_lease_given_back(
-    workshop, monkeypatch
+    shop, monkeypatch
 ):
-    done = Store(workshop.store).result(workshop.run(CHAIN).keys()["first"])
+    done = Store(shop.store).result(shop.run(CHAIN).keys()["first"])
     real = Store.lease
 
     def late(store: Store, key: str, owner: str) -> Any:
@@ -243,14 +238,14 @@ def test_a_result_published_between_look_and_lease_is_taken_and_the_lease_given_
         return real(store, key, owner)
 
     monkeypatch.setattr(Store, "lease", late)
-    told = workshop.run(CHAIN.replace("value: 3.0", "value: 3.0, hold: 0.001"))
+    told = shop.run(CHAIN.replace("value: 3.0", "value: 3.0, hold: 0.001"))
     assert told.of(CellCached) == ["first", "second"]
     assert told.of(CellStarted) == []
-    assert list((workshop.store / "locks").iterdir()) == []
+    assert list((shop.store / "locks").iterdir()) == []
 
 
-def test_what_needs_a_cell_that_failed_as_another_did_is_skipped_too(workshop):
-    told = workshop.run("""
+def test_what_needs_a_cell_that_failed_as_another_did_is_skipped_too(shop):
+    told = shop.run("""
 stages:
   a: {uses: fail}
   b: {uses: fail}
@@ -265,29 +260,16 @@ stages:
     }  # fmt: skip
 
 
-def test_a_cell_that_comes_later_to_work_that_failed_fails_with_it(workshop):
-    told = workshop.run("""
-stages:
-  one: {uses: give, with: {value: 1.0}}
-  a: {uses: fail, from: {number: one}}
-  slow: {uses: give, with: {value: 0.5, hold: 1.0}}
-  same: {uses: scale, from: {number: slow}}
-  b: {uses: fail, from: {number: same}}
-""")
-    assert told.failures()["b"] == "the same work failed as a"
-    assert told.of(CellStarted) == ["a", "one", "same", "slow"]
-
-
 def test_a_cell_that_comes_later_to_work_that_is_done_takes_it(workshop):
     told = workshop.run("""
 stages:
   one: {uses: give, with: {value: 1.0}}
   a: {uses: scale, from: {number: one}, with: {times: 4.0}}
-  slow: {uses: give, with: {value: 0.5, hold: 1.0}}
+  slow: {uses: give, with: {value: 0.5, hold: 0.8}}
   same: {uses: scale, from: {number: slow}}
   b: {uses: scale, from: {number: same}, with: {times: 4.0}}
   end: {uses: add, from: {numbers: [a, b]}}
-""")
+""", jobs=2)  # fmt: skip
     assert told.of(CellCached) == ["b"]
     assert workshop.numbers(told)["end"] == 8.0
 
@@ -302,17 +284,17 @@ def test_a_forced_cell_starts_over_and_says_so(workshop):
     assert (started.step, started.why) == (0, "forced")
 
 
-def test_a_cache_that_is_off_keeps_nothing_and_passes_results_on(workshop):
-    told = workshop.run(CHAIN, cache="off")
+def test_a_cache_that_is_off_keeps_nothing_and_passes_results_on(shop):
+    told = shop.run(CHAIN, cache="off")
     assert told.code == 0
     assert told.of(CellFinished) == ["first", "second"]
-    store = Store(workshop.store)
+    store = Store(shop.store)
     assert all(isinstance(store.result(key), Miss) for key in told.keys().values())
-    assert workshop.run(cache="off").of(CellStarted) == ["first", "second"]
+    assert shop.run(cache="off").of(CellStarted) == ["first", "second"]
 
 
 def test_as_many_cells_run_at_once_as_jobs_and_no_more(workshop):
-    gives = "".join(f"  g{n}: {{uses: give, with: {{value: {n}.0}}}}\n" for n in range(6))
+    gives = "".join(f"  g{n}: {{uses: give, with: {{value: {n}.0}}}}\n" for n in range(4))
     running, most = 0, 0
     for event in workshop.run(f"stages:\n{gives}", jobs=2).events:
         running += isinstance(event, CellStarted) - isinstance(event, CellFinished)
@@ -320,14 +302,14 @@ def test_as_many_cells_run_at_once_as_jobs_and_no_more(workshop):
     assert most == 2
 
 
-def test_code_that_changes_while_a_run_goes_on_fails_its_cells(workshop):
-    helper = workshop.folder / "scaling.py"
+def test_code_that_changes_while_a_run_goes_on_fails_its_cells(shop):
+    helper = shop.folder / "scaling.py"
 
     def watch(event: Event) -> None:
         if isinstance(event, CellStarted) and event.cell == 0:
             helper.write_text(helper.read_text().replace("value * times", "value * times + 1"))
 
-    told = watched(workshop, CHAIN, watch)
+    told = watched(shop, CHAIN, watch)
     (failed,) = (event for event in told if isinstance(event, CellFailed))
     assert failed.error == "code changed since the run began (scaling.py); run again"
     assert ends(told).code == 1

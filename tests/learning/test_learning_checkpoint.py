@@ -1,4 +1,6 @@
 import random
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -38,6 +40,36 @@ def test_random_states_bring_every_generator_back(tmp_path):
     first = (torch.rand(3).tolist(), np.random.rand(), random.random(), np.random.randn())
     checkpoint.restore_random_states(checkpoint.load(tmp_path))
     assert first == (torch.rand(3).tolist(), np.random.rand(), random.random(), np.random.randn())
+
+
+BARE = """
+import random, sys
+from pathlib import Path
+from engine.learning import checkpoint
+folder = Path(sys.argv[1])
+state = {"random": checkpoint.random_states(), "own": checkpoint.copied({"a": [1, (2.5, "b")]})}
+drawn = random.random()
+checkpoint.save(folder, {**state, **checkpoint.versions()})
+found = checkpoint.load(folder)
+assert found["own"] == {"a": [1, (2.5, "b")]}, found
+checkpoint.restore_random_states(found["random"])
+assert random.random() == drawn
+sys.exit(str({"torch", "numpy", "safetensors"} & set(sys.modules)))
+"""
+
+
+def test_a_state_without_tensors_is_saved_and_read_without_torch_or_numpy(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", BARE, tmp_path], capture_output=True, text=True, check=False
+    )
+    assert done.stderr == "set()\n"
+    # Read where torch is loaded, too: what was not loaded then had not drawn.
+    found = checkpoint.load(tmp_path)
+    assert (found["random"]["torch"], found["random"]["numpy"]) == (None, None)
+    assert found["torch"] == torch.__version__
+    before = torch.get_rng_state()
+    checkpoint.restore_random_states(found["random"])
+    assert torch.equal(before, torch.get_rng_state())
 
 
 def test_a_copy_shares_nothing():

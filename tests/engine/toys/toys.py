@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
 import scaling
 from pydantic import PositiveInt
 
@@ -187,7 +186,11 @@ class Dice(Params):
 @stage(draws=True)
 def dice(run: Run, params: Dice, *, number: Number | None = None) -> Made:
     """The last of some throws, from a global generator."""
-    draw = random.random if params.by == "python" else np.random.random
+    draw = random.random
+    if params.by == "numpy":
+        import numpy as np  # Here: the processes of all other toys need not load it.
+
+        draw = np.random.random
     return Made(Number([float(draw()) for _ in range(params.throws)][-1]))
 
 
