@@ -18,6 +18,7 @@ Code = Literal[
     "lossy-join",
     "meaning",
     "nothing-measured",
+    "other-tasks",
     "overlapping-parts",
     "random-head-high-rate",
     "scaling-differs",

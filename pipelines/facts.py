@@ -60,7 +60,8 @@ class Facts:
     """A family of tasks: fewest and most support examples of a class."""
     protocol: Mapping[str, Any] = field(default_factory=dict)
     """A learner: how it was trained, `steps`, `head`, its `outputs`, and whether shots were
-    `pooled`. A family of tasks: `labels`, `count`, and of regression `inputs` and `targets`. A
+    `pooled`. A family of tasks: `labels`, `count`, and of regression `inputs` and `targets`;
+    `drawn` is equal for equal draws. Scores: `exam`, the `drawn` of what they were judged on. A
     generator:
     `kind`, `likelihood` and `binarise`. Empty where it is unknown."""
 

@@ -95,6 +95,9 @@ class Row:
     """Axis -> its value, where that is a number and the label is not the text of it."""
     diverged: int = 0
     """How many of its cells diverged; they are `dropped` by every interval."""
+    exams: Mapping[str, str] = field(default_factory=dict)
+    """Seed label -> digest of the tasks on which the cell was judged, where these were drawn. A
+    difference of rows that were judged on other tasks has no interval, p or verdict."""
     once: tuple[str, ...] = ()
     """Stages upstream that were drawn once for all of its seeds: an interval over these does not
     span what another draw of them would give, so that no difference has a p or a verdict."""

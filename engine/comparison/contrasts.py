@@ -6,11 +6,12 @@ nothing of what another training run of either would give, so it has no p and no
 several seeds against a row of one cell without a seed is a difference of means: that cell is one
 draw, and subtracting it from every seed makes no pairs. Where something upstream was drawn once for
 all seeds of a row, as one backbone for five seeds of its head, the pairs compare what was made from
-this one draw: these have an interval, and no p and no verdict either.
+this one draw: these have an interval, and no p and no verdict either. Where two rows were judged on
+other draws of tasks, their difference is of the tasks too, and there is only its mean.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine import learning
 from engine.artifacts import Contrast, Interval, Row
@@ -85,6 +86,8 @@ def _difference(left: Row, right: Row, metric: str) -> _Found:
     if _is_one(left) != _is_one(right):
         return _Found(left, right, _of_means(left, right, metric), size, None)
     difference = _by_seed(left, right, metric)
+    if _unlike(left, right):
+        return _Found(left, right, replace(difference, low=None, high=None), size, None)
     if left.once or right.once:
         return _Found(left, right, difference, size, None)
     p = learning.statistics.paired_p(list(difference.values.values()), size)
@@ -115,6 +118,15 @@ def _by_seed(left: Row, right: Row, metric: str) -> Interval:
     return over_seeds(differences, len({*left.seeds, *right.seeds}) - len(differences))
 
 
+def _unlike(left: Row, right: Row) -> bool:
+    """Whether two rows were judged on other draws of tasks: their difference is of these too."""
+    both = left.exams.keys() & right.exams.keys()
+    if both:
+        return any(left.exams[seed] != right.exams[seed] for seed in both)
+    here, there = set(left.exams.values()), set(right.exams.values())
+    return bool(here and there) and here != there
+
+
 def _is_one(row: Row) -> bool:
     """Whether a row is one cell without a seed: one draw, if anything before it draws."""
     return row.seeds == ("",)
@@ -137,16 +149,25 @@ def _verdict(found: _Found, p: float | None, metric: str) -> str:
         return _of_two_learners(found.difference, metric)
     rows = [row for row in (found.left, found.right) if row.diverged]
     lost = [f"{row.diverged} of {len(row.seeds)} of {row.label} diverged" for row in rows]
-    if found.difference.over == "learners":
-        one = found.left if _is_one(found.left) else found.right
-        return ", ".join([f"no test: {AGAINST_ONE} of {one.label}", *lost])
+    if why := _untested(found):
+        return ", ".join([f"no test: {why}", *lost])
     if lost:
         return f"no verdict: {', '.join(lost)}"
     once = dict.fromkeys([*found.left.once, *found.right.once])
-    if once:
+    if once and found.difference.low is not None:
         told = f"these nets only, of {drawn_once(once)}"
         return _ordered(told, f"over {found.difference.n} seeds", found.difference, metric)
     return _over_seeds(found.difference, p)
+
+
+def _untested(found: _Found) -> str:
+    """Why a difference is none of pairs, in words; empty where it is."""
+    if _unlike(found.left, found.right):
+        return "judged on other tasks"
+    if found.difference.over == "learners":
+        one = found.left if _is_one(found.left) else found.right
+        return f"{AGAINST_ONE} of {one.label}"
+    return ""
 
 
 def _over_seeds(difference: Interval, p: float | None) -> str:

@@ -123,6 +123,7 @@ class Group:
             units=self._units(each),
             diverged=len(self.diverged),
             once=self.once,
+            exams={seed: s.family for seed, s in self.cells.items() if s.family},
             numbers=dict(self.numbers),
         )
 

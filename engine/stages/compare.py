@@ -55,6 +55,10 @@ def _facts(look: Look) -> Mapping[str, Facts]:
         measure.check(look, place_of, text, inputs)
     _check_axis(look, params, known)
     _check_draws(look, sources)
+    exams = {
+        str(rows.without_seed(source)): facts for source, facts in zip(sources, inputs, strict=True)
+    }
+    _check_exams(look, params, known, exams)
     return {"table": Facts()}
 
 
@@ -75,6 +79,37 @@ def _check_draws(look: Look, sources: tuple[Source, ...]) -> None:
             told = f"the seeds of `{name}` share {drawn_once(once)}: no difference has a verdict"
             hint = f"let {listed(once)} have the axis `seed`: no `seeds: 1`, no pick of one"
             look.advise("drawn-once", "from.scores", told, hint)
+
+
+def _check_exams(
+    look: Look, params: Compare, known: list[Source], exams: Mapping[str, Facts]
+) -> None:
+    """Advise where two rows that are compared were judged on other draws of tasks.
+
+    Args:
+        look: where to report.
+        params: of the stage.
+        known: the rows.
+        exams: row -> facts of one of its cells.
+    """
+    found = {text: rows.matching(text, known) for text in _compared(params)}
+    pick = {text: str(match[0]) for text, match in found.items() if len(match) == 1}
+    pairs = [(pick[a], pick[b]) for a, b in params.contrasts if a in pick and b in pick]
+    if params.baseline in pick:
+        pairs += [(str(row), pick[params.baseline]) for row in known]
+    for left, right in dict.fromkeys(pairs):
+        here, there = exams[left], exams[right]
+        draws = [facts.protocol.get("exam") for facts in (here, there)]
+        if None not in draws and draws[0] != draws[1] and here.metrics.keys() & there.metrics:
+            told = f"`{left}` and `{right}` are judged on other draws of tasks: nothing is tested"
+            hint = "judge both on one stage of tasks"
+            look.advise("other-tasks", "from.scores", told, hint)
+            return
+
+
+def _compared(params: Compare) -> list[str]:
+    """The rows that are named to be compared."""
+    return [*([params.baseline] if params.baseline else []), *sum(params.contrasts, ())]
 
 
 def _check_axis(look: Look, params: Compare, known: list[Source]) -> None:
@@ -102,7 +137,8 @@ def compare(run: Run, params: Compare, *, scores: tuple[Scores, ...]) -> Compare
     with diverged cells wins no verdict. A row of one cell without a seed is one draw: against a
     row of several seeds the difference of means is shown, without an interval, a p or a verdict.
     Where something upstream was drawn once for all seeds of a row (one backbone, one subset), the
-    interval spans what came after it, and a difference has no p and no verdict either.
+    interval spans what came after it, and a difference has no p and no verdict either. Where two
+    rows were judged on other draws of tasks, there is only the difference of their means.
 
     A row of one learner that was judged on many tasks has an interval over what these were drawn
     from: tasks, or the classes of episodes. With fewer than ten of these, or than twice the ways,
@@ -115,10 +151,7 @@ def compare(run: Run, params: Compare, *, scores: tuple[Scores, ...]) -> Compare
     table_rows = tuple(group.row(shown) for group in found)
     by_label = {row.label: row for row in table_rows}
     named = rows.named(run.sources["scores"])
-    pick = {
-        text: by_label[str(rows.matching(text, named)[0])]
-        for text in [*([params.baseline] if params.baseline else []), *sum(params.contrasts, ())]
-    }
+    pick = {text: by_label[str(rows.matching(text, named)[0])] for text in _compared(params)}
     pairs = [(pick[left], pick[right]) for left, right in params.contrasts]
     if params.baseline:
         base = pick[params.baseline]

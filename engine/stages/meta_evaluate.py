@@ -79,6 +79,7 @@ def _facts(look: Look) -> Mapping[str, Facts]:
     chosen = dict.fromkeys(validate.metrics, marks) if validate else {}
     scores = Facts(
         metrics={**metrics, **chosen},
+        protocol={"exam": tasks.protocol.get("drawn")},
         sources=learner.sources,
         validation=frozenset(chosen),
         validated=dict.fromkeys(chosen, validate.sources if validate else frozenset()),

@@ -71,6 +71,7 @@ def _facts(look: Look) -> Mapping[str, Facts]:
             "units": _units(params, known),
             "columns": columns,
             "scaling": scaling,
+            "drawn": (params.model_dump_json(), known.sources),
         },
     )
     return {"tasks": facts}

@@ -470,6 +470,56 @@ def test_learners_that_were_judged_on_other_tasks_are_not_paired_on_them():
         assert found.difference.over == over
 
 
+def _on(given, *digests):
+    """The same, judged on tasks with these digests in turn."""
+    return [
+        (source, replace(scores, family=digests[place % len(digests)]))
+        for place, (source, scores) in enumerate(given)
+    ]
+
+
+def test_rows_that_were_judged_on_other_tasks_have_no_verdict_however_many_seeds_they_have():
+    """Their difference is one of the draws of tasks too."""
+    given = [*_on(EVERY[:5], "a"), *_on(EVERY[5:10], "b"), *_on(EVERY[10:], "b")]
+    first, second = _compare(given, show=["a/accuracy"], baseline="probe").contrasts
+    assert first.verdict == "no test: judged on other tasks"
+    assert (first.difference.low, first.difference.high, first.p) == (None, None, None)
+    assert first.difference.mean == pytest.approx(np.mean(ZERO) - np.mean(PROBE))
+    assert second.p == pytest.approx(stats.ttest_rel(RANDOM, PROBE).pvalue)
+    again = against(_compare(given, show=["a/accuracy"]), "tuned@head=zero").contrasts
+    assert {found.verdict for found in again} == {"no test: judged on other tasks"}
+
+
+def test_tasks_that_differ_by_seed_are_the_same_for_both_rows():
+    seeds = "abcde"
+    given = [*_on(EVERY[:5], *seeds), *_on(EVERY[10:], *seeds)]
+    (found,) = _compare(given, show=["a/accuracy"], baseline="probe").contrasts
+    assert found.p is not None
+    given = [*_on(EVERY[:5], *seeds), *_on(EVERY[10:], *reversed(seeds))]
+    (found,) = _compare(given, show=["a/accuracy"], baseline="probe").contrasts
+    assert found.verdict == "no test: judged on other tasks"
+
+
+def test_one_learner_that_was_judged_on_other_tasks_than_several_is_told_so():
+    for digest, told in (("a", "against one learner of one"), ("b", "judged on other tasks")):
+        given = [*_on(EVERY, "a"), *_on(ONE, digest)]
+        found = _compare(given, show=["a/accuracy"], baseline="one").contrasts
+        assert {contrast.verdict for contrast in found} == {f"no test: {told}"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "count"),
+    [({"baseline": "probe"}, 1), ({"contrasts": (("tuned", "probe"),)}, 1), ({}, 0)],
+)
+def test_rows_that_are_judged_on_other_tasks_are_told_before_anything_runs(fields, count):
+    for theirs, more in (("b", count), ("a", 0), (None, 0)):
+        exams = [replace(FACTS, protocol={"exam": exam}) for exam in ("a", theirs)]
+        seen = Look(compare.params(**fields), {"scores": tuple(exams)}, {"scores": ROWS})
+        compare.facts(seen)
+        assert not seen.faults
+        assert [advice.code for advice in seen.advice] == ["other-tasks"] * more
+
+
 def test_learners_that_were_not_judged_on_as_many_tasks_are_not_paired_on_them():
     given = [LEARNERS[0], _judged(RIDGE[:200], algorithm="ridge")]
     (found,) = _compare(given, show=["t/accuracy"], baseline="judged@algorithm=ridge").contrasts
@@ -803,7 +853,9 @@ def test_plots_order_labelled_numbers_as_numbers(look):
     (series,) = _compare(_sources(), plot=frontier).plot["series"]
     assert series["names"] == ["small", "mid", "big"]
     rows = tuple(source for source, _ in _sources())
-    assert not look(compare, {"plot": line}, sources={"scores": rows}, scores=(FACTS,))[1]
+    assert not look(compare, {"plot": line}, sources={"scores": rows}, scores=(FACTS,) * len(rows))[
+        1
+    ]
 
 
 def test_a_row_is_found_by_its_number_too():
