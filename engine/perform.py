@@ -7,6 +7,7 @@ import os
 import platform
 import random
 import resource
+import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
@@ -29,6 +30,11 @@ from pipelines.text import safe_text
 
 _DESCRIPTORS = 16
 """That are free after a stage, at least: results are written with a few open at once."""
+
+
+LARGEST_SCORE = 1e300
+"""Sums, differences and intervals of such numbers are still finite."""
+_SHOWN_BITS = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,17 +252,54 @@ def _made(stage: Stage[..., Any], returned: Any) -> dict[str, Artifact]:
 
 
 def check_scores(scores: Scores) -> None:
-    """A score is a finite number: one that is not has no place in a table."""
-    for name, value in scores.metrics.items():
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not number or not math.isfinite(value):
-            raise StageError(
-                f"the score `{safe_text(name, limit=100)}` is {safe_text(str(value), limit=100)}: "
-                "a score is a finite number; leave out one that does not apply, and tell a "
-                'training that left the numbers by the status "diverged"'
-            )
+    """A score is a finite number of Python: one that is not has no place in a table.
+
+    Raises:
+        StageError: names the score, and says what it is.
+    """
     if scores.status not in ("ok", "diverged"):
         raise StageError(f"scores are `ok` or `diverged`, not {safe_text(str(scores.status))}")
+    for name, value in scores.metrics.items():
+        _check_score(name, value)
+    if scores.status == "ok":
+        points = ((name, v) for name, curve in scores.curves.items() for _, v in curve)
+        each = ((name, v) for name, values in scores.each.items() for v in values)
+        for name, value in (*scores.metrics.items(), *points, *each):
+            # Other kinds of values, and what is not finite, are told where they are written.
+            if isinstance(value, int | float) and LARGEST_SCORE < abs(value) < math.inf:
+                raise StageError(
+                    f"the score `{safe_text(name, limit=100)}` is {_short(value)}, and statistics "
+                    f"are made of scores up to {LARGEST_SCORE:g}: has it diverged? say so by the "
+                    'status "diverged", or give it another unit'
+                )
+
+
+def _check_score(name: object, value: object) -> None:
+    if not isinstance(name, str):
+        kind = safe_text(type(name).__name__)
+        raise StageError(f"the name of a score is of type {kind}: write text, as `task/accuracy`")
+    told = f"the score `{safe_text(name, limit=100)}` is"
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        kind = f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")
+        hint = "leave out one that does not apply" if value is None else "write `float(x)`"
+        raise StageError(
+            f"{told} {_short(value)} of type {safe_text(kind, limit=100)}: a score is a number of "
+            f"Python; {hint}"
+        )
+    if not (isinstance(value, int) or math.isfinite(value)):
+        raise StageError(
+            f"{told} {value}: a score is a finite number; leave out one that does not apply, and "
+            'tell a training that left the numbers by the status "diverged"'
+        )
+    if abs(value) > sys.float_info.max:
+        raise StageError(f"{told} a whole number that no float can hold; give it another unit")
+
+
+def _short(value: object) -> str:
+    """A value as its own code shows it, cut."""
+    if isinstance(value, int) and value.bit_length() > _SHOWN_BITS:
+        return "a whole number of very many digits"
+    return safe_text(str(value), limit=100)
 
 
 def _mirrored(

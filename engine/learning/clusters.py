@@ -24,20 +24,29 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import stdtrit
 
+from engine.learning.statistics import scale
+
 Vector = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """Variance of a mean, and the degrees of freedom of its t interval."""
+    """Variance of a mean, and the degrees of freedom of its t interval.
+
+    Attributes:
+        variance: in units of `unit` squared.
+        freedom: degrees of freedom.
+        unit: see `engine.learning.statistics.scale`.
+    """
 
     variance: float
     freedom: float
+    unit: float = 1.0
 
     @property
     def half(self) -> float:
         """Half the width of the 95 % interval."""
-        return float(stdtrit(self.freedom, 0.975)) * math.sqrt(self.variance)
+        return float(stdtrit(self.freedom, 0.975)) * math.sqrt(self.variance) * self.unit
 
 
 class Draws:
@@ -56,23 +65,29 @@ class Draws:
         )
         self._units = units
         self._draw = np.repeat(np.arange(len(sizes)), sizes)
-        self._scores: Vector = np.concatenate([np.asarray(s, dtype=np.float64) for s in scores])
+        given: Vector = np.concatenate([np.asarray(s, dtype=np.float64) for s in scores])
+        self._unit = scale(given.tolist())
+        self._scores: Vector = given / self._unit
         self._weights: Vector = np.repeat(1 / sizes / len(sizes), sizes)
         self._sizes = sizes
         self.count = len(names)
         """Distinct units."""
-        self.mean = float(self._weights @ self._scores)
+        self._mean = float(self._weights @ self._scores)
+        self.mean = self._mean * self._unit
 
     def by_unit(self) -> list[float]:
         """The mean score of each unit."""
+        return [float(value) for value in self._by_unit() * self._unit]
+
+    def _by_unit(self) -> Vector:
         sums, counts = self._sum(self._scores), self._sum(np.ones_like(self._scores))
-        return [float(value) for value in sums / counts]
+        return sums / counts
 
     def spread(self) -> Spread:
         """How the mean would vary over other units of the same population; two units or more."""
         own = self._own()
         if self._sizes.max() == 1:
-            return Spread(own, self.count - 1)
+            return Spread(own, self.count - 1, self._unit)
         noise = self._noise()
         extra = self._shared() - own
         doubt = self._doubt(own, noise)
@@ -80,7 +95,7 @@ class Draws:
         variance = max(own + kept * extra, noise)
         known = variance**2 / (self.count - 1)
         freedom = variance**2 / (known + (kept * doubt) ** 2 / 2) if variance else self.count - 1
-        return Spread(variance, max(freedom, 2.0))
+        return Spread(variance, max(freedom, 2.0), self._unit)
 
     def _sum(self, values: Vector) -> Vector:
         """Sums (units,) of values, one for each unit of each draw."""
@@ -88,12 +103,12 @@ class Draws:
 
     def _own(self) -> float:
         """Variance of the mean, were the scores of different units independent."""
-        parts = self._sum(self._weights * (self._scores - self.mean))
+        parts = self._sum(self._weights * (self._scores - self._mean))
         return float(self.count / (self.count - 1) * np.sum(parts**2))
 
     def _noise(self) -> float:
         """Variance of the mean over other draws of the same units."""
-        residual = self._scores - np.asarray(self.by_unit())[self._units]
+        residual = self._scores - self._by_unit()[self._units]
         by_draw = np.bincount(self._draw, self._weights * residual)
         lost = max(1, len(self._scores) - self.count) / len(self._scores)
         return float(np.sum(by_draw**2) / lost)

@@ -1,7 +1,7 @@
 """Intervals and paired tests over seeds. numpy and scipy only, no torch."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,9 @@ TESTABLE = 5
 ROUNDING = 4 * 2.0**-23
 """How far numbers that were computed in float32 may differ by rounding, in parts of their size:
 half a unit for each of two numbers, twice for a pair of differences, and twice that for safety."""
+
+HUGE = 1e60
+"""Numbers from which on fourth powers and their sums may leave the range of float64."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,18 @@ def standard_error(values: Sequence[float]) -> float | None:
     """Standard error of the mean; None below two values."""
     if len(values) < 2:  # noqa: PLR2004 (a spread needs two)
         return None
-    return float(np.std(values, ddof=1)) / math.sqrt(len(values))
+    unit = scale(values)
+    spread = float(np.std(np.asarray(values, dtype=np.float64) / unit, ddof=1))
+    return spread / math.sqrt(len(values)) * unit
+
+
+def scale(values: Iterable[float]) -> float:
+    """What numbers are divided by before they are squared: 1, or a power of 2 for huge ones.
+
+    Divided by a power of 2, a number keeps all its digits.
+    """
+    largest = max(map(abs, values), default=0.0)
+    return 1.0 if largest < HUGE else 2.0 ** math.frexp(largest)[1]
 
 
 def constant(differences: Sequence[float], size: float) -> bool:

@@ -12,7 +12,9 @@ import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
 from conftest import TOYS
 from engine import runs
@@ -466,13 +468,39 @@ def test_without_forks_a_cell_has_a_process_of_its_own_too(tmp_path):
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+WRITE = "a score is a number of Python; write `float(x)`"
+LARGEST = "and statistics are made of scores up to 1e+300: has it diverged?"
+
+
 @pytest.mark.parametrize(
     ("metrics", "status", "said"),
     [
         ({"t/a": float("nan")}, "ok", "the score `t/a` is nan: a score is a finite number"),
         ({"t/a": 1.0, "t/\x1b": float("-inf")}, "ok", "the score `t/\\x1b` is -inf: a score is a"),
-        ({"t/a": True}, "ok", "the score `t/a` is True: a score is a finite number"),
-        ({"t/a": "0.5"}, "ok", "the score `t/a` is 0.5: a score is a finite number"),
+        (
+            {"t/a": True},
+            "ok",
+            "the score `t/a` is True of type bool: a score is a number",
+        ),
+        ({"t/a": "0.5"}, "ok", f"the score `t/a` is 0.5 of type str: {WRITE}"),
+        ({"t/a": np.float32(0.5)}, "ok", f"the score `t/a` is 0.5 of type numpy.float32: {WRITE}"),
+        ({"t/a": np.int64(3)}, "ok", f"the score `t/a` is 3 of type numpy.int64: {WRITE}"),
+        ({"t/a": np.array(2.0)}, "ok", f"the score `t/a` is 2.0 of type numpy.ndarray: {WRITE}"),
+        (
+            {"t/a": torch.tensor(0.5)},
+            "diverged",
+            f"the score `t/a` is tensor(0.5000) of type torch.Tensor: {WRITE}",
+        ),
+        (
+            {"t/a": None},
+            "ok",
+            "the score `t/a` is None of type NoneType: a score is a number of "
+            "Python; leave out one that does not apply",
+        ),
+        ({3: 1.0}, "ok", "the name of a score is of type int: write text, as `task/accuracy`"),
+        ({"t/a": 10**400}, "ok", "the score `t/a` is a whole number that no float can hold"),
+        ({"t/a": -2e300}, "ok", f"the score `t/a` is -2e+300, {LARGEST}"),
+        ({"t/a": 10**305}, "ok", "the score `t/a` is 1000"),
         ({"t/a": 0.5}, "fine", "scores are `ok` or `diverged`, not fine"),
     ],
 )
@@ -480,3 +508,11 @@ def test_a_score_that_is_no_number_is_named(metrics, status, said):
     with pytest.raises(StageError) as caught:
         check_scores(Scores(metrics, status=status))
     assert str(caught.value).startswith(said)
+
+
+def test_scores_of_which_statistics_are_made_are_bounded_and_those_of_diverged_ones_are_not():
+    check_scores(Scores({"t/a": np.float64(1e300), "t/b": 3}, {"t/a": ((1, -1e300),)}))
+    check_scores(Scores({"t/a": 1e308}, {"t/a": ((1, 1e308),)}, status="diverged"))
+    for huge in ({"curves": {"t/a": ((1, 1e301),)}}, {"each": {"t/a": (1.0, -1e301)}}):
+        with pytest.raises(StageError, match=r"the score `t/a` is -?1e\+301, and statistics are"):
+            check_scores(Scores({"t/a": 1.0}, **huge))

@@ -93,6 +93,21 @@ def test_equal_scores_have_no_spread():
     assert Draws(members, np.full((60, 5), 0.5)).spread().half == pytest.approx(0, abs=1e-12)
 
 
+@pytest.mark.parametrize("members", [[[0], [1], [2], [0]], [[0, 1], [1, 2], [2, 3], [3, 0]]])
+@pytest.mark.parametrize("power", [0, 199, 500, 995])
+def test_huge_scores_have_the_interval_of_small_ones(members, power):
+    values, unit = [1.0, -2.5, 3.25, 7.5], 2.0**power
+    scores = [
+        [value + k for k in range(len(of))] for value, of in zip(values, members, strict=True)
+    ]
+    small = Draws(members, scores)
+    huge = Draws(members, [[value * unit for value in row] for row in scores])
+    assert huge.mean == small.mean * unit
+    assert huge.by_unit() == [value * unit for value in small.by_unit()]
+    assert huge.spread().half == pytest.approx(small.spread().half * unit, rel=1e-12)
+    assert huge.spread().half > 0
+
+
 def test_draws_may_have_different_numbers_of_classes():
     rng = np.random.default_rng(0)
     members = [tuple(rng.permutation(40)[: 2 + i % 4]) for i in range(80)]

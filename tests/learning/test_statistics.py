@@ -72,3 +72,14 @@ def test_holm_multiplies_step_by_step_and_never_falls():
 def test_a_standard_error_is_that_of_the_mean():
     assert statistics.standard_error([1.0, 3.0]) == pytest.approx(math.sqrt(2) / math.sqrt(2))
     assert statistics.standard_error([1.0]) is None
+
+
+@pytest.mark.parametrize("power", [0, 100, 300, 900, 995])
+def test_huge_numbers_have_the_interval_of_small_ones(power):
+    values, unit = [1.0, 2.5, -3.0, 4.25, 7.0, 0.5], 2.0**power
+    small, huge = statistics.mean(values), statistics.mean([value * unit for value in values])
+    assert [huge.mean, huge.low, huge.high] == [
+        x * unit for x in (small.mean, small.low, small.high)
+    ]
+    p = statistics.paired_p([value * unit for value in values], 7.0 * unit)
+    assert p == statistics.paired_p(values, 7.0)

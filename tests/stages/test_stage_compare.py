@@ -865,3 +865,25 @@ def test_a_row_is_found_by_its_number_too():
     plain = [*_scores(ZERO, lr="1"), *_scores(PROBE, lr="0.001")]
     assert _compare(plain, show=["a/accuracy"], baseline="tuned@lr=1.0").baseline == "tuned@lr=1"
     assert _compare(plain, show=["a/accuracy"], baseline="tuned@lr=1e-3").baseline.endswith("0.001")
+
+
+@pytest.mark.parametrize("size", [1e160, 1e300])
+def test_scores_of_any_size_give_finite_tables(size, tmp_path):
+    given = [
+        *_scores([-size if seed % 2 else size for seed in range(5)], head="zero"),
+        *_scores([-size + seed * size / 10 for seed in range(5)], head="random"),
+    ]
+    rows = {"show": ["a/accuracy"], "baseline": "tuned@head=random"}
+    table = _compare(given, **rows, plot={"kind": "line", "y": "a/accuracy"})
+    table.write(tmp_path)  # Refuses what is not finite.
+    found = table.rows[0].values["a/accuracy"]
+    assert found.mean == pytest.approx(size / 5)
+    half = stats.t.interval(0.95, 4, 0.2, stats.sem([1, -1, 1, -1, 1]))[1] - 0.2
+    assert (found.high - found.mean) / size == pytest.approx(half)
+    (contrast,) = table.contrasts
+    assert 0 < contrast.p < 1
+    sheet = arranged(table, Order())
+    exported = (form(sheet, "t") for form in (markdown, latex, commas))
+    for written in (text(table, 120), *exported):
+        assert "nan" not in str(written)
+        assert "inf" not in str(written)
