@@ -12,7 +12,7 @@ with a bare use of the lazy door, everything behind it counts.
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,8 @@ _PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 _LEARNING = "engine.learning"
 _TOLD = 3
 _DEEPEST = 32
+_TEXTS = 512
+"""That are remembered, of some ten kilobytes each."""
 
 
 @dataclass(frozen=True)
@@ -190,7 +192,13 @@ def explain(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
 
 
 def _reading(path: Path) -> list[Any]:
-    return Reading.of(reading.content(path, MODULE_BYTES)).to_json()
+    return _parsed(reading.content(path, MODULE_BYTES)).to_json()
+
+
+@lru_cache(maxsize=_TEXTS)
+def _parsed(text: bytes) -> Reading:
+    """What a text says: a file that was written a moment ago is in no memo, and read each time."""
+    return Reading.of(text)
 
 
 def _absolute(reference: str, module: str, place: Place) -> str:

@@ -147,10 +147,10 @@ def staged(house: House, name: str, imports: str = "", body: str = "...", user: 
     return path
 
 
-def code(path: Path, root: Path | None = None) -> Code:
+def code(path: Path, root: Path | None = None, fingerprints: Fingerprints | None = None) -> Code:
     stages = Catalogue([path])
     found = stages[path.stem]
-    return Fingerprints(root).of(found, found.params())
+    return (fingerprints or Fingerprints(root)).of(found, found.params())
 
 
 def reached(path: Path) -> set[str]:
@@ -229,21 +229,37 @@ def test_every_way_of_naming_a_module_behind_the_door_reaches_it_and_what_it_imp
     assert "engine/learning/aside.py" not in found
 
 
-@pytest.mark.parametrize(
-    ("name", "imports", "body"),
-    [
-        ("bound", "from engine import learning", "x = learning"),
-        ("getattr", "from engine import learning", "getattr(learning, 'de' + 'ep')"),
-        ("passed", "from engine import learning", "print(learning)"),
-        ("engine", "import engine", "getattr(engine, 'learning')"),
-        ("star", "from engine.learning import *", "..."),
-        ("computed", "import importlib", "importlib.import_module('engine.' + 'x')"),
-    ],
-)
-def test_a_bare_use_of_the_door_reaches_all_behind_it(house, name, imports, body):
-    found = learned(staged(house, f"bare_{name}", imports, body))
+def test_a_bare_use_of_the_door_reaches_all_behind_it(house):
+    uses = {
+        "bound": ("from engine import learning", "x = learning"),
+        "getattr": ("from engine import learning", "getattr(learning, 'de' + 'ep')"),
+        "passed": ("from engine import learning", "print(learning)"),
+        "engine": ("import engine", "getattr(engine, 'learning')"),
+        "star": ("from engine.learning import *", "..."),
+        "computed": ("import importlib", "importlib.import_module('engine.' + 'x')"),
+    }
     files = (house.root / "engine" / "learning").rglob("*.py")
-    assert found == {path.relative_to(house.root).as_posix() for path in files}
+    behind = {path.relative_to(house.root).as_posix() for path in files}
+    fingerprints = Fingerprints(None)
+    for name, (imports, body) in uses.items():
+        found = code(staged(house, f"bare_{name}", imports, body), fingerprints=fingerprints)
+        assert behind <= set(found.modules), name
+
+
+def test_a_text_that_stays_is_parsed_once_and_a_new_one_again(house, monkeypatch):
+    parsed, real = [], Reading.of
+    monkeypatch.setattr(Reading, "of", lambda text: parsed.append(text) or real(text))
+    path = staged(house, "parsed")
+    fingerprints = Fingerprints(None)
+    found = code(path, fingerprints=fingerprints)
+    assert parsed.count(path.read_bytes()) == 1
+    before = len(parsed)
+    assert fingerprints.unchanged(found) == []
+    assert code(path).digest == found.digest
+    assert len(parsed) == before
+    house.append("user_parsed/parsed.py", "LATER = 1\n")
+    assert fingerprints.unchanged(found) == ["parsed.py"]
+    assert parsed[before:] == [path.read_bytes()]
 
 
 def test_type_checking_imports_reach_nothing(house):
