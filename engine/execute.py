@@ -163,7 +163,8 @@ class Execution:
             elif (asked and message.kind in {"interrupted", "lost"}) or (alone and damaged):
                 self._interrupted(message, alone=alone)
             elif damaged:
-                self._healing.unread(message.cell, *damaged)
+                digest, reason, changed = damaged
+                self._healing.unread(message.cell, digest, reason, changed=changed)
             elif message.kind == "interrupted":
                 self._failed(active.cell, {"error": UNASKED})
             else:

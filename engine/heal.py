@@ -6,7 +6,7 @@ computed again in the same run, once; what needs it and has not begun waits, wha
 stays.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from engine.ledger import Ledger
@@ -25,11 +25,26 @@ class Healing:
     ledger: Ledger
     _returns: dict[int, int] = field(default_factory=dict)
     """Running cell -> how often it came back although nothing that it reads was to be healed."""
+    _changers: dict[int, set[int]] = field(default_factory=dict)
+    """Maker -> running cells while which its result changed that had been whole."""
 
-    def unread(self, reader: int, digest: str, reason: str) -> None:
-        """A running cell found an object damaged: its makers are healed, and it waits for them."""
+    def unread(self, reader: int, digest: str, reason: str, *, changed: bool = False) -> None:
+        """A running cell found an object damaged: its makers are healed, and it waits for them.
+
+        Args:
+            reader: the cell.
+            digest: the object.
+            reason: what is wrong with it.
+            changed: it was whole when the cell began. Once may be chance; a cell while which it
+                happens again has changed it, and fails.
+        """
         why = self._confirmed(digest, reason)
         makers = self._makers(digest) if why else []
+        if changed and any(reader in self._changers.get(cell, ()) for cell, _ in makers):
+            self._blame(reader, dict(makers), f"object {digest[:12]} {reason}")
+            return
+        for cell, _ in makers if changed else ():
+            self._changers.setdefault(cell, set()).add(reader)
         if makers:
             self._heal({cell: result.damage(digest, why) for cell, result in makers}, reader)
         elif not self._is_being_healed(digest):
@@ -43,6 +58,20 @@ class Healing:
         self.ledger.put_back(
             reader, f"{', '.join(awaited)}, computed again" if awaited else "what it read"
         )
+
+    def _blame(self, reader: int, makers: Mapping[int, Result], why: str) -> None:
+        """Fail a cell that changes what it reads."""
+        told = f"it changed the result of {self._names(makers)} that it reads"
+        hint = "open the files that an artifact is read from for reading only"
+        self.ledger.fail(reader, f"{told} ({why}, twice, each time while it ran): {hint}")
+
+    def _cause(self, maker: int) -> str:
+        """What is to be looked at where a result is damaged again."""
+        readers = self._changers.get(maker)
+        return f"it changed while {self._names(readers)} read it" if readers else "check the disk"
+
+    def _names(self, cells: Iterable[int]) -> str:
+        return ", ".join(self.ledger.cells[cell].name for cell in sorted(cells))
 
     def check_shown(self) -> None:
         """Verify what the run prints at its end; what is damaged is healed."""
@@ -67,7 +96,7 @@ class Healing:
                 continue
             self.ledger.tell_damaged(cell, why, reader)
             if self.selection.allows(cells[cell]):
-                self.ledger.fail(cell, f"{why}, after it was computed again: check the disk")
+                self.ledger.fail(cell, f"{why}, after it was computed again: {self._cause(cell)}")
             else:
                 self.ledger.fail(cell, self.selection.refusal(cells[cell], why))
 

@@ -22,7 +22,7 @@ from engine.device import processor
 from engine.executors import UNASKED, Task
 from engine.learning.unreadable import UnreadableError
 from engine.run import Interrupted, Run
-from engine.store import FileRef, Output, Store, fs
+from engine.store import Changed, Damaged, FileRef, Output, Store, fs
 from pipelines.errors import EnvironmentFault, StageError
 from pipelines.facts import Source
 from pipelines.stage import Artifact, Stage
@@ -81,9 +81,10 @@ def _performed(task: Task, channel: Channel) -> dict[str, Any]:
     run = _run(task, channel, store)
     _prepare(task["packages"], run)
     params = stage.params.model_validate_json(json.dumps(task["params"]))
-    inputs = _inputs(task, stage, catalogue, store)
+    files = _files(task, store)
     user = os.geteuid()
     try:
+        inputs = _inputs(task, stage, catalogue, files)
         returned = stage.function(run, params, **inputs)
     except BaseException as error:
         # A stage may read its files late: what they were damaged into meanwhile is no fault of the
@@ -197,18 +198,31 @@ def _source(stage: str, axes: dict[str, str], numbers: dict[str, float], once: l
     return Source(stage, axes, numbers, tuple(once))
 
 
+def _files(task: Task, store: Store) -> dict[str, list[dict[str, Path]]]:
+    """The verified files of every artifact that a cell is given, by port.
+
+    Raises:
+        Damaged: one is not what it was.
+    """
+    return {
+        port: [store.files(Output.of(item["output"])) for item in items]
+        for port, items in task["inputs"].items()
+    }
+
+
 def _inputs(
-    task: Task, stage: Stage[..., Any], catalogue: Mapping[str, Stage[..., Any]], store: Store
+    task: Task,
+    stage: Stage[..., Any],
+    catalogue: Mapping[str, Stage[..., Any]],
+    files: Mapping[str, list[dict[str, Path]]],
 ) -> dict[str, Any]:
-    """The artifacts of every port, read from verified files."""
+    """The artifacts of every port, read from their files."""
     found: dict[str, Any] = {}
     for name, port in stage.inputs.items():
-        items = task["inputs"].get(name, [])
+        items = zip(task["inputs"].get(name, []), files.get(name, []), strict=True)
         artifacts = tuple(
-            catalogue[item["maker"][0]]
-            .outputs[item["maker"][1]]
-            .read(store.files(Output.of(item["output"])))
-            for item in items
+            catalogue[item["maker"][0]].outputs[item["maker"][1]].read(paths)
+            for item, paths in items
         )
         if port.many:
             found[name] = artifacts
@@ -218,14 +232,15 @@ def _inputs(
 
 
 def _verify(task: Task, store: Store) -> None:
-    """Look that all files that a cell was given are still what they were.
+    """Look that all files that a cell was given are still what they were when it began.
 
     Raises:
-        Damaged: one is not.
+        Changed: one is not.
     """
-    for items in task["inputs"].values():
-        for item in items:
-            store.files(Output.of(item["output"]))
+    try:
+        _files(task, store)
+    except Damaged as damaged:
+        raise Changed(damaged.digest, damaged.reason) from damaged
 
 
 def _made(stage: Stage[..., Any], returned: Any) -> dict[str, Artifact]:

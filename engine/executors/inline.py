@@ -11,7 +11,7 @@ from engine.events import MetricBatch
 from engine.executors import Message, Task
 from engine.perform import perform
 from engine.run import Interrupted
-from engine.store import Damaged
+from engine.store import Changed, Damaged
 from pipelines.errors import MetaError
 from pipelines.text import safe_text
 
@@ -62,7 +62,8 @@ def failure(cell: int, error: BaseException) -> Message:
     """The final message of a cell that raised."""
     body = {"error": _summary(error), "traceback": "", "code": 1, "fault": _fault(error)}
     if isinstance(error, Damaged):
-        return Message(cell, "failed", {**body, "damaged": [error.digest, error.reason]})
+        damaged = [error.digest, error.reason, isinstance(error, Changed)]
+        return Message(cell, "failed", {**body, "damaged": damaged})
     if isinstance(error, MetaError):
         return Message(cell, "failed", {**body, "code": error.exit_code})
     return Message(cell, "failed", {**body, "traceback": safe_text(_lines(error), lines=True)})

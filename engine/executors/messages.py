@@ -80,8 +80,8 @@ class _Failed(_Shape):
     traceback: Annotated[str, Field(max_length=MOST_TRACEBACK)]
     code: int
     fault: Literal["error", "memory"]
-    damaged: Annotated[tuple[_Digest, _Text], Field(strict=False)] | None = None
-    """An object that it could not read, and why."""
+    damaged: Annotated[tuple[_Digest, _Text, bool], Field(strict=False)] | None = None
+    """An object that it could not read, why, and whether it was whole when the cell began."""
 
 
 class _Unfit(_Shape):

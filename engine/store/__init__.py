@@ -1,8 +1,8 @@
 """The store: files only, published atomically, verified when read."""
 
 from engine.store.locks import Lease
-from engine.store.objects import Damaged, FileRef
+from engine.store.objects import Changed, Damaged, FileRef
 from engine.store.results import Miss, Output, Result
 from engine.store.store import Store
 
-__all__ = ["Damaged", "FileRef", "Lease", "Miss", "Output", "Result", "Store"]
+__all__ = ["Changed", "Damaged", "FileRef", "Lease", "Miss", "Output", "Result", "Store"]

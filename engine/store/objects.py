@@ -37,6 +37,10 @@ class Damaged(MetaError):  # noqa: N818 (what it says of the object, not of us)
         super().__init__(f"object {digest[:12]} {reason}")
 
 
+class Changed(Damaged):
+    """An object was whole when a cell began to read it, and is not any more."""
+
+
 @dataclass(frozen=True, slots=True)
 class FileRef:
     """A file in the store: its digest and its size."""

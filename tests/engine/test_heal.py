@@ -384,6 +384,35 @@ def test_a_file_that_a_stage_reads_too_late_is_no_fault_of_the_stage(shop, monke
     assert shop.numbers(told)["third"] == 54.0
 
 
+def test_a_reader_that_changes_what_it_reads_is_named_and_its_maker_is_not(shop, monkeypatch):
+    path = place(shop, shop.run(CHAIN), "second")
+    import scaling
+
+    old = scaling.scaled
+
+    def damaging(value: float, times: float) -> float:
+        if times > 8.0:
+            flip(path)
+        return old(value, times)
+
+    monkeypatch.setattr(scaling, "scaled", damaging)
+    told = shop.run(CHAIN.replace("5.0", "9.0"))
+    said = (
+        "it changed the result of second that it reads (object {} has other bytes, twice, each "
+        "time while it ran): open the files that an artifact is read from for reading only"
+    ).format(path.name[:12])
+    assert (told.code, told.failures()) == (1, {"third": said})
+    assert told.of(CellFinished) == ["second"]
+    two = CHAIN.replace("5.0", "9.0")
+    two += "  fourth: {uses: scale, from: {number: second}, with: {times: 9.5}}\n"
+    told = shop.run(two)
+    failures = told.failures()
+    assert (told.code, failures["third"], set(failures)) == (1, said, {"second", "third"})
+    assert failures["second"].endswith("computed again: it changed while third read it")
+    monkeypatch.setattr(scaling, "scaled", old)
+    assert shop.run(two).code == 0
+
+
 @pytest.mark.parametrize("parts", [0, pytest.param(5, marks=pytest.mark.slow)])
 def test_any_byte_of_any_file_of_a_store_may_flip(shop, tmp_path, parts):
     """With 0 parts, one byte of one file of each kind."""
