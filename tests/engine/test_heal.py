@@ -398,9 +398,10 @@ def test_a_reader_that_changes_what_it_reads_is_named_and_its_maker_is_not(shop,
     monkeypatch.setattr(scaling, "scaled", damaging)
     told = shop.run(CHAIN.replace("5.0", "9.0"))
     said = (
-        "it changed the result of second that it reads (object {} has other bytes, twice, each "
-        "time while it ran): open the files that an artifact is read from for reading only"
-    ).format(path.name[:12])
+        f"it changed the result of second that it reads (object {path.name[:12]} has other bytes, "
+        "twice, each time while it ran): open the files that an artifact is read from for reading "
+        "only"
+    )
     assert (told.code, told.failures()) == (1, {"third": said})
     assert told.of(CellFinished) == ["second"]
     two = CHAIN.replace("5.0", "9.0")
