@@ -45,7 +45,7 @@ def learners(bench, families):
         "ridge": {"kind": "ridge"},
         "reptile": {"kind": "reptile", "steps": 3, "inner_lr": 0.01},
     }.items():
-        fields = {"algorithm": algorithm, "net": NET, "budget": {"tasks": 60}, "meta_batch": 4}
+        fields = {"algorithm": algorithm, "net": NET, "budget": {"tasks": 24}, "meta_batch": 4}
         made[name] = bench.stage(meta_train, fields, tasks=families["train"]).learner
     return made
 
@@ -156,16 +156,17 @@ WITHOUT_STEPS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", WITHOUT_STEPS)
+HEADLINE = {"curve": [1, 5], "headline": 5}
+
+
 @pytest.mark.parametrize(
-    "fields",
+    ("name", "fields"),
     [
-        {"curve": [1, 10]},
-        {"curve": [3]},
-        {"curve": [1, 5], "headline": 5},
-        {"curve": [1, 5], "headline": 1},
-        {"curve": [2, 7], "headline": "chosen_on_validate"},
-        {"curve": [0]},
+        *((name, HEADLINE) for name in WITHOUT_STEPS),
+        ("prototype", {"curve": [1, 10]}),
+        ("prototype", {"curve": [3]}),
+        ("prototype", {"curve": [2, 7], "headline": "chosen_on_validate"}),
+        ("prototype", {"curve": [0]}),
     ],
 )
 def test_what_has_no_steps_is_judged_once_whatever_the_curve(

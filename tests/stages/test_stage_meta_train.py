@@ -1,3 +1,5 @@
+from functools import cache
+
 import pytest
 import torch
 
@@ -56,10 +58,18 @@ def _train(bench, families, algorithm, run=None, **more):
     )
 
 
+@pytest.fixture(scope="module")
+def learned(bench, families):
+    """What an algorithm learns in one go; each learns once."""
+    return cache(lambda name: _train(bench, families, ALGORITHMS[name]))
+
+
 @pytest.mark.parametrize("name", ALGORITHMS)
-def test_every_algorithm_stopped_and_run_again_gives_the_same_bits(bench, families, tmp_path, name):
+def test_every_algorithm_stopped_and_run_again_gives_the_same_bits(
+    bench, families, learned, tmp_path, name
+):
     """Adam's moments, Reptile's own, adapters, rates and curves all come back."""
-    whole = _train(bench, families, ALGORITHMS[name])
+    whole = learned(name)
     again = bench.interrupted(
         tmp_path, 3, lambda run: _train(bench, families, ALGORITHMS[name], run=run)
     )
@@ -70,9 +80,9 @@ def test_every_algorithm_stopped_and_run_again_gives_the_same_bits(bench, famili
 
 
 @pytest.mark.parametrize("name", ALGORITHMS)
-def test_every_algorithm_moves_what_it_learns(bench, families, name):
-    started = _train(bench, families, ALGORITHMS[name], outer={"kind": "sgd", "lr": 1e-30})
-    moved = _train(bench, families, ALGORITHMS[name], outer={"kind": "sgd", "lr": 0.05})
+def test_every_algorithm_moves_what_it_learns(bench, families, learned, name):
+    still = {"outer": {"kind": "sgd", "lr": 1e-30}, "budget": {"tasks": 1}, "meta_batch": 1}
+    started, moved = _train(bench, families, ALGORITHMS[name], **still), learned(name)
     names = {n for n in moved.learner.weights if not n.startswith(("running.", "state."))}
     still = {n for n in names if torch.equal(moved.learner.weights[n], started.learner.weights[n])}
     # Batch norm undoes the bias before it.
@@ -85,19 +95,18 @@ def test_the_last_meta_batch_takes_what_is_left_of_the_budget(bench, families):
         assert made.learner.trained["examples"] == examples * 3 * (2 + 3)
 
 
-def test_reptile_takes_its_own_shots_pooled(bench, families):
-    made = _train(bench, families, ALGORITHMS["reptile"])
-    assert made.learner.trained["examples"] == 12 * 3 * 6
+def test_reptile_takes_its_own_shots_pooled(learned):
+    assert learned("reptile").learner.trained["examples"] == 12 * 3 * 6
 
 
-def test_reptile_s_optimiser_goes_on_from_task_to_task_and_is_kept(bench, families):
-    weights = _train(bench, families, ALGORITHMS["reptile"]).learner.weights
+def test_reptile_s_optimiser_goes_on_from_task_to_task_and_is_kept(learned):
+    weights = learned("reptile").learner.weights
     assert float(weights["state.count"]) == 12 * 2
     assert float(weights["state.moment.backbone.0.weight"].abs().sum()) > 0
 
 
-def test_a_learner_comes_back_with_its_algorithm(bench, families, tmp_path):
-    learner = _train(bench, families, ALGORITHMS["lora"]).learner
+def test_a_learner_comes_back_with_its_algorithm(learned, tmp_path):
+    learner = learned("lora").learner
     learner.write(tmp_path)
     found = Learner.read({path.name: path for path in tmp_path.iterdir()})
     assert _same(dict(sorted(learner.weights.items())), found.weights)
@@ -146,6 +155,19 @@ def continued(bench, families, pretrained):
     return train
 
 
+@pytest.fixture(scope="module")
+def adapted(continued):
+    """What the outer loop makes of the model when it moves this; each is made once."""
+    return cache(continued)
+
+
+@pytest.fixture(scope="module")
+def still(continued):
+    """The weights of a learner at its start."""
+    outer = {"kind": "sgd", "lr": 1e-30}
+    return continued("all", outer=outer, budget={"tasks": 1}).learner.weights
+
+
 MOVES = {
     "all": {"backbone", "head", "lora"},
     "base": {"backbone"},
@@ -155,9 +177,8 @@ MOVES = {
 
 
 @pytest.mark.parametrize("learn", MOVES)
-def test_the_outer_loop_moves_what_it_is_told_to(continued, pretrained, learn):
-    still = continued("all", outer={"kind": "sgd", "lr": 1e-30}).learner.weights
-    found = continued(learn).learner.weights
+def test_the_outer_loop_moves_what_it_is_told_to(adapted, still, pretrained, learn):
+    found = adapted(learn).learner.weights
     changed = {n for n in found if float((found[n] - still[n]).abs().max()) > 1e-20}
     moved = {name.partition(".")[0] for name in changed}
     assert moved == MOVES[learn]
@@ -167,16 +188,16 @@ def test_the_outer_loop_moves_what_it_is_told_to(continued, pretrained, learn):
             assert torch.equal(still[name], item)
 
 
-@pytest.mark.parametrize("learn", ["adapter", "head"])
-def test_a_backbone_that_stays_forgets_exactly_nothing(continued, learn):
-    found = continued(learn).scores.metrics
-    assert found["old/forgetting"] == found["old/representation_forgetting"] == 0
+def test_a_backbone_that_stays_forgets_exactly_nothing(continued, adapted):
+    for learn in ("adapter", "head"):
+        found = adapted(learn).scores.metrics
+        assert found["old/forgetting"] == found["old/representation_forgetting"] == 0
     moved = continued("all", outer={"kind": "adam", "lr": 0.1}).scores.metrics
     assert moved["old/forgetting"] > 0.05
 
 
-def test_the_model_is_the_backbone_with_its_old_heads(continued, pretrained):
-    made = continued("all")
+def test_the_model_is_the_backbone_with_its_old_heads(adapted, pretrained):
+    made = adapted("all")
     assert made.model.heads == pretrained[0].heads
     for name in ("heads.old.weight", "heads.old.bias"):
         assert torch.equal(made.model.weights[name], pretrained[0].weights[name])
@@ -269,9 +290,9 @@ def test_figures_beside_early_stopping_are_those_of_the_weights_that_are_kept(
         assert made.scores.metrics[name] == pytest.approx(value, abs=1e-5)
 
 
-def test_running_moments_are_those_of_the_final_weights(bench, families):
+def test_running_moments_are_those_of_the_final_weights(learned):
     """Batch norm's moments of the model are what the mean over tasks of its input's moments is."""
-    made = _train(bench, families, {"kind": "ridge"})
+    made = learned("ridge")
     names = [n for n in made.learner.weights if n.startswith("running.")]
     assert len(names) == 8
     layer = "backbone.1"
@@ -285,8 +306,8 @@ def test_running_moments_are_those_of_the_final_weights(bench, families):
     assert float(made.learner.weights[f"running.{layer}.variance"].min()) > 0
 
 
-def test_the_encoder_of_a_learner_can_be_finetuned(bench, families):
-    made = _train(bench, families, {"kind": "ridge"})
+def test_the_encoder_of_a_learner_can_be_finetuned(bench, learned):
+    made = learned("ridge")
     data = bench.dataset(task="high", classes=[5, 6, 7, 8, 9])
     found = bench.stage(finetune, {"steps": 5, "curve": [0]}, model=made.model, data=data)
     assert "high/accuracy" in found.scores.metrics
@@ -458,7 +479,7 @@ def test_facts_say_how_it_was_trained_and_what_it_measures(bench):
     assert {"old/accuracy", "old/forgetting"} < facts["scores"].metrics.keys()
 
 
-def test_what_is_promised_of_the_scores_is_measured(bench, families):
+def test_what_is_promised_of_the_scores_is_measured(bench, learned):
     look = Look(
         bench.params(meta_train, algorithm=MAML, net=NET, budget={"tasks": 12}, meta_batch=3),
         {
@@ -468,7 +489,7 @@ def test_what_is_promised_of_the_scores_is_measured(bench, families):
         {},
     )
     promised = meta_train.facts(look)["scores"].metrics
-    found = _train(bench, families, MAML).scores
+    found = learned("maml").scores
     assert promised.keys() == found.metrics.keys()
     for name, curve in found.curves.items():
         assert tuple(step for step, _ in curve) == promised[name]

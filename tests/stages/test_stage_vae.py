@@ -32,11 +32,17 @@ def digits(bench):
 
 
 @pytest.fixture(scope="module")
+def small(bench, digits):
+    """A VAE that has hardly learned."""
+    return bench.stage(vae, SMALL, data=digits)
+
+
+@pytest.fixture(scope="module")
 def trained(bench, digits):
     """A VAE that has learned something, and the run."""
     run = bench.run()
-    fields = {"z": 8, "net": {"kind": "mlp", "hidden": [64]}, "steps": 400, "batch": 64}
-    fields |= {"lr": 0.003, "binarise": "dynamic", "conditional": True}
+    fields = {"z": 8, "net": {"kind": "mlp", "hidden": [64]}, "steps": 200, "batch": 64}
+    fields |= {"lr": 0.006, "binarise": "dynamic", "conditional": True}
     return bench.stage(vae, fields, run=run, data=digits), run
 
 
@@ -66,7 +72,7 @@ def test_a_generator_comes_back_from_files_and_scores_the_same(bench, trained, d
     }
     assert found.classes == tuple(range(10))
     assert found.trained["objective"] == {"kind": "elbo"}
-    assert found.trained["epochs"] == pytest.approx(400 * 64 / 1078, abs=0.01)
+    assert found.trained["epochs"] == pytest.approx(200 * 64 / 1078, abs=0.01)
     assert (found.trained["binarise"], found.trained["examples"]) == ("dynamic", 1078)
 
 
@@ -81,8 +87,8 @@ def test_a_conditional_vae_draws_what_it_is_told(trained):
     assert float(ones[0, middle, middle].mean()) > 0.7
 
 
-def test_its_encoder_gives_the_mean_codes_as_features(bench, digits):
-    found = bench.stage(vae, SMALL, data=digits)
+def test_its_encoder_gives_the_mean_codes_as_features(bench, digits, small):
+    found = small
     pair = learning.generative.pairs.restore(found.generator, "cpu")
     part = learning.data.load(digits, bench.files, "cpu").parts["test"]
     model = found.encoder
@@ -128,16 +134,16 @@ def test_a_vae_stopped_and_resumed_equals_one_in_one_go(bench, digits, tmp_path,
     assert whole.gallery == pieces.gallery
 
 
-def test_a_seed_gives_the_same_bits_and_another_others(bench, digits):
-    one, again, other = (
-        bench.stage(vae, SMALL, seed=seed, data=digits).generator.weights for seed in (0, 0, 1)
+def test_a_seed_gives_the_same_bits_and_another_others(bench, digits, small):
+    again, other = (
+        bench.stage(vae, SMALL, seed=seed, data=digits).generator.weights for seed in (0, 1)
     )
-    assert _same(one, again)
-    assert not _same(one, other)
+    assert _same(small.generator.weights, again)
+    assert not _same(again, other)
 
 
 def test_a_large_beta_collapses_all_dimensions_and_a_small_one_none(bench, digits):
-    fields = {"z": 6, "net": {"kind": "mlp", "hidden": [64]}, "steps": 250, "lr": 0.003}
+    fields = {"z": 6, "net": {"kind": "mlp", "hidden": [64]}, "steps": 100, "lr": 0.006}
     used = {
         beta: bench.stage(vae, {**fields, "beta": beta}, data=digits).scores.metrics
         for beta in (0.2, 20.0)
@@ -148,7 +154,7 @@ def test_a_large_beta_collapses_all_dimensions_and_a_small_one_none(bench, digit
 
 
 def test_free_bits_keep_the_dimensions_that_a_large_beta_kills(bench, digits):
-    fields = {"z": 6, "net": {"kind": "mlp", "hidden": [64]}, "steps": 250, "lr": 0.003}
+    fields = {"z": 6, "net": {"kind": "mlp", "hidden": [64]}, "steps": 100, "lr": 0.006}
     kept = bench.stage(vae, {**fields, "beta": 20.0, "free_bits": 0.5}, data=digits).scores.metrics
     assert kept["digits/active_dims"] == 6
     assert 1.5 < kept["digits/kl"] < 3.3  # about what is free
@@ -156,14 +162,14 @@ def test_free_bits_keep_the_dimensions_that_a_large_beta_kills(bench, digits):
 
 def test_the_gallery_shows_the_end_then_each_kind_of_snapshot_in_order(trained, tmp_path):
     gallery = trained[0].gallery
-    steps = (0, 4, 20, 80, 200, 400)
+    steps = (0, 2, 10, 40, 100, 200)
     assert [picture.name for picture in gallery.pictures] == [
         "reconstructions", "samples", "kl-by-dimension",
         *[f"step-{step:06}-reconstructions" for step in steps],
         *[f"step-{step:06}-samples" for step in steps],
     ]  # fmt: skip
     captions = {picture.name: picture.caption for picture in gallery.pictures}
-    assert captions["step-000020-samples"].startswith("A VAE with z = 8, after 20 steps: ")
+    assert captions["step-000010-samples"].startswith("A VAE with z = 8, after 10 steps: ")
     assert "each column told its class" in captions["samples"]
     assert len({picture.png for picture in gallery.pictures}) == len(gallery.pictures)
     gallery.write(tmp_path)
@@ -180,9 +186,9 @@ def test_a_vae_that_diverges_says_so_and_shows_how_far_it_came(bench, digits):
     assert "samples" not in names
 
 
-def test_facts_name_exactly_the_metrics_and_looks_that_come_out(bench, digits, look):
+def test_facts_name_exactly_the_metrics_and_looks_that_come_out(small, look):
     facts, faults = look(vae, SMALL, data=DIGITS)
-    found = bench.stage(vae, SMALL, data=digits).scores
+    found = small.scores
     assert not faults
     assert facts["scores"].metrics.keys() == found.metrics.keys()
     assert {name: steps for name, steps in facts["scores"].metrics.items() if steps} == {
