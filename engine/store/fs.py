@@ -11,20 +11,17 @@ import fcntl
 import os
 import shutil
 import stat
-import time
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from engine import machine
-from engine.store import files, marker, names
+from engine.store import abandoned, files, marker, names
 from pipelines import reading
 from pipelines.errors import EnvironmentFault
 
 CHUNK = 1 << 20
-ABANDONED_SECONDS = 3600.0
-"""A temporary file that nobody holds open and that is older than this was left by a kill."""
 
 _NEEDED = {
     errno.ENOSPC: "the disk is full: free some space, or set META_HOME to a folder with room",
@@ -374,36 +371,5 @@ def _remove(name: str, parent: int) -> None:
 
 def _sweep(folder: int, *, markers: bool = False) -> None:
     """Remove what killed processes left in an open folder; whatever is not named by us stays."""
-    wanted = marker.is_begun if markers else names.is_scratch
-    with os.scandir(folder) as entries:
-        found = [entry.name for entry in entries if wanted(entry.name)]
-    for name in found:
-        try:
-            flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-            descriptor = os.open(name, flags, dir_fd=folder)
-        except OSError as error:
-            if error.errno in (errno.ENOENT, errno.ELOOP, errno.ENXIO, errno.EACCES, errno.EPERM):
-                continue  # Its owner has just published it; or it is a link, or not ours.
-            raise
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            old = time.time() - _newest(descriptor) > ABANDONED_SECONDS
-        except (BlockingIOError, FileNotFoundError):
-            old = False  # Somebody is writing it, or removing it.
-        finally:
-            os.close(descriptor)
-        if old:
-            _remove(name, folder)
-
-
-def _newest(descriptor: int) -> float:
-    """The mtime of an open file; of a folder, the newest of it and of all in it."""
-    found = os.fstat(descriptor)
-    if stat.S_ISDIR(found.st_mode):
-        times = [found.st_mtime]
-        for _, _, others, opened in os.fwalk(dir_fd=descriptor):
-            times.append(os.fstat(opened).st_mtime)
-            found_times = (os.stat(it, dir_fd=opened, follow_symlinks=False) for it in others)
-            times += [each.st_mtime for each in found_times]
-        return max(times)
-    return found.st_mtime if stat.S_ISREG(found.st_mode) else time.time()
+    for name in abandoned.names_in(folder, marker.is_begun if markers else names.is_scratch):
+        _remove(name, folder)

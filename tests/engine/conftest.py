@@ -108,7 +108,7 @@ def _programs_of_their_own() -> Iterator[None]:
 def forget_programs() -> None:
     """Let what workshops' files import be imported anew, as by a new process."""
     for name in list(sys.modules):
-        if name.startswith("_meta_stages_") or name == "scaling":
+        if name.startswith("_meta_stages_") or name in ("scaling", "toynumber"):
             del sys.modules[name]
 
 

@@ -38,7 +38,8 @@ class Stand:
 
     def __init__(self, folder: Path, pool: Local) -> None:
         self.folder, self.pool = folder, pool
-        shutil.copy(TOYS / "act.py", folder / "act.py")
+        for name in ("act.py", "toynumber.py"):
+            shutil.copy(TOYS / name, folder / name)
         self.log = Path()
 
     def task(self, code: str) -> Task:

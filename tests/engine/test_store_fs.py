@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.store import Damaged, Miss, Output, Result, Store, fs
+from engine.store import Damaged, Miss, Output, Result, Store, abandoned, fs
 from pipelines.errors import EnvironmentFault
 
 KEY = "ab" + "0" * 62
@@ -159,7 +159,7 @@ def test_an_abandoned_temporary_file_is_swept_and_one_in_use_is_not(tmp_path):
         (tmp / name).write_bytes(b"x")
     (tmp / folder).mkdir()
     (tmp / folder / "x").write_bytes(b"x")
-    long_ago = time.time() - 2 * fs.ABANDONED_SECONDS
+    long_ago = time.time() - 2 * abandoned.SECONDS
     for path in (tmp / old, tmp / held, tmp / folder / "x", tmp / folder):
         os.utime(path, (long_ago, long_ago))
     descriptor = os.open(tmp / held, os.O_RDONLY)

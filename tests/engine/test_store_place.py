@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from engine.store import Output, Result, Store, fs, marker, place
+from engine.store import Output, Result, Store, abandoned, marker, place
 from engine.store.seal import seal, unseal
 from pipelines.errors import EnvironmentFault
 
 KEY = "ab" + "0" * 62
-LONG_AGO = time.time() - 3 * fs.ABANDONED_SECONDS
+LONG_AGO = time.time() - 3 * abandoned.SECONDS
 OURS, OTHER = "0123456789abcdef" * 2, "thesis"
 
 

@@ -6,36 +6,11 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Self
+
+from toynumber import Made, Number
 
 from engine.run import Run
-from pipelines.stage import Artifact, Params, stage
-
-
-@dataclass(frozen=True, slots=True)
-class Number(Artifact):
-    """A number."""
-
-    value: float
-
-    def write(self, folder: Path) -> None:
-        """Write `number.txt`."""
-        (folder / "number.txt").write_text(repr(self.value))
-
-    @classmethod
-    def read(cls, files: Mapping[str, Path]) -> Self:
-        """Read `number.txt`."""
-        return cls(float(files["number.txt"].read_text()))
-
-
-@dataclass(frozen=True, slots=True)
-class Made:
-    """One number."""
-
-    number: Number
+from pipelines.stage import Params, stage
 
 
 class Act(Params):
