@@ -115,6 +115,8 @@ class Odd(Number):
         {}
 returned = Made(Odd(1.0))
 """
+LOWER = "from engine.executors import worker\nworker.MOST_FRAMES = 20_000\n"
+"""A million frames take seconds."""
 FORGED = b'{"cell": 0, "token": "", "kind": "done", "body": {}}\n'
 
 
@@ -145,8 +147,12 @@ FORGED = b'{"cell": 0, "token": "", "kind": "done", "body": {}}\n'
          "E: (its text cannot be shown: TypeError)"),
         ("def f(): return f() + 1\nf()", "failed",
          "RecursionError: maximum recursion depth exceeded"),
-        ("sys.setrecursionlimit(10**9)\ndef f(): return f() + 1\nf()", "failed",
+        (LOWER + "sys.setrecursionlimit(10**9)\ndef f(): return f() + 1\nf()", "failed",
          "RecursionError: maximum recursion depth exceeded"),
+        pytest.param(
+            "sys.setrecursionlimit(10**9)\ndef f(): return f() + 1\nf()", "failed",
+            "RecursionError: maximum recursion depth exceeded", marks=pytest.mark.slow,
+        ),
         ("returned = None", "failed",
          "stage type act returned NoneType, not the dataclass of its signature with number"),
         ("returned = Made", "failed", "stage type act returned type, not the dataclass"),

@@ -94,11 +94,12 @@ from engine.learning import heads, preload
 from engine.executors.state import State
 
 locale.setlocale(locale.LC_ALL, "C.UTF-8")
-found = {}
+gc.collect()
+gc.freeze()  # Forks copy less.
+found, state = {}, State.record()
 for code in json.load(sys.stdin):
     read, write = os.pipe()
     if os.fork() == 0:
-        state = State.record()
         exec(code)
         os.write(write, state.changed().encode())
         os._exit(0)

@@ -300,8 +300,9 @@ def test_the_numbers_of_too_many_cells_are_told() -> None:
     axes = "matrix: {lr: [1, 2, 3, 4], replay: [0.1, 0.2]}}\n"
     text = told("max_cells: 10\nseeds: 2" + BASE + TUNED + axes)
     assert "error: 16 cells in `tuned` (2 x 4 x 2) after 4 of other stages" in text
-    many = told("max_cells: 100000\nseeds: 10000" + BASE + TUNED + axes.replace("4]", "4, 5, 6]"))
-    assert "error: 120,000 cells in `tuned` (10,000 x 6 x 2)" in many
+    more = axes.replace("4]", ", ".join(map(str, range(4, 1001))) + "]")
+    many = told("max_cells: 100000\nseeds: 60" + BASE + TUNED + more)
+    assert "error: 120,000 cells in `tuned` (60 x 1,000 x 2)" in many
     assert "hint: use fewer values or axes\n" in many + "\n"
 
 

@@ -143,7 +143,7 @@ def refused(text: str | bytes) -> PipelineError:
 
 
 @pytest.mark.parametrize("name", ATTACKS)
-def test_attack_is_refused_for_little_work_with_line_and_column(name: str, work) -> None:
+def test_attack_is_refused_for_little_work_with_place_in_safe_words(name, work) -> None:
     with work.counting():
         error = refused(ATTACKS[name])
     assert work.steps < 1_000_000  # A quarter of a second or so.
@@ -153,12 +153,7 @@ def test_attack_is_refused_for_little_work_with_line_and_column(name: str, work)
     assert mark.column >= 1
     assert f"bad.yaml:{mark.line}:{mark.column}: error: " in str(error)
     assert len(str(error)) < 40_000
-
-
-def test_no_control_character_of_a_file_reaches_the_message() -> None:
-    for text in ATTACKS.values():
-        message = str(refused(text))
-        assert all(letter == "\n" or letter.isprintable() for letter in message)
+    assert all(letter == "\n" or letter.isprintable() for letter in str(error))
 
 
 @pytest.mark.parametrize(
@@ -250,8 +245,8 @@ def outcome(call: Callable[[], object]) -> object:
         return error.problems
 
 
-@settings(max_examples=400)
-@given(st.one_of(st.text(max_size=300), st.lists(WORDS, max_size=60).map("".join)))
+@settings(max_examples=100)
+@given(st.one_of(st.text(max_size=120), st.lists(WORDS, max_size=60).map("".join)))
 def test_any_text_is_read_or_refused(text: str) -> None:
     found = outcome(lambda: source.parse(text, "any.yaml"))
     if isinstance(found, source.Document):
@@ -260,7 +255,7 @@ def test_any_text_is_read_or_refused(text: str) -> None:
         assert all(problem.mark and problem.mark.line >= 1 for problem in found)
 
 
-@settings(max_examples=200)
+@settings(max_examples=60)
 @given(st.binary(max_size=300))
 def test_any_bytes_are_read_or_refused(raw: bytes) -> None:
     assert outcome(lambda: source.parse(raw, "any.yaml"))
@@ -281,7 +276,7 @@ BLOCKS = st.dictionaries(st.sampled_from(KEYS), VALUES, max_size=6).map(
 STAGES = st.dictionaries(st.sampled_from("abc"), BLOCKS | VALUES, min_size=1, max_size=3)
 
 
-@settings(max_examples=300)
+@settings(max_examples=80)
 @given(STAGES, VALUES, st.one_of(st.just("finetune"), st.just("select"), st.just("compare")))
 def test_any_data_is_checked_or_refused(stages: dict, params: object, kind: str) -> None:
     data = {"version": 1, "name": "x", "params": {"x": params}, "stages": stages}
