@@ -25,6 +25,7 @@ from meta_tui.dashboard.questions import retry, start, stop
 from meta_tui.dashboard.screens.base import RunChosen, RunScreenBase
 from meta_tui.dashboard.screens.help import HelpScreen
 from meta_tui.dashboard.source import Source
+from meta_tui.dashboard.stylesheet import ParsedOnce
 from meta_tui.dashboard.themes import THEMES, filters
 from pipelines.errors import MetaError
 from pipelines.text import safe_text
@@ -66,6 +67,7 @@ class Dashboard(Asking):
 
     def __init__(self, source: Source, *, timers: bool = True, first: str = "") -> None:
         super().__init__()
+        self.stylesheet = ParsedOnce(self.get_css_variables())
         self.HORIZONTAL_BREAKPOINTS = list(_WIDTHS)
         self.VERTICAL_BREAKPOINTS = list(_HEIGHTS)
         self.source = source

@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from test_dashboard_grids import SIZES, agrees, drawn
+from test_dashboard_grids import GRAPH_SIZE, agrees, drawn
 from test_dashboard_keys import app_of, append, text_of
 
 from engine import events
@@ -17,17 +17,18 @@ from meta_tui.render.dagsheet import Item
 VIEWS = {"dag": "d", "dag_cells": "k enter down d"}
 
 
-@pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("view", VIEWS)
-async def test_the_graph_is_drawn_as_committed(live, store, size, view):
+async def test_the_graph_is_drawn_as_committed(live, store, view):
+    agrees(await drawn(Source(live, store, now=lambda: 1103.0), VIEWS[view]), view)
+
+
+async def test_the_graph_with_room_around_it_is_drawn_as_committed(live, store):
     source = Source(live, store, now=lambda: 1103.0)
-    agrees(await drawn(source, SIZES[size], VIEWS[view]), f"{view}-{size}")
+    agrees(await drawn(source, VIEWS["dag_cells"], GRAPH_SIZE), "dag_cells-wide")
 
 
-@pytest.mark.parametrize("size", SIZES)
-async def test_the_graph_of_a_run_that_is_over_is_drawn_as_committed(finished, store, size):
-    source = Source(finished, store, now=lambda: 1103.0)
-    agrees(await drawn(source, SIZES[size], "1 d"), f"dag_over-{size}")
+async def test_the_graph_of_a_run_that_is_over_is_drawn_as_committed(finished, store):
+    agrees(await drawn(Source(finished, store, now=lambda: 1103.0), "1 d"), "dag_over")
 
 
 async def test_d_shows_the_graph_alone_and_escape_and_d_bring_the_panes_back(live, store):

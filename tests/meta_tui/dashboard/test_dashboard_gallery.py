@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from rich.style import Style
-from test_dashboard_grids import SIZES, agrees, drawn
+from test_dashboard_grids import agrees, drawn
 from test_dashboard_keys import append
 
 from engine.artifacts import Gallery, Picture
@@ -271,9 +271,8 @@ async def test_a_run_without_pictures_says_so(live, store):
         assert "no cell of this run made pictures" in text_of(app)
 
 
-@pytest.mark.parametrize("size", SIZES)
-async def test_the_gallery_is_drawn_as_committed(painted, size):
-    agrees(await drawn(painted, SIZES[size], "3 right"), f"gallery-{size}")
+async def test_the_gallery_is_drawn_as_committed(painted):
+    agrees(await drawn(painted, "3 right"), "gallery")
 
 
 def test_of_a_half_block_the_upper_pixel_is_the_letter_and_the_lower_the_ground():

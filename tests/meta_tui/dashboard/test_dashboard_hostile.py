@@ -1,5 +1,6 @@
 """What no run should hold, on every screen: odd numbers, odd names, files that change or go."""
 
+import itertools
 import math
 import os
 import shutil
@@ -94,13 +95,11 @@ def scramble_the_rest(folder: RunFolder) -> None:
 
 APPENDED = (damage, grow)
 """What only goes on at the end of a journal, and is read once."""
-OFTEN_LIKE = (replace_by_another, put_a_folder_there, scramble_the_rest)
-"""What is told as other deeds are: tried in the long run of the tests only."""
 DEEDS: dict[Callable[[RunFolder], None], str] = {
     delete: "its folder was deleted; q leaves",
     halve: "its journal cannot be read on: it was cut, or is another one by now",
     replace_by_another: "its journal cannot be read on: it was cut, or is another one by now",
-    put_a_folder_there: "its journal cannot be read on: Is a directory",
+    put_a_folder_there: "its journal cannot be read on: it is no regular file",
     damage: "damaged lines",
     grow: "18/19",
     scramble_the_rest: "12/19",
@@ -121,14 +120,40 @@ def clean(shown: str) -> bool:
     return all(letter.isprintable() or letter == "\n" for letter in shown)
 
 
-@pytest.mark.parametrize(
-    "deed",
-    [
-        pytest.param(deed, marks=pytest.mark.slow if deed in OFTEN_LIKE else (), id=deed.__name__)
-        for deed in DEEDS
-    ],
-)
-async def test_a_run_may_change_under_every_screen_and_each_says_what_became_of_it(running, deed):
+DEED_ON: dict[str, Callable[[RunFolder], None]] = {
+    "run": delete, "graph": halve, "results": put_a_folder_there, "gallery": replace_by_another,
+    "runs": delete, "compare": halve, "detail": scramble_the_rest, "problems": delete,
+}  # fmt: skip
+"""On each screen another deed that can be undone."""
+
+
+async def test_a_run_may_change_under_every_screen_and_each_says_what_became_of_it(running):
+    held = restored(running)
+    app = Dashboard(running.source(), timers=False)
+    async with app.run_test(size=(100, 24)) as pilot:
+        for name, keys in WALK.items():
+            await pilot.press(*keys.split())
+            DEED_ON[name](running.folder)
+            await told(app, pilot, name, DEEDS[DEED_ON[name]])
+            os.close(held)
+            held = restored(running)
+            later(app)
+            whole = await settled(app, pilot)
+            assert "cannot" not in whole, name
+            assert "deleted" not in whole, name
+        # And all of them can be looked at in the end.
+        damage(running.folder)
+        grow(running.folder)
+        for name, keys in WALK.items():
+            await pilot.press(*keys.split())
+            await told(app, pilot, name, DEEDS[damage])
+        assert app.is_running
+    os.close(held)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("deed", DEEDS)
+async def test_each_deed_is_told_by_every_screen(running, deed):
     held = restored(running)
     app = Dashboard(running.source(), timers=False)
     async with app.run_test(size=(100, 24)) as pilot:
@@ -178,7 +203,7 @@ async def test_what_is_not_ours_to_read_is_told_on_every_screen_and_in_the_list(
             # All that a screen imports is imported while that may still be read.
             for keys in WALK.values():
                 await pilot.press(*keys.split())
-                await settled(app, pilot)
+            await settled(app, pilot)
             running.folder.path.chmod(0)
             if own == 0:
                 os.seteuid(65534)
@@ -199,22 +224,19 @@ async def test_what_is_not_ours_to_read_is_told_on_every_screen_and_in_the_list(
         os.close(held)
 
 
+SMALL = ((59, 24), (100, 17))
+
+
 async def test_every_screen_says_in_one_line_that_it_is_too_small_and_is_whole_again(running):
     held = restored(running)
     app = Dashboard(running.source(), timers=False)
     async with app.run_test(size=(100, 24)) as pilot:
-        await settled(app, pilot)
-        for name, keys in WALK.items():
+        for small, (name, keys) in zip(itertools.cycle(SMALL), WALK.items(), strict=False):
             await pilot.press(*keys.split())
             before = await settled(app, pilot)
-            await pilot.resize_terminal(59, 17)
+            await pilot.resize_terminal(*small)
             await pilot.pause()
             assert grid(app).strip() == "too small: make the terminal 60x18", name
-            await pilot.resize_terminal(100, 17)
-            await pilot.pause()
-            assert grid(app).strip() == "too small: make the terminal 60x18", name
-            await pilot.resize_terminal(60, 18)
-            assert "too small" not in await settled(app, pilot), name
             await pilot.resize_terminal(100, 24)
             await pilot.pause()
             assert await settled(app, pilot) == before, name
@@ -232,36 +254,45 @@ ODD = {
 }
 
 
-@pytest.mark.parametrize("kind", ODD)
-async def test_a_name_is_a_name_on_every_screen_whatever_it_says(tmp_path, monkeypatch, kind):
+ODD["all"] = "".join(ODD.values())
+
+
+async def test_a_name_is_a_name_on_every_screen_whatever_it_says(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    folder = odd_run(tmp_path, ODD[kind])
-    app = Dashboard(Source(folder, Store(tmp_path / "store"), now=lambda: NOW), timers=False)
-    size = (80, 24) if kind in {"markup", "long", "wide"} else (120, 40)
-    async with app.run_test(size=size) as pilot:
-        for keys in ("1", "d", "d enter down", "enter", "right", "escape 2", "3", "4", "c"):
+    adopt(tmp_path / "store")
+    runs = [
+        odd_run(tmp_path, f"2025010{at}T000000-7f3{at}", name)
+        for at, name in enumerate(ODD.values())
+    ]
+    app = Dashboard(Source(runs[0], Store(tmp_path / "store"), now=lambda: NOW), timers=False)
+    async with app.run_test(size=(80, 24)) as pilot:
+        for at, run in enumerate(runs):
+            columns = (80, 120)[at % 2]
+            await pilot.resize_terminal(columns, (24, 40)[at % 2])
+            await app.attach(run, "run")
+            for keys in ("", "d", "d enter down enter", "escape 2", "4"):
+                await pilot.press(*keys.split())
+                shown = await settled(app, pilot)
+                assert clean(shown)
+                assert "\u202e" not in shown
+                assert_aligned(shown, columns)
+        # The list has the last of them under its cursor, and this one is compared with another.
+        for keys in ("c down c", "escape escape 1 colon"):
             await pilot.press(*keys.split())
-            shown = await settled(app, pilot)
-            assert clean(shown)
-            assert "\u202e" not in shown
-            assert_aligned(shown, size[0])
-        await pilot.press("escape", "1", "colon")
-        await pilot.pause(0.3)
-        assert clean(grid(app))
+            assert clean(await settled(app, pilot))
         assert app.is_running
 
 
-def odd_run(place: Path, name: str) -> RunFolder:
+def odd_run(place: Path, folder: str, name: str) -> RunFolder:
     """A run in which everything has this name, with a failure and a note that hold it too."""
     cells = [CellInfo(f"{name}@{name}={at}", name, name, {name: f"{name}{at}"}, ()) for at in "ab"]
     cells.append(CellInfo(f"{name}2", f"{name}2", "compare", {}, (0, 1)))
-    adopt(place / "store")
-    folder = RunFolder(place / "store" / "runs" / "20250102T000000-7f3a")
+    found = RunFolder(place / "store" / "runs" / folder)
     for part in ("metrics", "logs"):
-        (folder.path / part).mkdir(parents=True)
+        (found.path / part).mkdir(parents=True)
     told = [
         events.RunStarted(
-            time=START, run="7f3a", name=name, cells=tuple(cells), pid=1, host=name, device=name
+            time=START, run=found.id, name=name, cells=tuple(cells), pid=1, host=name, device=name
         ),
         events.CellStarted(time=START, cell=0, key="0" * 64, worker=0, why=name),
         events.CellFailed(time=START + 1, cell=0, error=name, traceback=f"{name}\n{name}"),
@@ -270,12 +301,12 @@ def odd_run(place: Path, name: str) -> RunFolder:
         events.CellSkipped(time=START + 2, cell=2, culprit=0),
         events.RunEnded(time=START + 3, code=1, seconds=3.0, reason=name),
     ]
-    folder.events.write_text("".join(events.encode(event) + "\n" for event in told))
+    found.events.write_text("".join(events.encode(event) + "\n" for event in told))
     values = {f"{name}loss": (1.0, 0.5), name: (2.0, 3.0)}
     batch = MetricBatch(name, 2, 5, 1.0, (1, 2), values)
-    folder.metrics(1).write_text(events.encode_batch(batch) + "\n")
-    folder.log(1).write_text(f"{name}\n{name}")
-    return folder
+    found.metrics(1).write_text(events.encode_batch(batch) + "\n")
+    found.log(1).write_text(f"{name}\n{name}")
+    return found
 
 
 def assert_aligned(shown: str, columns: int) -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from test_dashboard_grids import SIZES, agrees, grid
+from test_dashboard_grids import SIZE, agrees, grid
 
 from engine import runs
 from engine.request import Request
@@ -69,11 +69,10 @@ async def shown(app: Dashboard, pilot, *keys: str) -> str:
     return grid(app)
 
 
-@pytest.mark.parametrize("size", SIZES)
-async def test_faults_are_drawn_as_committed(file, size):
+async def test_faults_are_drawn_as_committed(file):
     app = dashboard(file, Clock())
-    async with app.run_test(size=SIZES[size]) as pilot:
-        agrees(await shown(app, pilot), f"problems-{size}")
+    async with app.run_test(size=SIZE) as pilot:
+        agrees(await shown(app, pilot), "problems")
 
 
 async def test_a_file_is_checked_again_when_it_is_saved_and_at_most_once_a_second(file):

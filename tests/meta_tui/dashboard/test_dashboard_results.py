@@ -5,7 +5,7 @@ import json
 import threading
 
 import pytest
-from test_dashboard_grids import SIZES, agrees, grid
+from test_dashboard_grids import GRAPH_SIZE, SIZE, agrees, grid
 
 from engine import events
 from engine.artifacts import Interval, Row, Scores, Table
@@ -80,13 +80,21 @@ def several(make_run, store):
 
 
 async def shown_after(source, *keys: str, size=(120, 40)) -> str:
-    app = Dashboard(source, timers=False)
+    return (await walked(source, keys, size=size))[0]
+
+
+async def walked(source, *walk: tuple[str, ...], size=(120, 40)) -> list[str]:
+    """What screen 2 shows after each of several times that keys are pressed."""
+    app, found = Dashboard(source, timers=False), []
     async with app.run_test(size=size) as pilot:
-        await pilot.press("2", *keys)
-        await app.workers.wait_for_complete()
-        await pilot.pause()
-        assert isinstance(app.screen, ResultsScreen)
-        return grid(app)
+        await pilot.press("2")
+        for keys in walk:
+            await pilot.press(*keys)
+            await app.workers.wait_for_complete()
+            await pilot.pause()
+            assert isinstance(app.screen, ResultsScreen)
+            found.append(grid(app))
+    return found
 
 
 def rows_of(shown: str) -> list[str]:
@@ -102,32 +110,32 @@ VIEWS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("view", VIEWS)
-async def test_the_views_of_a_table_are_drawn_as_committed(several, view, size):
+async def test_the_views_of_a_table_are_drawn_as_committed(several, view):
     keys = VIEWS[view].replace("=", "equals_sign").split()
-    agrees(await shown_after(several, *keys, size=SIZES[size]), f"results-{view}-{size}")
+    agrees(await shown_after(several, *keys, size=SIZE), f"results-{view}")
+
+
+async def test_a_comparison_with_room_for_its_verdicts_is_drawn_as_committed(several):
+    agrees(await shown_after(several, "j", "b", size=GRAPH_SIZE), "results-compared-wide")
 
 
 async def test_b_compares_with_the_marked_row_and_says_that_it_was_chosen_here(several):
-    before = await shown_after(several)
+    before, shown, after = await walked(several, (), ("j", "b"), ("b",), size=(170, 50))
     assert "Δ baseline" not in before
-    shown = await shown_after(several, "j", "b", size=(170, 50))
     assert "baseline tuned@head=zero@lr=0.1 (chosen here)" in shown
     assert "was chosen while reading, not in the pipeline" in shown
     rows = rows_of(shown)
     assert "baseline" in rows[1]
     assert "-0.030" in rows[0]
     assert "*  <0.001  distinguishable at 5 %" in rows[0]
-    assert "Δ baseline" not in await shown_after(several, "j", "b", "b")
+    assert "Δ baseline" not in after
 
 
 async def test_o_sorts_by_the_marked_column_and_arrows_mark_another(several):
-    best = [line.split()[0] for line in rows_of(await shown_after(several, "o"))]
-    assert best == ["tuned"] * 4 + ["probe"]
-    worst = rows_of(await shown_after(several, "o", "o"))
+    best, worst, by_rate = map(rows_of, await walked(several, ("o",), ("o",), ("h", "o")))
+    assert [line.split()[0] for line in best] == ["tuned"] * 4 + ["probe"]
     assert worst[0].startswith("probe")
-    by_rate = rows_of(await shown_after(several, "h", "o"))
     assert [line.split()[2] for line in by_rate[:4]] == ["0.03", "0.03", "0.1", "0.1"]
 
 
@@ -172,18 +180,10 @@ async def test_tab_shows_the_next_table_and_each_keeps_what_was_asked_of_it(seve
 
 
 async def test_what_is_known_of_the_marked_row_follows_the_cursor_and_enter_gives_it_room(several):
-    shown = await shown_after(several, "j", "j")
+    shown, more, alone = await walked(several, ("j", "j"), ("enter",), ("z",), size=(80, 24))
     assert "│ tuned@head=zero@lr=0.03 " in shown
     assert "seed 0 0.760" in shown
-    less, more = (
-        len(text.partition("─ row ")[2].split("\n"))
-        for text in (
-            await shown_after(several, size=(80, 24)),
-            await shown_after(several, "enter", size=(80, 24)),
-        )
-    )
-    assert more >= less
-    alone = await shown_after(several, "z")
+    assert len(more.partition("─ row ")[2]) > len(shown.partition("─ row ")[2])
     assert "─ row ─" not in alone
 
 
@@ -224,18 +224,17 @@ async def test_the_cursor_goes_on_from_the_last_row_through_the_notes(several):
         assert len(rows_of(grid(app))) == 1
 
 
-@pytest.mark.parametrize(
-    ("key", "suffix"), [("1", "csv"), ("2", "md"), ("3", "tex"), ("4", "json")]
-)
-async def test_e_writes_the_table_as_it_is_shown_under_a_new_name(
-    several, tmp_path, monkeypatch, key, suffix
-):
+async def test_e_writes_the_table_as_it_is_shown_under_a_new_name(several, tmp_path, monkeypatch):
     place = tmp_path / "here"
     place.mkdir()
     monkeypatch.chdir(place)
     app = Dashboard(several, timers=False)
     async with app.run_test(size=(120, 40)) as pilot:
-        for expected in (f"ladder-7f3a-all.{suffix}", f"ladder-7f3a-all-2.{suffix}"):
+        for key, name in (
+            ("1", "all.csv"), ("1", "all-2.csv"), ("2", "all.md"), ("3", "all.tex"),
+            ("4", "all.json"),
+        ):  # fmt: skip
+            expected = f"ladder-7f3a-{name}"
             await pilot.press("2", "e")
             await pilot.pause()
             assert isinstance(app.screen, ExportScreen)

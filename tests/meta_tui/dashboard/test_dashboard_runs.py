@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from test_dashboard_grids import SIZES, agrees, grid
+from test_dashboard_grids import SIZE, agrees, grid
 
 from engine import events
 from engine.request import Request
@@ -62,12 +62,11 @@ def without(path, drawn: str) -> str:
     return "\n".join(kept)
 
 
-@pytest.mark.parametrize("size", SIZES)
-async def test_the_runs_are_drawn_as_committed(history, store, size, tmp_path):
+async def test_the_runs_are_drawn_as_committed(history, store, tmp_path):
     app = dashboard(history, store)
-    async with app.run_test(size=SIZES[size]) as pilot:
+    async with app.run_test(size=SIZE) as pilot:
         drawn = without(tmp_path, await shown(app, pilot))
-        agrees(drawn, f"runs-{size}")
+        agrees(drawn, "runs")
 
 
 async def test_4_shows_the_runs_and_the_cursor_is_on_the_run_of_the_other_screens(history, store):

@@ -1,10 +1,10 @@
-"""The detail of a cell: opened from screen 1, left again, drawn as committed at three sizes."""
+"""The detail of a cell: opened from screen 1, left again, drawn as committed."""
 
 import asyncio
 import json
 
 import pytest
-from test_dashboard_grids import SIZES, agrees, grid
+from test_dashboard_grids import GRAPH_SIZE, SIZE, agrees, grid
 
 from engine import events, given
 from engine.request import Request
@@ -60,12 +60,11 @@ def dashboard(folder, store) -> Dashboard:
     return Dashboard(Source(folder, store, now=lambda: 1103.0), timers=False)
 
 
-@pytest.mark.parametrize("size", SIZES)
-async def test_a_cells_detail_is_drawn_as_committed(told, store, size):
+@pytest.mark.parametrize(("size", "name"), [(SIZE, "detail"), (GRAPH_SIZE, "detail-wide")])
+async def test_a_cells_detail_is_drawn_as_committed(told, store, size, name):
     app = dashboard(told, store)
-    async with app.run_test(size=SIZES[size]) as pilot:
-        drawn = await shown(app, pilot, *["G", "k", "enter", "down", "enter"])
-        agrees(drawn, f"detail-{size}")
+    async with app.run_test(size=size) as pilot:
+        agrees(await shown(app, pilot, *["G", "k", "enter", "down", "enter"]), name)
 
 
 async def test_enter_opens_a_cell_and_escape_goes_back_to_it(told, store):
@@ -115,22 +114,23 @@ async def test_a_run_that_stored_no_parameters_shows_what_the_result_recorded(li
         assert "artifacts" in drawn
 
 
-@pytest.mark.parametrize(
-    "data",
-    [
-        b"", b"[]", b"{}", b"[" * 100_000, b"\xff", b'{"version": 2, "settings": [], "cells": {}}',
-        b'{"version": 1, "settings": [], "cells": {"low": [0, []]}}',
-        b'{"version": 1, "settings": [[["a", "b", "", 3, 4]]], "cells": {}}',
-        b'{"version": 1, "settings": [[["a", 3, "", false]]], "cells": {}}',
-        b'{"version": 1, "settings": [[]], "cells": {"low": [0, [["data", -1]]]}}',
-    ],
+DAMAGED = (
+    b"", b"[]", b"{}", b"[" * 100_000, b"\xff", b'{"version": 2, "settings": [], "cells": {}}',
+    b'{"version": 1, "settings": [], "cells": {"low": [0, []]}}',
+    b'{"version": 1, "settings": [[["a", "b", "", 3, 4]]], "cells": {}}',
+    b'{"version": 1, "settings": [[["a", 3, "", false]]], "cells": {}}',
+    b'{"version": 1, "settings": [[]], "cells": {"low": [0, [["data", -1]]]}}',
 )  # fmt: skip
-async def test_parameters_that_were_damaged_are_told(told, store, data):
-    told.given.write_bytes(data)
+
+
+async def test_parameters_that_were_damaged_are_told(told, store):
     app = dashboard(told, store)
     async with app.run_test(size=(120, 40)) as pilot:
-        drawn = await shown(app, pilot, "g", "enter")
-        assert "defaults are not known: cells" in drawn
+        for data in DAMAGED:
+            told.given.write_bytes(data)
+            await app.attach(told, "run")
+            drawn = await shown(app, pilot, "g", "enter")
+            assert "defaults are not known: cells" in drawn, data[:60]
 
 
 async def test_looking_at_a_run_runs_no_code_that_its_folder_names(told, store, tmp_path):
