@@ -59,17 +59,14 @@ class Judged:
     def interval(self, values: Mapping[str, float] | None = None) -> Interval:
         """The 95 % interval over what was drawn independently.
 
-        Every draw is a task of its own where the family is endless, and where there are so few
-        draws that their classes hardly meet twice. Else the interval spans tasks or classes. With
-        fewer than 10 of these, or than twice the ways, it would say nothing of others: then the
-        range over these is told.
+        Every draw is a task of its own where the family is endless. Else the interval spans tasks
+        or classes. With fewer than 10 of these, or than twice the ways, it would say nothing of
+        others: then the range over these is told.
         """
         units = self.units
         if units is None:
             return over_draws(self.each, values)
         few = scarce(units.count, units.most)
-        if units.kind == "classes" and not few and 2 * len(self.each) <= units.count:
-            return over_draws(self.each, values)
         by_class = self.by_class or [[value] for value in self.each]
         drawn = learning.clusters.Draws(units.members, by_class)
         draws = len(self.each) if len(self.each) > drawn.count or units.most > 1 else 0

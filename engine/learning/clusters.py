@@ -13,7 +13,8 @@ shared  from how much more alike two episodes are the more classes they share: h
         of a U-statistic, which exists from twice as many classes on as an episode has). It knows
         of all dependence, and is noisy where an episode has many classes.
 
-`shared` counts as far as it differs from `own` by more than its noise.
+`shared` counts as far as it differs from `own` by more than its noise. Of few draws neither knows
+much: the variance is no less than that of independent draws, the degrees of freedom are no more.
 """
 
 import math
@@ -84,7 +85,10 @@ class Draws:
         return sums / counts
 
     def spread(self) -> Spread:
-        """How the mean would vary over other units of the same population; two units or more."""
+        """How the mean would vary over other units of the same population.
+
+        Of two units or more, and of two draws or more where a draw has several units.
+        """
         own = self._own()
         if self._sizes.max() == 1:
             return Spread(own, self.count - 1, self._unit)
@@ -92,10 +96,11 @@ class Draws:
         extra = self._shared() - own
         doubt = self._doubt(own, noise)
         kept = max(0.0, 1 - (doubt / extra) ** 2) if extra else 0.0
-        variance = max(own + kept * extra, noise)
+        variance = max(own + kept * extra, noise, self._apart())
         known = variance**2 / (self.count - 1)
         freedom = variance**2 / (known + (kept * doubt) ** 2 / 2) if variance else self.count - 1
-        return Spread(variance, max(freedom, 2.0), self._unit)
+        freedom = min(max(freedom, 2.0), len(self._sizes) - 1)
+        return Spread(variance, freedom, self._unit)
 
     def _sum(self, values: Vector) -> Vector:
         """Sums (units,) of values, one for each unit of each draw."""
@@ -112,6 +117,11 @@ class Draws:
         by_draw = np.bincount(self._draw, self._weights * residual)
         lost = max(1, len(self._scores) - self.count) / len(self._scores)
         return float(np.sum(by_draw**2) / lost)
+
+    def _apart(self) -> float:
+        """Variance of the mean, were different draws independent."""
+        score = np.bincount(self._draw, self._scores) / self._sizes
+        return float(score.var(ddof=1) / len(score))
 
     def _doubt(self, own: float, noise: float) -> float:
         """Standard deviation of `shared` - `own` where units do nothing to each other."""

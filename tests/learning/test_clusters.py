@@ -117,19 +117,52 @@ def test_draws_may_have_different_numbers_of_classes():
     assert 0 < found.spread().half < 0.1
 
 
-@pytest.mark.parametrize(
-    "draw",
-    [
-        lambda rng: prototypes(rng, 28, 5, 300, paired=True),
-        lambda rng: effects(rng, 28, 5, 300, beside=0.05),
-    ],
-    ids=["difference of nets", "classes beside each other"],
-)
-def test_the_interval_of_600_draws_of_28_classes_covers_and_that_of_episodes_does_not(draw):
+def test_the_interval_of_300_draws_of_28_classes_covers_and_that_of_episodes_does_not():
     """Also where a class moves the scores of others, which its own scores do not show."""
-    ours, theirs = coverage(draw, 0.0, 300)
+    ours, theirs = coverage(lambda rng: effects(rng, 28, 5, 300, beside=0.05), 0.0, 200)
     assert 0.92 <= ours <= 0.98
     assert theirs < 0.6
+
+
+@pytest.mark.parametrize(("classes", "ways", "count"), [(423, 5, 3), (60, 5, 20)])
+def test_few_draws_of_many_classes_are_not_independent(classes, ways, count):
+    """Fewer than half as many draws as classes: classes are shared all the same."""
+    ours, theirs = coverage(lambda rng: effects(rng, classes, ways, count, own=0.3), 0.0, 300)
+    assert 0.925 <= ours <= 0.985
+    assert theirs < 0.88 or count == 3
+
+
+def test_an_interval_is_never_narrower_than_that_of_independent_draws():
+    """Of few draws the two estimates may both be far too small."""
+    for seed in range(20):
+        members, scores = effects(np.random.default_rng(seed), 423, 20, 10, beside=0.05)
+        each = scores.mean(1)
+        apart = stats.t.ppf(0.975, 9) * stats.sem(each)
+        assert Draws(members, scores).spread().half >= apart * (1 - 1e-9)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("classes", "ways", "count"),
+    [
+        (423, 5, 6),
+        (423, 5, 60),
+        (423, 5, 200),
+        (60, 5, 20),
+        (28, 5, 14),
+        (100, 5, 50),
+        (60, 20, 30),
+    ],
+)
+@pytest.mark.parametrize("paired", [False, True])
+def test_the_coverage_of_few_draws(classes, ways, count, paired):
+    def draw(rng):
+        if paired:
+            return prototypes(rng, classes, ways, count, paired=True)
+        return effects(rng, classes, ways, count, own=0.3)
+
+    ours, _ = coverage(draw, 0.0, 1000)
+    assert 0.92 <= ours <= 0.985
 
 
 @pytest.mark.slow
