@@ -65,9 +65,7 @@ def adaptation(look: Look, curve: Iterable[int] = (), *, keeps: bool = True) -> 
             metrics |= {f"{old.task}/accuracy": steps, f"{old.task}/forgetting": steps}
             if reprobed:
                 metrics[f"{old.task}/head_forgetting"] = ()
-    heads = dict(others) if keeps else {}
-    if data.task:
-        heads[data.task] = data.classes
+    heads = (others if keeps else {}) | ({data.task: data.classes} if data.task else {})
     sources = model.sources | data.learned | replayed(look)
     return {
         "model": Facts(

@@ -1,7 +1,7 @@
 """One table: rows over seeds with intervals, and which differences are real."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from engine.artifacts import Row, Scores, Table
@@ -152,13 +152,9 @@ def compare(run: Run, params: Compare, *, scores: tuple[Scores, ...]) -> Compare
     by_label = {row.label: row for row in table_rows}
     named = rows.named(run.sources["scores"])
     pick = {text: by_label[str(rows.matching(text, named)[0])] for text in _compared(params)}
-    pairs = [(pick[left], pick[right]) for left, right in params.contrasts]
-    if params.baseline:
-        base = pick[params.baseline]
-        pairs = [*((row, base) for row in table_rows if row is not base), *pairs]
     metrics = tuple(item.text for item in shown)
     best = [item.text for item in shown if item.end == "best"]
-    differences = contrasts(pairs, metrics)
+    differences = contrasts(_pairs(params, pick, table_rows), metrics)
     notes = [f"{text}: the best of a test curve flatters" for text in best]
     notes += caveats(differences)
     return Compared(
@@ -185,3 +181,10 @@ def _spans(table_rows: tuple[Row, ...], most: int) -> str:
     told = [f"± seeds (n={most})"] if most > 1 else []
     told += [text for text, _ in tasks.most_common(1)]
     return "; ".join(told) or "one seed"
+
+
+def _pairs(params: Compare, pick: Mapping[str, Row], every: Sequence[Row]) -> list[tuple[Row, Row]]:
+    """Rows to compare: each with the baseline, and then the contrasts."""
+    pairs = [(pick[left], pick[right]) for left, right in params.contrasts]
+    base = pick.get(params.baseline or "")
+    return pairs if base is None else [*((row, base) for row in every if row is not base), *pairs]

@@ -156,9 +156,6 @@ def dataset(run: Run, params: Dataset) -> Described:
     for part in parts.values():
         names_of = part.images, part.labels
         learning.files.check(run.files, run.inputs, names_of, part.indices, params.shape)
-    augment: dict[str, Any] = params.augment.model_dump() if params.augment else {}
-    if params.rotations == "augment":
-        augment["quarters"] = True
     return Described(
         Data(
             name=params.name,
@@ -167,12 +164,18 @@ def dataset(run: Run, params: Dataset) -> Described:
             classes=classes,
             parts=parts,
             files=dict(run.inputs),
-            augment=augment,
+            augment=_augment(params),
             shifted={"rotate": list(params.shifted.rotate)} if params.shifted else {},
             names=names,
             labels=params.labels,
         )
     )
+
+
+def _augment(params: Dataset) -> dict[str, Any]:
+    """How training images are changed, as an artifact keeps it."""
+    changes = params.augment.model_dump() if params.augment else {}
+    return {**changes, "quarters": True} if params.rotations == "augment" else changes
 
 
 def _divided(run: Run, params: Dataset) -> tuple[tuple[str, ...], dict[str, Part]]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveFloat
 
@@ -15,6 +15,9 @@ from engine.methods.base import Start
 from engine.run import Run
 from pipelines.facts import Facts, Look
 from pipelines.stage import Params, stage
+
+if TYPE_CHECKING:
+    from engine.learning.meta.judging import Judging
 
 TASKS = 600
 """Tasks where their stream is endless."""
@@ -128,6 +131,13 @@ def _steps(params: MetaEvaluate, learner: Facts) -> bool:
     return learner.protocol.get("steps") is not None
 
 
+def _finish(run: Run, name: str, judging: "Judging") -> "Judging":
+    """The judging with all its steps done; they are resumed."""
+    for step in run.steps(name, judging.steps, judging):
+        judging.step(step)
+    return judging
+
+
 @stage(facts=_facts)
 def meta_evaluate(
     run: Run,
@@ -147,7 +157,7 @@ def meta_evaluate(
     method = params.method and params.method.with_defaults(params.lr, params.head)
     own = learner.trained["bn_stats"] if isinstance(learner, Learner) else "support"
     bn_stats = params.bn_stats or own
-    found: dict[str, learning.meta.judging.Judging] = {}
+    found: dict[str, Judging] = {}
     notes: list[str] = []
     families = {"validate": validate, "test": tasks}
     for name, family in families.items():
@@ -159,9 +169,7 @@ def meta_evaluate(
         size = learning.meta.judging.chunk(first)
         count = family.count or TASKS
         judging = learning.meta.judging.Judging(who, source, count, size, params.curve)
-        for step in run.steps(name, judging.steps, judging):
-            judging.step(step)
-        found[name] = judging
+        found[name] = _finish(run, name, judging)
         if name == "test":
             notes = judged.notes(who.net, family, bn_stats)
     notes += method.few_shot_notes(tasks.shots[0]) if method else []

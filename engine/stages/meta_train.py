@@ -1,9 +1,9 @@
 """Learn from many tasks how to learn the next one."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import PositiveInt
 
@@ -123,15 +123,8 @@ def _made(
         net=net,
         ways=tasks.ways,
         shots=tasks.shots,
-        protocol={
-            "steps": params.algorithm.trained_steps,
-            "head": params.algorithm.heads,
-            "outputs": head,
-            **{name: tasks.protocol.get(name) for name in ("targets", "columns", "scaling")},
-            "pooled": params.algorithm.pooled_shots is not None,
-        },
+        protocol=_protocol(params, tasks, head),
     )
-    validation = frozenset(validate.metrics) if validate else frozenset()
     return {
         "learner": learner,
         "model": Facts(
@@ -142,13 +135,27 @@ def _made(
             net=net,
             chosen=chosen,
         ),
-        "scores": Facts(
-            metrics=metrics,
-            sources=sources,
-            validation=validation,
-            validated=dict.fromkeys(validation, validate.sources if validate else frozenset()),
-        ),
+        "scores": replace(_validated(validate), metrics=metrics, sources=sources),
     }
+
+
+def _protocol(params: MetaTrain, tasks: Facts, head: int | None) -> dict[str, Any]:
+    """What a learner that is judged must agree with."""
+    return {
+        "steps": params.algorithm.trained_steps,
+        "head": params.algorithm.heads,
+        "outputs": head,
+        **{name: tasks.protocol.get(name) for name in ("targets", "columns", "scaling")},
+        "pooled": params.algorithm.pooled_shots is not None,
+    }
+
+
+def _validated(validate: Facts | None) -> Facts:
+    """Facts of scores that say which of them were measured for validation, and on what."""
+    if validate is None:
+        return Facts()
+    validation = frozenset(validate.metrics)
+    return Facts(validation=validation, validated=dict.fromkeys(validation, validate.sources))
 
 
 def _heads(params: MetaTrain, tasks: Facts, model: Facts | None) -> dict[str, tuple[int, ...]]:

@@ -30,6 +30,12 @@ def run_state(view: RunView, *, alive: bool = True) -> State:
     return State.RUNNING if alive else State.STOPPED
 
 
+def _done(view: RunView) -> str:
+    """`5/11` cells."""
+    cells = run_counts(view)
+    return f"{sum(cells[each] for each in cells if each.done)}/{len(view.cells)}"
+
+
 def heading(
     view: RunView,
     now: float,
@@ -53,9 +59,8 @@ def heading(
     """
     state = run_state(view, alive=alive)
     told = state_span(state, signs)
-    cells = run_counts(view)
-    count = f"{sum(cells[each] for each in cells if each.done)}/{len(view.cells)}"
-    failed = cells.get(State.FAILED, 0)
+    count = _done(view)
+    failed = run_counts(view).get(State.FAILED, 0)
     running = not view.over and alive and view.started is not None
     parts: list[tuple[int, str | Span]] = [
         (9, "meta"),
