@@ -39,8 +39,14 @@ def test_an_autoencoder_learns_to_give_images_back(bench, digits):
     assert found.scores.notes == ()
 
 
-def test_its_squared_error_is_summed_over_pixels_from_0_to_1(bench, digits):
-    found = bench.stage(autoencoder, SMALL, data=digits)
+@pytest.fixture(scope="module")
+def small(bench, digits):
+    """An autoencoder that has hardly learned."""
+    return bench.stage(autoencoder, SMALL, data=digits)
+
+
+def test_its_squared_error_is_summed_over_pixels_from_0_to_1(bench, digits, small):
+    found = small
     pair = learning.generative.pairs.restore(found.generator, "cpu")
     part = learning.data.load(digits, bench.files, "cpu").parts["test"]
     images = part.x.float() / 16
@@ -49,11 +55,11 @@ def test_its_squared_error_is_summed_over_pixels_from_0_to_1(bench, digits):
     assert found.scores.metrics["digits/squared_error"] == pytest.approx(float(error))
 
 
-def test_facts_name_exactly_the_metrics_that_come_out(bench, digits, look):
+def test_facts_name_exactly_the_metrics_that_come_out(small, look):
     names = ("accuracy", "loss", "val_accuracy", "val_loss")
     data = Facts(task="digits", metrics={f"digits/{name}": () for name in names})
     facts, faults = look(autoencoder, SMALL, data=data)
-    found = bench.stage(autoencoder, SMALL, data=digits).scores
+    found = small.scores
     assert not faults
     assert facts["scores"].metrics.keys() == found.metrics.keys()
     assert facts["scores"].metrics["digits/val_squared_error"] == (4, 8, 12, 16, 20)
@@ -70,8 +76,8 @@ def test_an_autoencoder_stopped_and_resumed_equals_one_in_one_go(bench, digits, 
     assert (whole.scores, whole.gallery) == (pieces.scores, pieces.gallery)
 
 
-def test_its_gallery_has_no_samples_for_it_has_no_prior(bench, digits):
-    names = [item.name for item in bench.stage(autoencoder, SMALL, data=digits).gallery.pictures]
+def test_its_gallery_has_no_samples_for_it_has_no_prior(small):
+    names = [item.name for item in small.gallery.pictures]
     assert names == ["reconstructions", *[
         f"step-{step:06}-reconstructions" for step in (0, 1, 4, 10, 20)
     ]]  # fmt: skip

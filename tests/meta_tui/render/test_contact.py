@@ -94,12 +94,10 @@ def test_labelled_rows_and_columns_stay_what_they_are_and_are_shown_in_parts():
 
 
 @pytest.mark.parametrize("unit", [contact.HALVES, contact.BRAILLE, contact.ASCII])
-@pytest.mark.parametrize(
-    "size", [(1, 1), (3, 2), (20, 5), (60, 18), (81, 23), (118, 36), (300, 90)]
-)
-@pytest.mark.parametrize("count", [1, 7, 64])
+@pytest.mark.parametrize("size", [(1, 1), (3, 2), (20, 5), (81, 23), (300, 90)])
+@pytest.mark.parametrize("count", [1, 18])
 def test_a_part_never_leaves_its_place_and_all_parts_show_all_images(unit, size, count):
-    sheet = sheet_of(pictures.png(Grid(images(count, 28), columns=min(count, 8))))
+    sheet = sheet_of(pictures.png(Grid(images(count, 28), columns=min(count, 5))))
     first = sheet.part(0, *size, unit, contact.GROUND)
     assert first.image.width <= size[0] * unit.across
     assert first.image.height <= size[1] * unit.down
