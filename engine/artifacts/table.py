@@ -45,6 +45,9 @@ class Interval:
     """The least mean of a task or class, where there are too few of them for an interval."""
     most: float | None = None
     """The greatest."""
+    of_draws: float | None = None
+    """Over classes, half the 95 % interval over their draws, as papers on few-shot learning print
+    it: for comparison with them, as it says nothing of other classes."""
 
     @property
     def half(self) -> float | None:

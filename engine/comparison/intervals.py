@@ -71,8 +71,9 @@ class Judged:
         drawn = learning.clusters.Draws(units.members, by_class)
         draws = len(self.each) if len(self.each) > drawn.count or units.most > 1 else 0
         known = Interval(
-            drawn.mean, None, None, drawn.count, values or {}, over=units.kind, draws=draws
-        )
+            drawn.mean, None, None, drawn.count, values or {}, over=units.kind, draws=draws,
+            of_draws=over_draws(self.each).half if units.kind == "classes" else None,
+        )  # fmt: skip
         if few or scarce(drawn.count, units.most):
             means = drawn.by_unit()
             return replace(known, least=min(means), most=max(means))

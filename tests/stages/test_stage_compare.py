@@ -15,6 +15,8 @@ from meta_tui.arrange import Order, arranged
 from meta_tui.export.commas import commas
 from meta_tui.export.latex import latex
 from meta_tui.export.markdown import markdown
+from meta_tui.render.rowdetail import rowdetail
+from meta_tui.render.spans import plain
 from meta_tui.render.table import text
 from pipelines.facts import Facts, Look, Source
 
@@ -813,8 +815,15 @@ def test_intervals_of_episodes_span_their_classes_where_these_are_enough(
         units={"t": Units("classes", classes, members)},
         by_class={"t/accuracy": parts},
     )
-    (row,) = _compare([(source, scores)], show=["t/accuracy"]).rows
-    assert row.values["t/accuracy"].spans.startswith(over)
+    table = _compare([(source, scores)], show=["t/accuracy"])
+    (row,) = table.rows
+    found = row.values["t/accuracy"]
+    assert found.spans.startswith(over)
+    papers = stats.t.ppf(0.975, draws - 1) * stats.sem(each)
+    assert found.of_draws == pytest.approx(papers)
+    detail = plain(rowdetail(arranged(table, Order()), row, 120))
+    label = f"({found.n} classes; over {draws} draws of these ± {papers:.3f}, as papers print it)"
+    assert label in detail
     assert row.by_class["t/accuracy"] == parts
 
 
