@@ -76,7 +76,7 @@ def test_a_cell_that_failed_is_tried_again_and_then_what_needs_it_runs(workshop)
             asked.append(control.ask(workshop.last(), "retry", "worse"))
 
     names = ["bad", "twin", "after", "worse", "both", "long", "end"]
-    told = watched(workshop, broken(workshop), watch, jobs=3)
+    told = watched(workshop, broken(workshop, steps=120), watch, jobs=2)
     assert told.names == names
     assert told.code == 0
     assert told.of(RequestRefused) == []
@@ -114,7 +114,7 @@ def test_an_attempt_that_fails_too_is_a_failure_with_its_own_words(workshop):
 stages:
   bad: {{uses: fail, with: {{count: '{workshop.folder}/tries'}}}}
   after: {{uses: scale, from: {{number: bad}}}}
-  long: {{uses: walk, with: {{steps: 200, nap: 0.01}}}}
+  long: {{uses: walk, with: {{steps: 80, nap: 0.01}}}}
 """
     told = watched(workshop, stages, watch, jobs=2)
     assert told.code == 1
@@ -191,7 +191,7 @@ def test_a_run_that_was_to_stop_at_the_first_failure_tries_nothing_again(worksho
         if isinstance(event, CellFailed):
             control.ask(workshop.last(), "retry", "bad")
 
-    stages = "stages:\n  bad: {uses: fail}\n  long: {uses: walk, with: {steps: 500, nap: 0.01}}\n"
+    stages = "stages:\n  bad: {uses: fail}\n  deaf: {uses: give, with: {hold: 1.0}}\n"
     told = watched(workshop, stages, watch, jobs=2, fail_fast=True)
     assert told.code == 1
     assert told.of(CellRetried) == []

@@ -60,7 +60,8 @@ def before_each(monkeypatch):
 
             def wrapped(*args, _name=name, _original=original, **kwargs):
                 see(_name, args)
-                return _original(*args, **kwargs)
+                # A process ends here, not the machine: nothing has to reach the disk.
+                return None if _name == "fsync" else _original(*args, **kwargs)
 
             monkeypatch.setattr(os, name, wrapped)
 
@@ -98,7 +99,15 @@ def test_a_kill_before_any_operation_leaves_a_hit_or_a_miss_and_the_next_run_goe
     assert seen == {(9, "miss"), (9, "hit"), (0, "hit")}
 
 
-@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO, errno.EROFS, errno.EDQUOT])
+@pytest.mark.parametrize(
+    "code",
+    [
+        errno.ENOSPC,
+        errno.EIO,
+        pytest.param(errno.EROFS, marks=pytest.mark.slow),
+        pytest.param(errno.EDQUOT, marks=pytest.mark.slow),
+    ],
+)
 def test_a_fault_of_any_operation_is_told_and_leaves_no_temporary_file(tmp_path, before_each, code):
     left, failed = [0], [False]
 
