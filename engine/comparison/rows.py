@@ -11,7 +11,7 @@ from engine.comparison.measure import Measure
 from pipelines.facts import Source, as_number
 
 SEED = "seed"
-_NUMBER = re.compile(r"\d+(?:\.\d+)?")
+_NUMBER = re.compile(r"\d+(?:\.\d+)?(?:e[+-]\d+)?")
 _LISTED = 5
 """Numbers that a note lists one by one."""
 

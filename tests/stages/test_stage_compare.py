@@ -288,6 +288,11 @@ def test_many_numbers_of_a_note_are_told_by_their_ends():
     assert without_repeats(["a 1", "b 2", "a 1"]) == ("a 1", "b 2")
 
 
+def test_numbers_of_a_note_with_an_exponent_stay_whole():
+    notes = [f"on {count} of 30: a loss of {loss}" for count, loss in ((15, "8.59e+04"), (2, 353))]
+    assert without_repeats(notes) == ("on 2/15 of 30: a loss of 353/8.59e+04",)
+
+
 def test_a_line_over_steps_has_a_band_over_seeds():
     plot = _compare(plot={"kind": "line", "y": "a/accuracy"}).plot
     assert plot["series"][0]["label"] == "tuned@head=zero"
