@@ -15,14 +15,17 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
 from engine import launch, runs
 from engine.request import Request
 from engine.store import Output, Result, Store, marker, place
-from meta_tui.cli import main
+from meta_tui.cli import entry, main
+from meta_tui.cli.entry import application
 from meta_tui.history import History
 
 HERE = Path(__file__).parent
@@ -41,6 +44,9 @@ READERS = (
 ASKERS = (("stop",), ("stop", "first"), ("retry", "first"))
 PLANNERS = (("check", "p.yaml", *STAGES), ("plan", "p.yaml", *STAGES))
 RUN = ("run", "p.yaml", "--plain", *STAGES)
+EACH = (("status",), ("show", "first"), ("logs", "first"), ("watch", "--plain"), ("stop",),
+        ("retry", "first"), PLANNERS[1])  # fmt: skip
+"""A verb of each way to read a run."""
 NEWEST = "20990101T000000.000000-dead"
 HANGS_SECONDS = 30
 
@@ -56,10 +62,17 @@ class Said:
         return self.err.count("\n") == 1 and self.err.startswith("error: ")
 
 
+@pytest.fixture(scope="module")
+def commands() -> Callable[[str], Callable[[], object]]:
+    """The application with a verb; each is made once, for over a thousand commands."""
+    return cache(lambda verb: get_command(application(verb)))
+
+
 @pytest.fixture
-def meta(monkeypatch, made) -> Iterator[Callable[..., Said]]:
+def meta(monkeypatch, made, commands) -> Iterator[Callable[..., Said]]:
     """Runs a verb in this process, in the folder of the pipeline."""
     monkeypatch.chdir(made)
+    monkeypatch.setattr(entry, "application", commands)
     threshold, handler = gc.get_threshold(), signal.getsignal(signal.SIGINT)
 
     def hangs(*_: object) -> None:
@@ -385,7 +398,7 @@ def test_a_run_with_something_else_in_the_place_of_a_part_gives_a_line(meta, mad
     for part in PARTS:
         run = _newest(root)
         _replaced(run / part, kind)
-        _every_verb_ends(meta, (*READERS, *ASKERS, PLANNERS[1]), f"{part} is a {kind}")
+        _every_verb_ends(meta, EACH, f"{part} is a {kind}")
         _lists(root)
         shutil.rmtree(run) if run.is_dir() and not run.is_symlink() else run.unlink()
 
@@ -472,7 +485,7 @@ def test_a_run_that_begins_with_nonsense_gives_a_line(meta, made, wrong):
     run = _newest(root)
     cached = json.dumps({"kind": "cell_cached", "time": 2.0, "cell": 0, "key": "../../id_rsa"})
     (run / "events.jsonl").write_text(f"{json.dumps({**STARTED, **wrong})}\n{cached}\n")
-    _every_verb_ends(meta, (*READERS, *ASKERS, PLANNERS[1]), str(wrong))
+    _every_verb_ends(meta, EACH, str(wrong))
     _lists(root)
 
 
@@ -483,7 +496,8 @@ def test_something_else_in_the_place_of_a_result_or_an_object_gives_a_line(meta,
     for pattern in ("results/*", "results/*/*", "objects/*/*", "memo/*", "memo/*.json"):
         for path in sorted(root.glob(pattern)):
             _replaced(path, kind)
-        _every_verb_ends(meta, (*READERS, *PLANNERS), f"{pattern} is a {kind}")
+        verbs = (("status",), ("show", "first"), ("cache", "verify"), PLANNERS[1])
+        _every_verb_ends(meta, verbs, f"{pattern} is a {kind}")
         shutil.rmtree(root)
         shutil.copytree(whole, root, symlinks=True)
 
