@@ -2,6 +2,7 @@
 
 import shutil
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -42,6 +43,24 @@ def append(folder, *told) -> None:
 
 async def settled(app: Dashboard, pilot) -> None:
     await app.workers.wait_for_complete()
+    await pilot.pause()
+
+
+async def until(app: Dashboard, pilot, wanted: Callable[[], bool]) -> None:
+    """Let time go on, which only the palette needs: it searches a while after each letter."""
+    for _ in range(500):
+        await pilot.pause(0.02)
+        if wanted():
+            return
+    raise AssertionError(text_of(app))
+
+
+async def chosen(app: Dashboard, pilot, words: str, command: str) -> None:
+    """Type into the palette, and take what it finds."""
+    await pilot.press(*words)
+    await until(app, pilot, lambda: command in text_of(app))
+    await pilot.press("enter")
+    await until(app, pilot, lambda: not CommandPalette.is_open(app))
     await pilot.pause()
 
 
@@ -346,10 +365,7 @@ async def test_the_palette_goes_to_a_stage_by_a_part_of_its_name(live, store):
         await pilot.press("2", "colon")
         await pilot.pause()
         assert CommandPalette.is_open(app)
-        await pilot.press(*"go resu")
-        await pilot.pause(0.5)
-        await pilot.press("enter")
-        await pilot.pause(0.3)
+        await chosen(app, pilot, "go resu", "go to result")
         assert isinstance(app.screen, RunScreen)
         assert app.screen.query_one(StageList).item == Item("result")
 
@@ -357,10 +373,8 @@ async def test_the_palette_goes_to_a_stage_by_a_part_of_its_name(live, store):
 async def test_the_palette_does_what_keys_do(live, store):
     app = app_of(live, store)
     async with app.run_test(size=(120, 40)) as pilot:
-        await pilot.press("ctrl+p", *"stop the run asks")
-        await pilot.pause(0.5)
-        await pilot.press("enter")
-        await pilot.pause(0.3)
+        await pilot.press("ctrl+p")
+        await chosen(app, pilot, "stop asks", "Stop the run or cell (asks)")
         assert isinstance(app.screen, AskScreen)
 
 
@@ -376,8 +390,7 @@ async def test_a_hostile_stage_is_plain_text_in_the_palette(make_run, store):
     async with app.run_test(size=(120, 40)) as pilot:
         for typed in ("", "click"):
             await pilot.press("colon", *typed)
-            await pilot.pause(0.5)
-            assert f"go to {evil}" in text_of(app)
+            await until(app, pilot, lambda: f"go to {evil}" in text_of(app))
             await pilot.press("escape")
 
 

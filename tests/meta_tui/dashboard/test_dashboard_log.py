@@ -140,14 +140,14 @@ async def test_the_end_is_followed_until_somebody_scrolls_up_and_again_from_the_
         await poll(app, pilot)
         assert shown(app)[-1] == "one"
         await pilot.press("k")
-        await pilot.pause(0.3)
+        await pilot.pause()
         assert told(app) == "f follows"
         top = shown(app)[0]
         write(live, "two\n" * 50)
         await poll(app, pilot)
         assert shown(app)[0] == top
         await pilot.press("G")
-        await pilot.pause(0.6)
+        await pilot.pause()
         assert (shown(app)[-1], told(app)) == ("two", "follow")
         await pilot.press("f")
         write(live, "three\n")

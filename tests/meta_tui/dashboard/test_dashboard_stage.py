@@ -10,11 +10,13 @@ from engine import events, given
 from engine.request import Request
 from engine.runs import RunFolder
 from engine.session import load
+from meta_tui.celldoc import stored
 from meta_tui.dashboard.app import Dashboard
 from meta_tui.dashboard.screens.run import RunScreen
 from meta_tui.dashboard.screens.stage import StageScreen
 from meta_tui.dashboard.source import Source
 from meta_tui.dashboard.widgets.log import LogPane
+from meta_tui.results import Missing
 
 FILE = """\
 version: 1
@@ -124,13 +126,14 @@ DAMAGED = (
 
 
 async def test_parameters_that_were_damaged_are_told(told, store):
+    for data in DAMAGED:
+        told.given.write_bytes(data)
+        why = stored(told)
+        assert isinstance(why, Missing), data[:60]
+        assert "defaults are not known: cells" in why.reason
     app = dashboard(told, store)
     async with app.run_test(size=(120, 40)) as pilot:
-        for data in DAMAGED:
-            told.given.write_bytes(data)
-            await app.attach(told, "run")
-            drawn = await shown(app, pilot, "g", "enter")
-            assert "defaults are not known: cells" in drawn, data[:60]
+        assert "defaults are not known: cells" in await shown(app, pilot, "g", "enter")
 
 
 async def test_looking_at_a_run_runs_no_code_that_its_folder_names(told, store, tmp_path):

@@ -10,6 +10,7 @@ from contextlib import chdir
 from pathlib import Path
 
 import pytest
+from test_dashboard_app import chosen
 from test_dashboard_matrix import settled
 from world import FAULTS, NOW, World, text_of, world
 
@@ -228,9 +229,6 @@ async def test_the_log_is_filtered_from_the_palette_too(here):
     async with app.run_test(size=(120, 40)) as pilot:
         person = Person(app, pilot)
         await person.types("1 F colon")
-        await person.writes("only log lines")
-        await pilot.pause(0.5)
-        await pilot.press("enter")
-        await pilot.pause(0.3)
+        await chosen(app, pilot, "only log", "Only log lines with")
         await person.writes("step 70")
         assert "& step 70: 1 of 11" in await person.types("enter")

@@ -17,7 +17,7 @@ from engine.artifacts import Gallery, Interval, Picture, Row, Scores, Table
 from engine.events import CellInfo, Event, MetricBatch
 from engine.request import Request
 from engine.runs import RunFolder
-from engine.session import load
+from engine.session import Pipeline, load
 from engine.store import Output, Result, Store
 from engine.store.place import adopt
 from meta_tui.dashboard.source import Source
@@ -69,23 +69,27 @@ def text_of(state: str) -> str:
 
 
 @cache
-def cells_of(text: str) -> tuple[CellInfo, ...]:
+def loaded(text: str) -> Pipeline:
     """What the engine makes of a file."""
-    found = load(Request(file=Path("ladder.yaml"), store=Path("store")), frozen=text).cells
+    return load(Request(file=Path("ladder.yaml"), store=Path("store")), frozen=text)
+
+
+@cache
+def cells_of(text: str) -> tuple[CellInfo, ...]:
+    """The cells of a file, as the journal of a run tells them."""
     return tuple(
         CellInfo(
             cell.name, cell.stage, cell.type, dict(cell.axes),
             tuple(sorted({wire.cell for wires in cell.inputs.values() for wire in wires})),
         )
-        for cell in found
+        for cell in loaded(text).cells
     )  # fmt: skip
 
 
 @cache
 def given_of(text: str) -> bytes:
     """What a run of a file stores of its cells."""
-    request = Request(file=Path("ladder.yaml"), store=Path("store"))
-    return given.encode(load(request, frozen=text))
+    return given.encode(loaded(text))
 
 
 @dataclass(frozen=True)
