@@ -5,7 +5,7 @@ from example import Example
 
 from engine.artifacts import Scores
 
-LABELS = (1, 20, 100)
+LABELS = (1, 20)
 MODELS = ("vae.encoder@z=8", "ae.encoder@z=8", "untrained")
 
 
@@ -15,11 +15,11 @@ def _probed(model, labels):
 
 @pytest.fixture(scope="module")
 def digits(tmp_path_factory):
-    asked = ("data=digits", "images=1000", "epochs=30", "labels=[1, 20, 100]")
+    asked = ("data=digits", "images=1000", "epochs=20", "labels=[1, 20]")
     cells = [_probed(model, labels) for model in MODELS for labels in LABELS]
     cells += ["tuned@z=8@train_per_class=20@seed=0", "scratch@train_per_class=20@seed=0"]
     folder = tmp_path_factory.mktemp("digits")
-    return Example("few_labels", folder, overrides=asked, targets=tuple(cells))
+    return Example("few_labels", folder, overrides=asked, targets=tuple(cells), jobs=1)
 
 
 def _accuracy(example, cell):
@@ -29,8 +29,8 @@ def _accuracy(example, cell):
 def test_on_digits_codes_learned_without_labels_are_features(digits):
     assert digits.code == 0
     for model in MODELS:
-        one, some, many = (_accuracy(digits, _probed(model, labels)) for labels in LABELS)
-        assert one < min(some, many)
+        one, some = (_accuracy(digits, _probed(model, labels)) for labels in LABELS)
+        assert one < some
         assert some > 0.6
 
 

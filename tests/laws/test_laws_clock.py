@@ -14,6 +14,10 @@ STOPWATCHES = {
 }  # fmt: skip
 
 
+WORDS = ("time", "getrusage", "perf_counter", "deadline")
+"""A file with none of them names no clock: it need not be parsed."""
+
+
 def is_clock(node: ast.AST) -> bool:
     return isinstance(node, ast.Call) and dotted(node.func) in CLOCKS
 
@@ -52,7 +56,8 @@ def test_no_test_judges_by_the_clock() -> None:
     assert [
         f"{shown(path)}:{node.lineno}"
         for path in files
-        for node in judged_by_the_clock(ast.parse(path.read_bytes()))
+        if any(word in (text := path.read_text()) for word in WORDS)
+        for node in judged_by_the_clock(ast.parse(text))
     ] == []
 
 
@@ -69,6 +74,7 @@ def test_no_test_judges_by_the_clock() -> None:
 )
 def test_the_law_finds_what_judges_by_the_clock(text: str) -> None:
     assert list(judged_by_the_clock(ast.parse(text)))
+    assert any(word in text for word in WORDS)
 
 
 @pytest.mark.parametrize(
