@@ -289,6 +289,7 @@ def test_where_a_file_is_cut_in_blocks_does_not_matter(monkeypatch, block):
         (gzip.compress(b"task,x,y\na,1,2\n"), "is packed with gzip, not CSV"),
         (b"PK\x03\x04 of a workbook\n", "is a zip archive or a workbook, not CSV"),
     ],
+    ids=["gzip", "zip"],
 )
 def test_a_packed_file_is_told_as_one(look, tmp_path, content, what):
     assert _fault(look, tmp_path, content)[:2] == ("file", what)
