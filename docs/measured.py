@@ -132,11 +132,15 @@ def _slim(table: dict[str, Any]) -> dict[str, Any]:
 
 
 def _commit() -> str:
-    described = subprocess.run(
-        ["git", "describe", "--always", "--dirty", "--abbrev=7"],
-        cwd=ROOT, check=False, capture_output=True, text=True,
-    )  # fmt: skip
-    return described.stdout.strip()
+    """The last commit that changed code or an example, and whether one was edited since."""
+    paths = ("--", "pipelines", "engine", "meta_tui", "examples")
+    last = _git("log", "-1", "--format=%h", "--abbrev=7", *paths)
+    return f"{last}-dirty" if _git("status", "--porcelain", *paths) else last
+
+
+def _git(*words: str) -> str:
+    done = subprocess.run(["git", *words], cwd=ROOT, check=False, capture_output=True, text=True)
+    return done.stdout.strip()
 
 
 def _machine(results: Any) -> str:
