@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Mapping
 
 from engine.run import Run
-from pipelines.stage import Artifact, Params, stage
+from pipelines.core.stage import Artifact, Params, stage
 
 
 @dataclass(frozen=True)

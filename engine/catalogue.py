@@ -16,9 +16,9 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from engine import installed
-from pipelines.errors import UsageError
-from pipelines.stage import Stage
-from pipelines.text import safe_text
+from pipelines.core.errors import UsageError
+from pipelines.core.stage import Stage
+from pipelines.core.text import safe_text
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint

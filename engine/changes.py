@@ -4,7 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, PositiveInt, model_validator
 
-from pipelines.stage import Params
+from pipelines.core.stage import Params
 
 Angle = Annotated[float, Field(ge=0, le=180)]
 

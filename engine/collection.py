@@ -8,8 +8,8 @@ from pydantic import Field, PositiveInt, ValidationInfo, field_validator, model_
 
 from engine import folders, imagesets, omniglot
 from engine.changes import Augment, Shifted, Take
-from pipelines.stage import Params
-from pipelines.text import listed
+from pipelines.core.stage import Params
+from pipelines.core.text import listed
 
 Share = Annotated[float, Field(ge=0, le=1)]
 SPLITS = {omniglot.NAME: ("vinyals", "random"), folders.NAME: ("examples", "classes", "none")}

@@ -23,8 +23,8 @@ from typing import Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from engine.runs import RunFolder
-from pipelines.errors import UsageError
-from pipelines.text import safe_text
+from pipelines.core.errors import UsageError
+from pipelines.core.text import safe_text
 
 LOOK_SECONDS = 0.2
 MOST_BYTES = 4096

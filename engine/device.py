@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pipelines.errors import EnvironmentFault, UsageError
-from pipelines.text import safe_text
+from pipelines.core.errors import EnvironmentFault, UsageError
+from pipelines.core.text import safe_text
 
 _DRIVER = (Path("/dev/nvidia0"), Path("/proc/driver/nvidia"))
 _SECONDS = 20.0

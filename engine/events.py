@@ -14,7 +14,7 @@ from engine.answers import CellCancelled, CellRetried, RequestRefused
 from engine.event import Event
 from engine.shapes import wrong_field
 from engine.store import names
-from pipelines import reading
+from pipelines.core import reading
 
 __all__ = [
     "KINDS", "CellCached", "CellCheckpointed", "CellDamaged", "CellFailed", "CellFinished",

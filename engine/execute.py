@@ -30,7 +30,7 @@ from engine.selection import Selection
 from engine.store import Damaged
 from engine.task import Options
 from engine.wishes import Wishes
-from pipelines.errors import EnvironmentFault, StageError
+from pipelines.core.errors import EnvironmentFault, StageError
 from pipelines.pipeline import Cell
 
 POLL_SECONDS = 0.2

@@ -15,8 +15,8 @@ from pydantic import (
 )
 
 from engine import tables
-from pipelines.lineage import GENERATED, Held
-from pipelines.stage import Params
+from pipelines.core.lineage import GENERATED, Held
+from pipelines.core.stage import Params
 
 
 class Span(Params):

@@ -22,8 +22,8 @@ from engine.key import canonical, sha256
 from engine.memo import Memo
 from engine.modules import Modules, Place
 from engine.reach import ALL, Reading
-from pipelines import reading
-from pipelines.stage import Params, Stage
+from pipelines.core import reading
+from pipelines.core.stage import Params, Stage
 
 FINGERPRINT_FORMAT = 1
 WHOLE = "!"

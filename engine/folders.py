@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine import learning
-from pipelines.errors import MissingFiles
-from pipelines.text import listed as named
-from pipelines.text import safe_text, shown, suggestion
+from pipelines.core.errors import MissingFiles
+from pipelines.core.text import listed as named
+from pipelines.core.text import safe_text, shown, suggestion
 
 NAME = "folder"
 MOST = 10

@@ -15,8 +15,8 @@ from pydantic import BaseModel
 
 from engine.runs import RunFolder
 from engine.store import files, names
+from pipelines.core.text import safe_text, shown
 from pipelines.pipeline import Pipeline
-from pipelines.text import safe_text, shown
 
 LONGEST = 200
 """Characters of a value; more would fill the screen."""

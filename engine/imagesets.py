@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from pipelines.errors import MissingFiles
+from pipelines.core.errors import MissingFiles
 
 PARTS = ("train", "val", "test")
 JUDGED: Mapping[str, tuple[str, ...]] = {

@@ -10,9 +10,9 @@ from engine import learning
 from engine.learning.unreadable import MOST_BYTES
 from engine.memo import Memo
 from engine.store import fs, names
-from pipelines import reading
-from pipelines.errors import MissingFiles
-from pipelines.text import safe_text
+from pipelines.core import reading
+from pipelines.core.errors import MissingFiles
+from pipelines.core.text import safe_text
 
 _GZIP = b"\x1f\x8b"
 

@@ -15,8 +15,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from pipelines.facts import Source
-from pipelines.stage import Params
+from pipelines.core.facts import Source
+from pipelines.core.stage import Params
 
 KEY_FORMAT = 1
 """Raised when the same computation gets another key, or the engine hands a stage other things."""

@@ -25,7 +25,7 @@ from engine.selection import select
 from engine.session import load
 from engine.store import fs, place
 from engine.task import Options
-from pipelines.errors import EnvironmentFault, UsageError
+from pipelines.core.errors import EnvironmentFault, UsageError
 from pipelines.pipeline import Pipeline
 
 START_SECONDS, START_PATIENCE = 5.0, 20.0

@@ -6,7 +6,7 @@ import re
 import resource
 from pathlib import Path
 
-from pipelines.errors import EnvironmentFault
+from pipelines.core.errors import EnvironmentFault
 
 BARRED = frozenset({errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE})
 """Errors that speak of the machine or of who asks, not of what a file says."""

@@ -14,7 +14,7 @@ from typing import Any
 from engine import machine
 from engine.store import files, fs
 from engine.store.seal import seal, unseal
-from pipelines.errors import EnvironmentFault
+from pipelines.core.errors import EnvironmentFault
 
 SETTLED_NANOSECONDS = 2_000_000_000
 """Older than the coarsest clock of a file system in use (FAT: two seconds)."""

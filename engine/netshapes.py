@@ -5,7 +5,7 @@ from fnmatch import fnmatchcase
 from math import gcd
 from typing import Any, Literal
 
-from pipelines.facts import Facts, Look
+from pipelines.core.facts import Facts, Look
 
 BLOCKS = 4
 """Of a conv4."""

@@ -11,9 +11,9 @@ from functools import lru_cache
 from pathlib import Path
 
 from engine import imagesets, learning
-from pipelines import reading
-from pipelines.errors import MissingFiles
-from pipelines.text import safe_text
+from pipelines.core import reading
+from pipelines.core.errors import MissingFiles
+from pipelines.core.text import safe_text
 
 NAME = "omniglot"
 TEST, VALIDATES, ALL = 423, 172, 1623

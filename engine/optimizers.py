@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
 from engine import learning
-from pipelines.stage import Params
+from pipelines.core.stage import Params
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 

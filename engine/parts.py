@@ -1,6 +1,6 @@
 """What is known of a dataset's parts before anything runs: which there are, and how large."""
 
-from pipelines.facts import Facts, Look
+from pipelines.core.facts import Facts, Look
 
 OFTEN = 4
 """Times that a batch may hold each example before it is told."""

@@ -23,10 +23,10 @@ from engine.executors import UNASKED, Task
 from engine.learning.unreadable import UnreadableError
 from engine.run import Interrupted, Run
 from engine.store import Changed, Damaged, FileRef, Output, Store, fs
-from pipelines.errors import EnvironmentFault, StageError
-from pipelines.facts import Source
-from pipelines.stage import Artifact, Stage
-from pipelines.text import safe_text
+from pipelines.core.errors import EnvironmentFault, StageError
+from pipelines.core.facts import Source
+from pipelines.core.stage import Artifact, Stage
+from pipelines.core.text import safe_text
 
 _DESCRIPTORS = 16
 """That are free after a stage, at least: results are written with a few open at once."""

@@ -15,7 +15,7 @@ from engine.key import Key, difference
 from engine.resolve import Resolver
 from engine.selection import Selection
 from engine.store import Damaged, Miss, Result
-from pipelines import reading
+from pipelines.core import reading
 from pipelines.pipeline import Cell, Pipeline
 
 CHANGES_TOLD = 3

@@ -8,7 +8,7 @@ from engine.key import Key
 from engine.resolve import Resolver
 from engine.revision import revision
 from engine.store import FileRef, Output, Result
-from pipelines.errors import StageError
+from pipelines.core.errors import StageError
 from pipelines.pipeline import Cell
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from engine.runs import RunFolder
 from engine.shapes import wrong_field
 from engine.store import files, place
-from pipelines import reading
-from pipelines.errors import UsageError
+from pipelines.core import reading
+from pipelines.core.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True)

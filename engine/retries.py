@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipelines.errors import EnvironmentFault
+from pipelines.core.errors import EnvironmentFault
 from pipelines.pipeline import Cell
 
 WORDS = {"lost": "its process was lost", "memory": "out of memory", "error": "an error"}

@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol
 from engine import learning
 from engine.channel import Channel, Scratch, Silent
 from engine.events import MetricBatch
-from pipelines.facts import Source
+from pipelines.core.facts import Source
 
 Purpose = Literal["subset", "init", "order", "augment", "replay", "head", "tasks", "noise"]
 

@@ -13,8 +13,8 @@ from engine.request import Request
 from engine.runs import RunFolder
 from engine.session import load
 from engine.store import files
-from pipelines.errors import MetaError
-from pipelines.text import safe_text
+from pipelines.core.errors import MetaError
+from pipelines.core.text import safe_text
 
 
 def main() -> None:

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from engine import machine
 from engine.store import files, fs, marker, names
-from pipelines.errors import UsageError
+from pipelines.core.errors import UsageError
 
 _STAMP = "%Y%m%dT%H%M%S.%f"
 _STOP_BYTES = 16

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from engine.request import Request
-from pipelines.errors import UsageError
+from pipelines.core.errors import UsageError
+from pipelines.core.text import safe_text
 from pipelines.pipeline import Cell, Pipeline
-from pipelines.text import safe_text
 
 
 @dataclass(frozen=True, slots=True)

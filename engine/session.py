@@ -4,11 +4,11 @@ from dataclasses import replace
 
 from engine.catalogue import Catalogue
 from engine.request import Request
-from pipelines import reading
-from pipelines.errors import UsageError
+from pipelines.core import reading
+from pipelines.core.errors import UsageError
+from pipelines.core.text import safe_text
 from pipelines.pipeline import Pipeline, check
-from pipelines.source import BYTES
-from pipelines.text import safe_text
+from pipelines.yaml.source import BYTES
 
 
 def load(request: Request, *, frozen: str | None = None) -> Pipeline:

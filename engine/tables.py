@@ -11,9 +11,9 @@ from typing import BinaryIO
 
 from engine import learning
 from engine.folders import SHARES, borders
-from pipelines import reading
-from pipelines.errors import MissingFiles
-from pipelines.text import safe_text, shown
+from pipelines.core import reading
+from pipelines.core.errors import MissingFiles
+from pipelines.core.text import safe_text, shown
 
 NAME = "table"
 """Logical name of the file, and the kind of its tasks."""

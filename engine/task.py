@@ -10,8 +10,8 @@ from engine.executors import PRELOAD
 from engine.fingerprint import classes
 from engine.resolve import Resolver
 from engine.store import Result
+from pipelines.core.stage import Stage
 from pipelines.pipeline import Cell, Wire
-from pipelines.stage import Stage
 
 _TRAINERS = frozenset(
     f"engine.learning.{name}"

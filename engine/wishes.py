@@ -9,7 +9,7 @@ from engine.control import Asked, Inbox, Wish
 from engine.executors import Executor
 from engine.ledger import Ledger
 from engine.schedule import CellState
-from pipelines.text import safe_text
+from pipelines.core.text import safe_text
 
 _STOPPING = "the run is stopping: the same `meta run` goes on from there"
 

@@ -5,9 +5,9 @@ from functools import lru_cache
 from typing import Any
 
 from engine.request import Request
-from pipelines import source
-from pipelines.errors import PipelineError
-from pipelines.text import listed, safe_text, shown
+from pipelines.core.errors import PipelineError
+from pipelines.core.text import listed, safe_text, shown
+from pipelines.yaml import source
 
 _LONGEST = 60
 _PARSED = 64

@@ -13,7 +13,7 @@ from engine.runs import RunFolder
 from engine.store import Result, Store
 from meta_tui.results import Missing, result
 from meta_tui.view import CellView, RunView, State
-from pipelines.text import safe_text
+from pipelines.core.text import safe_text
 
 
 @dataclass(frozen=True, slots=True)

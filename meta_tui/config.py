@@ -13,12 +13,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines import reading
-from pipelines.errors import PipelineError, Problem, UsageError
-from pipelines.text import safe_text, shown, suggestion
+from pipelines.core import reading
+from pipelines.core.errors import PipelineError, Problem, UsageError
+from pipelines.core.text import safe_text, shown, suggestion
 
 if TYPE_CHECKING:
-    from pipelines.source import Document
+    from pipelines.yaml.source import Document
 
 THEMES = ("dark", "light", "colorblind", "mono")
 _BYTES = 1 << 16
@@ -69,7 +69,7 @@ def read(path: Path) -> Config:
     except OSError as error:
         raise UsageError(f"cannot read {safe_text(str(path))}: {error.strerror}") from error
     # Most people have no such file: nobody's first paint waits for the reader of pipelines.
-    document: Document = import_module("pipelines.source").parse(text, str(path))
+    document: Document = import_module("pipelines.yaml.source").parse(text, str(path))
     data = {} if document.data is None else document.data
     if not isinstance(data, dict):
         hint = f"the settings are {', '.join(_SETTINGS)}: `theme: light`"

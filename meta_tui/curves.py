@@ -11,7 +11,7 @@ from typing import Any
 
 from engine.events import MetricBatch
 from meta_tui.extremes import Extremes
-from pipelines.text import safe_text
+from pipelines.core.text import safe_text
 
 
 def _doubles() -> "array[float]":

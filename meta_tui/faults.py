@@ -7,8 +7,8 @@ from pathlib import Path
 from engine.catalogue import forget
 from engine.request import Request
 from engine.session import load
-from pipelines.errors import MetaError, PipelineError, Problem
-from pipelines.text import safe_text
+from pipelines.core.errors import MetaError, PipelineError, Problem
+from pipelines.core.text import safe_text
 
 _LOOK_SECONDS = 1.0
 _Stamp = tuple[tuple[int, int] | None, ...]

@@ -18,7 +18,7 @@ from engine.events import (
 )
 from engine.journal import MOST_BYTES, Tail
 from engine.runs import RunFolder
-from pipelines.text import safe_text
+from pipelines.core.text import safe_text
 
 _CHUNK_BYTES = 1 << 16
 

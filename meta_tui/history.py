@@ -12,8 +12,8 @@ from pathlib import Path
 from engine import runs
 from meta_tui.asked import differences
 from meta_tui.runhead import Entry, asked, counted, read
-from pipelines.errors import EnvironmentFault
-from pipelines.text import safe_text
+from pipelines.core.errors import EnvironmentFault
+from pipelines.core.text import safe_text
 
 _LIST_SECONDS = 1.0
 _YOUNG_SECONDS = 10.0

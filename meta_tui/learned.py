@@ -12,7 +12,7 @@ from engine.comparison import plots, rows
 from engine.store import Store
 from meta_tui.results import artifact
 from meta_tui.view import CellView, RunView
-from pipelines.facts import Source
+from pipelines.core.facts import Source
 
 
 def learning_curves(cell: CellView, view: RunView, store: Store) -> list[Mapping[str, Any]]:

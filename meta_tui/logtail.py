@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine.store import files
-from pipelines.text import safe_text
+from pipelines.core.text import safe_text
 
 _PIECE_BYTES = 1 << 18
 _MOST_BYTES = 1 << 25

@@ -1,9 +1,9 @@
 """From what a person types to the cells of a run."""
 
 from meta_tui.view import CellView, RunView
-from pipelines.errors import UsageError
-from pipelines.near import closest
-from pipelines.text import listed, safe_text
+from pipelines.core.errors import UsageError
+from pipelines.core.near import closest
+from pipelines.core.text import listed, safe_text
 
 
 def cells_named(view: RunView, name: str) -> list[CellView]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Thread
 
-from pipelines.text import safe_text
+from pipelines.core.text import safe_text
 
 
 def viewer() -> str:

@@ -8,7 +8,7 @@ from engine.events import CellFinished, RunStarted, decode
 from engine.history import LOOK_BACK
 from engine.journal import whole
 from engine.runs import RunFolder
-from pipelines.errors import EnvironmentFault
+from pipelines.core.errors import EnvironmentFault
 
 _FINISHED = f'"{CellFinished.kind}"'.encode()
 

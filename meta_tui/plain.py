@@ -26,7 +26,7 @@ from meta_tui.render.numbers import duration, metric, number, seconds_short
 from meta_tui.render.progress import counts, eta
 from meta_tui.render.signs import UNICODE, Signs
 from meta_tui.view import CellView, RunView, State, stopped
-from pipelines.text import safe_text
+from pipelines.core.text import safe_text
 
 _SHOWN_SCORES = 3
 _FAILURES = 3

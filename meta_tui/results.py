@@ -11,9 +11,9 @@ from engine.artifacts import Gallery, Scores, Table
 from engine.store import Damaged, Miss, Result, Store
 from meta_tui.curves import Curves, published
 from meta_tui.view import CellView, RunView
-from pipelines import reading
-from pipelines.errors import MetaError
-from pipelines.text import safe_text
+from pipelines.core import reading
+from pipelines.core.errors import MetaError
+from pipelines.core.text import safe_text
 
 _UNREADABLE = (
     MetaError, OSError, ValueError, KeyError, TypeError, AttributeError, IndexError,

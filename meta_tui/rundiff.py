@@ -13,7 +13,7 @@ from meta_tui.feed import Feed
 from meta_tui.results import curves_or_none, tables
 from meta_tui.runhead import Entry, asked
 from meta_tui.view import CellView, RunView, State
-from pipelines.text import safe_text
+from pipelines.core.text import safe_text
 
 _CONTEXT = 1
 Overlaid = list[tuple[CellView, Curves]]

@@ -12,7 +12,7 @@ from engine.request import Request
 from engine.runs import RunFolder
 from engine.store import files
 from meta_tui.view import State
-from pipelines.text import safe_text
+from pipelines.core.text import safe_text
 
 _HEAD_BYTES, _TAIL_BYTES = 1 << 10, 1 << 12
 _COUNTED_BYTES = 1 << 23

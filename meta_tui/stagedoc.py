@@ -11,8 +11,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from pipelines.describe import describe
-from pipelines.stage import Port, Stage
+from pipelines.core.attribute_docs import describe
+from pipelines.core.stage import Port, Stage
 
 REQUIRED, OPTIONAL = "required", "optional"
 _BOUNDS = {

@@ -20,8 +20,8 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, ClassVar, TextIO
 
-from pipelines.errors import EnvironmentFault, MetaError
-from pipelines.text import safe_text, visible
+from pipelines.core.errors import EnvironmentFault, MetaError
+from pipelines.core.text import safe_text, visible
 
 if TYPE_CHECKING:
     from meta_tui.render.pixels import Depth, Row

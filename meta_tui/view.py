@@ -27,7 +27,7 @@ from engine.events import (
 )
 from meta_tui.curves import extend
 from meta_tui.snapshot import CellView, NoteView, RunView, State
-from pipelines.text import safe_text
+from pipelines.core.text import safe_text
 
 __all__ = [
     "CellView",

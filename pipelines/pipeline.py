@@ -5,22 +5,23 @@ from dataclasses import dataclass
 from pathlib import Path as Folder
 from typing import Any
 
-from pipelines import habits, source
-from pipelines.axes import SEED, Row
-from pipelines.cells import Cell, Pipeline, Retry, Wire
-from pipelines.drawn import Draws
-from pipelines.expand import Expansion, Limits
-from pipelines.feeds import Feed, Feeds, Made
-from pipelines.meaning import Meaning
-from pipelines.order import drawn, ordered
-from pipelines.overrides import replaced
-from pipelines.references import Wanted, check_ports, missing, read_from
-from pipelines.report import Report
-from pipelines.review import review
-from pipelines.schema import Block, File, read_block, read_file, seconds
-from pipelines.stage import Artifact, Stage
-from pipelines.text import listed, shown, suggestion
-from pipelines.values import Draft, Valuation, mentions
+from pipelines.checks.facts_check import Meaning
+from pipelines.checks.review import review
+from pipelines.core.cells import Cell, Pipeline, Retry, Wire
+from pipelines.core.stage import Artifact, Stage
+from pipelines.core.text import listed, shown, suggestion
+from pipelines.expansion.axes import SEED, Row
+from pipelines.expansion.expand import Expansion, Limits
+from pipelines.expansion.overrides import replaced
+from pipelines.expansion.port_inputs import Feed, Feeds, Made
+from pipelines.expansion.references import Wanted, check_ports, missing, read_from
+from pipelines.expansion.shared_draws import Draws
+from pipelines.expansion.topological_sort import drawn, ordered
+from pipelines.expansion.values import Draft, Valuation, mentions
+from pipelines.schema import habits
+from pipelines.schema.schema import Block, File, read_block, read_file, seconds
+from pipelines.yaml import source
+from pipelines.yaml.problem_report import Report
 
 __all__ = ["Cell", "Pipeline", "Wire", "check"]
 

@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import PositiveInt
 
 from engine import learning
-from pipelines.stage import Params
+from pipelines.core.stage import Params
 
 HeadStart = Literal["learned", "shared", "zero"]
 

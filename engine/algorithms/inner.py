@@ -6,7 +6,7 @@ from pydantic import Field
 
 from engine import learning
 from engine.methods.lora import LowRank
-from pipelines.stage import Params
+from pipelines.core.stage import Params
 
 
 class Whole(Params):

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Self
 
 from engine.artifacts import storage
-from pipelines import reading
-from pipelines.stage import Artifact
+from pipelines.core import reading
+from pipelines.core.stage import Artifact
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
 _HEADER = struct.Struct(">8sI4sII")

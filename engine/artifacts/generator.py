@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from engine import learning
 from engine.artifacts import storage
-from pipelines.stage import Artifact
+from pipelines.core.stage import Artifact
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
 from engine.artifacts import storage
-from pipelines.stage import Artifact
+from pipelines.core.stage import Artifact
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pipelines import reading
-from pipelines.errors import StageError
-from pipelines.text import shown
+from pipelines.core import reading
+from pipelines.core.errors import StageError
+from pipelines.core.text import shown
 
 MOST_BYTES = 1 << 28
 """Of a description that is read."""

@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 
 from engine.artifacts import storage
 from engine.artifacts.scores import Units, parts
-from pipelines.stage import Artifact
+from pipelines.core.stage import Artifact
 
 ONE_EACH = "one learner each"
 """Said of a difference of two learners on the same tasks: another training run may differ more."""

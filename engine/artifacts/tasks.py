@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Self
 
 from engine.artifacts import storage
 from engine.artifacts.dataset import Dataset
-from pipelines.stage import Artifact
+from pipelines.core.stage import Artifact
 
 Span = tuple[int, int]
 """Fewest and most; equal where fixed. Each number between them is as likely."""

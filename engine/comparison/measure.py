@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Self
 
 from engine.artifacts import Scores
-from pipelines.facts import Facts, Look
-from pipelines.text import suggestion
+from pipelines.core.facts import Facts, Look
+from pipelines.core.text import suggestion
 
 _FORM = re.compile(r"(?P<name>[^@]+(?:@ways=\d+)?)(?:@(?:step=(?P<step>\d+)|(?P<end>best|last)))?")
 _FALLING = re.compile(

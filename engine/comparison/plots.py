@@ -9,8 +9,8 @@ from engine.artifacts import Interval, Scores
 from engine.comparison.intervals import over_seeds
 from engine.comparison.measure import Measure
 from engine.comparison.rows import Group
-from pipelines.facts import Source
-from pipelines.stage import Params
+from pipelines.core.facts import Source
+from pipelines.core.stage import Params
 
 STEP = "step"
 OF_CURVE = (STEP, "adaptation_step", "tasks")

@@ -8,7 +8,7 @@ from engine.artifacts import Interval, Row, Scores, Units
 from engine.artifacts.table import drawn_once
 from engine.comparison.intervals import Judged, judged, over_seeds
 from engine.comparison.measure import Measure
-from pipelines.facts import Source, as_number
+from pipelines.core.facts import Source, as_number
 
 SEED = "seed"
 _NUMBER = re.compile(r"\d+(?:\.\d+)?(?:e[+-]\d+)?")

@@ -12,8 +12,8 @@ from engine.executors import Message, Task
 from engine.perform import perform
 from engine.run import Interrupted
 from engine.store import Changed, Damaged
-from pipelines.errors import MetaError
-from pipelines.text import safe_text
+from pipelines.core.errors import MetaError
+from pipelines.core.text import safe_text
 
 TRACEBACK_CHARACTERS = 20_000
 """Its end says what went wrong; a recursion's would otherwise fill the journal."""

@@ -30,7 +30,7 @@ from typing import Any, NoReturn
 
 from engine.executors import STACK_SECONDS, processes, worker
 from engine.store import fs
-from pipelines.stage import Params
+from pipelines.core.stage import Params
 
 READ_BYTES = 1 << 16
 DEAF = (

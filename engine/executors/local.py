@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from engine.executors import Message, Task
 from engine.executors.slot import Slot
-from pipelines.errors import EnvironmentFault
+from pipelines.core.errors import EnvironmentFault
 
 KEPT_ENVIRONMENT = (
     "PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV",

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from engine.executors import Message
-from pipelines.text import safe_text
+from pipelines.core.text import safe_text
 
 MOST_LINE_BYTES = 64 << 20
 """A longer line is no message. Notes and errors are cut, metrics are split long before."""

@@ -14,8 +14,8 @@ from typing import Any
 from engine.events import MetricBatch
 from engine.executors import Message
 from engine.executors.messages import encode
-from pipelines.errors import StageError
-from pipelines.text import safe_text
+from pipelines.core.errors import StageError
+from pipelines.core.text import safe_text
 
 GONE = 71
 """Exit status of a process whose socket was closed or replaced by the stage."""

@@ -22,7 +22,7 @@ from engine.executors import FINAL, STACK_SECONDS, Message, Task, processes
 from engine.executors.line import Line
 from engine.executors.messages import BadMessage, decode
 from engine.executors.pipe import GONE
-from pipelines.text import safe_text
+from pipelines.core.text import safe_text
 
 MARK = "META_CELLS"
 """Variable by which the processes of a slot are known even when the keeper was killed."""

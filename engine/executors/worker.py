@@ -25,7 +25,7 @@ from engine.executors.pipe import Pipe, lifted
 from engine.executors.processes import die_with
 from engine.executors.state import State
 from engine.store import fs
-from pipelines.errors import MetaError, StageError
+from pipelines.core.errors import MetaError, StageError
 
 STACKS = signal.SIGQUIT
 """On it a cell's process writes the stacks of all its threads to its log, whoever holds the GIL."""

@@ -7,7 +7,7 @@ from engine import parts
 from engine.generative.coders import ConvCoder
 from engine.generative.likelihoods import Gaussian, fields
 from engine.generative.training import Fitting, marks
-from pipelines.facts import Facts, Look
+from pipelines.core.facts import Facts, Look
 
 HALVED_TWICE = 4
 """Pixels of a side, at least, of which a convolution's halving twice leaves something."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from engine import learning
 from engine.artifacts import Dataset, Judge, Samples
 from engine.methods.targets import sized
-from pipelines.errors import StageError
+from pipelines.core.errors import StageError
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from pydantic import PositiveFloat
 
-from pipelines.stage import Params
+from pipelines.core.stage import Params
 
 
 class Gaussian(Params):

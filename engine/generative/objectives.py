@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PositiveInt
 
-from pipelines.stage import Params
+from pipelines.core.stage import Params
 
 
 class Elbo(Params):

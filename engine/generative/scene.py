@@ -9,7 +9,7 @@ from engine.artifacts import Dataset, Generator
 from engine.methods.examples import loaded
 from engine.methods.targets import sized
 from engine.run import Run
-from pipelines.errors import StageError
+from pipelines.core.errors import StageError
 
 if TYPE_CHECKING:
     from torch import Tensor

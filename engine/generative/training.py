@@ -15,7 +15,7 @@ from engine.generative.likelihoods import Likelihood
 from engine.methods.examples import loaded
 from engine.optimizers import Training
 from engine.run import Run
-from pipelines.errors import StageError
+from pipelines.core.errors import StageError
 
 EPOCHS = 12
 """Where a file gives neither steps nor epochs."""

@@ -9,7 +9,7 @@ from engine import learning
 from engine.generative import pictures
 from engine.generative.scene import Images, Scene
 from engine.generative.ways import Made, Part, Way, decoded
-from pipelines.errors import StageError
+from pipelines.core.errors import StageError
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from engine import learning
 from engine.artifacts import Picture
 from engine.generative.scene import Diverged, Scene
-from pipelines.stage import Params
+from pipelines.core.stage import Params
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -6,7 +6,7 @@ from engine import netshapes, parts
 from engine.algorithms import Algorithm
 from engine.algorithms.closed import LARGEST
 from engine.methods.targets import answering, said
-from pipelines.facts import Facts, Look
+from pipelines.core.facts import Facts, Look
 
 
 def algorithm(look: Look, found: Algorithm, tasks: Facts) -> None:

@@ -8,7 +8,7 @@ from engine.artifacts import Learner, Model, Scores, TaskFamily
 from engine.metalearning import draws
 from engine.metalearning.ready import algorithm_of
 from engine.methods.base import FewShot
-from pipelines.facts import Facts
+from pipelines.core.facts import Facts
 
 if TYPE_CHECKING:
     from engine.learning.meta.judging import Judging

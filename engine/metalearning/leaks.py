@@ -6,9 +6,9 @@ Told before anything runs, each with a code; docs/warnings.md says what they mea
 from typing import Any
 
 from engine.comparison.intervals import scarce
-from pipelines.advice import tests_alone
-from pipelines.facts import Facts, Look
-from pipelines.lineage import ANOTHER_STREAM, generated, learned_from, listed, shared
+from pipelines.checks.leakage_warnings import tests_alone
+from pipelines.core.facts import Facts, Look
+from pipelines.core.lineage import ANOTHER_STREAM, generated, learned_from, listed, shared
 
 
 def judged(look: Look, learner: Facts, tasks: Facts) -> None:

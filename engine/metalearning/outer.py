@@ -7,7 +7,7 @@ from pydantic import Field, PositiveFloat, PositiveInt
 from engine import learning
 from engine.algorithms import Algorithm
 from engine.optimizers import Adam, AdamW, Sgd, Share
-from pipelines.stage import Params
+from pipelines.core.stage import Params
 
 
 class Budget(Params):

@@ -12,7 +12,7 @@ from engine.artifacts import Learner, Model, TaskFamily
 from engine.learning.unreadable import UnreadableError
 from engine.methods.base import FewShot
 from engine.run import Run
-from pipelines.errors import StageError
+from pipelines.core.errors import StageError
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -11,7 +11,7 @@ from engine.metalearning.ready import backbone, moments, packed
 from engine.methods.base import NOTHING_TO_REPLAY
 from engine.methods.ladder import Old, afterwards, remembered, replayed
 from engine.run import Run
-from pipelines.errors import StageError
+from pipelines.core.errors import StageError
 
 LEARN: Mapping[str, tuple[str, ...]] = {
     "all": ("backbone.", "head.", "lora.", "rates.", "fit.", "heads."),

@@ -9,7 +9,7 @@ from typing import ClassVar, Literal, Self
 from engine import learning
 from engine.artifacts import Scores
 from engine.run import Run
-from pipelines.stage import Params
+from pipelines.core.stage import Params
 
 Curves = dict[str, list[tuple[int, float]]]
 Start = Literal["random", "zero", "probe", "kept"]

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from engine import learning
 from engine.artifacts import Dataset
 from engine.run import Run
-from pipelines.errors import StageError
+from pipelines.core.errors import StageError
 
 PARTS = {"train": "training", "val": "validation", "test": "test"}
 """Part -> what its images are called."""

@@ -11,8 +11,8 @@ from engine.methods.base import NOTHING_TO_REPLAY, FewShot, Learned, Lesson, Met
 from engine.methods.probe import Probe
 from engine.optimizers import Optimizer, Sgd, Share, Training
 from engine.run import Run
-from pipelines.errors import StageError
-from pipelines.stage import Params
+from pipelines.core.errors import StageError
+from pipelines.core.stage import Params
 
 STEPS = 200
 """Where a file gives neither steps nor epochs."""

@@ -9,7 +9,7 @@ from engine.methods.base import Lesson, Method
 from engine.methods.examples import loaded
 from engine.methods.targets import answering
 from engine.run import Run
-from pipelines.errors import StageError
+from pipelines.core.errors import StageError
 
 
 @dataclass(frozen=True, slots=True)

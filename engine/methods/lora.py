@@ -7,7 +7,7 @@ from pydantic import Field, PositiveFloat, PositiveInt, field_validator
 from engine import learning
 from engine.methods.base import FewShot, Start
 from engine.optimizers import Optimizer, Sgd
-from pipelines.stage import Params
+from pipelines.core.stage import Params
 
 WORDS = ("all", "all-conv", "all-linear")
 """Targets that are no patterns of names."""

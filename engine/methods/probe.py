@@ -8,7 +8,7 @@ from pydantic import Field, NonNegativeFloat, PositiveInt
 from engine import learning
 from engine.methods.base import Fault, FewShot, Learned, Lesson, Method
 from engine.run import Run
-from pipelines.errors import StageError
+from pipelines.core.errors import StageError
 
 MEASURED = 2
 """Examples of a class from which leaving one out can choose a penalty."""

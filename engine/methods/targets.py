@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from engine import parts
-from pipelines.facts import Facts, Look
-from pipelines.lineage import Held
+from pipelines.core.facts import Facts, Look
+from pipelines.core.lineage import Held
 
 _NUMBERS = 1_000_000
 """Labels above were made of names."""

@@ -7,8 +7,8 @@ from engine.artifacts import Dataset
 from engine.generative import checks
 from engine.generative.training import Fitting, Trained, Way, trained
 from engine.run import Run
-from pipelines.facts import Facts, Look
-from pipelines.stage import stage
+from pipelines.core.facts import Facts, Look
+from pipelines.core.stage import stage
 
 
 class Autoencoder(Fitting):

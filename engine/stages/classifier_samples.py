@@ -20,9 +20,9 @@ from engine.generative import backwards
 from engine.methods.ladder import network
 from engine.methods.targets import said, same_shape
 from engine.run import Run
-from pipelines.errors import StageError
-from pipelines.facts import Facts, Look
-from pipelines.stage import Params, stage
+from pipelines.core.errors import StageError
+from pipelines.core.facts import Facts, Look
+from pipelines.core.stage import Params, stage
 
 LOOKS = 5
 """How often the images are looked at on the way."""

@@ -10,9 +10,9 @@ from engine.comparison import measure, plots, rows
 from engine.comparison.contrasts import caveats, contrasts
 from engine.comparison.measure import headlines, measures
 from engine.run import Run
-from pipelines.facts import Facts, Look, Source
-from pipelines.stage import Params, stage
-from pipelines.text import listed, suggestion
+from pipelines.core.facts import Facts, Look, Source
+from pipelines.core.stage import Params, stage
+from pipelines.core.text import listed, suggestion
 
 
 class Compare(Params):

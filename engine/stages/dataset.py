@@ -12,10 +12,10 @@ from engine.artifacts import Part
 from engine.collection import Dataset
 from engine.parts import enough, one_each
 from engine.run import Run
-from pipelines.errors import StageError
-from pipelines.facts import Facts, Look
-from pipelines.stage import stage
-from pipelines.text import listed, safe_text
+from pipelines.core.errors import StageError
+from pipelines.core.facts import Facts, Look
+from pipelines.core.stage import stage
+from pipelines.core.text import listed, safe_text
 
 
 @dataclass(frozen=True, slots=True)

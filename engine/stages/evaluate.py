@@ -10,9 +10,9 @@ from engine.methods.examples import loaded
 from engine.methods.ladder import network, standing
 from engine.methods.targets import answering, distinct_tasks, said, same_shape
 from engine.run import Run
-from pipelines.errors import StageError
-from pipelines.facts import Facts, Look
-from pipelines.stage import Params, stage
+from pipelines.core.errors import StageError
+from pipelines.core.facts import Facts, Look
+from pipelines.core.stage import Params, stage
 
 
 class Evaluate(Params):

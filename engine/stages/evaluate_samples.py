@@ -11,9 +11,9 @@ from engine.generative import judged
 from engine.methods.examples import loaded
 from engine.methods.targets import sized
 from engine.run import Run
-from pipelines.errors import StageError
-from pipelines.facts import Facts, Look
-from pipelines.stage import Params, stage
+from pipelines.core.errors import StageError
+from pipelines.core.facts import Facts, Look
+from pipelines.core.stage import Params, stage
 
 LEAST = 6
 """Images on each side; the nearest five neighbours need as many."""

@@ -8,8 +8,8 @@ from engine.methods.finetune import STEPS, Finetune
 from engine.methods.ladder import Adapted, adapt
 from engine.methods.targets import adaptation, answering, said
 from engine.run import Run
-from pipelines.facts import Facts, Look
-from pipelines.stage import stage
+from pipelines.core.facts import Facts, Look
+from pipelines.core.stage import stage
 
 HIGH = {"sgd": 0.1, "adam": 0.005, "adamw": 0.005}
 """Optimiser -> rate above which a random head spoils a pretrained net."""

@@ -12,9 +12,9 @@ from engine.metalearning import figures, leaks
 from engine.metalearning.ready import algorithm_of, ready, stream
 from engine.methods import AnyFewShot
 from engine.run import Run
-from pipelines.errors import StageError
-from pipelines.facts import Facts, Look, Source
-from pipelines.stage import Params, stage
+from pipelines.core.errors import StageError
+from pipelines.core.facts import Facts, Look, Source
+from pipelines.core.stage import Params, stage
 
 _POINTS = 200
 """Points of a curve."""

@@ -9,8 +9,8 @@ from engine import learning, netshapes
 from engine.artifacts import Dataset, Model
 from engine.nets import Net
 from engine.run import Run
-from pipelines.facts import Facts, Look
-from pipelines.stage import Params, stage
+from pipelines.core.facts import Facts, Look
+from pipelines.core.stage import Params, stage
 
 
 class Init(Params):

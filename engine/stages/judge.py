@@ -13,9 +13,9 @@ from engine.methods.examples import loaded
 from engine.nets import Conv4, Net
 from engine.optimizers import Share, Training
 from engine.run import Run
-from pipelines.errors import StageError
-from pipelines.facts import Facts, Look
-from pipelines.stage import stage
+from pipelines.core.errors import StageError
+from pipelines.core.facts import Facts, Look
+from pipelines.core.stage import stage
 
 STEPS = 500
 """Of each net, where a file gives neither steps nor epochs."""

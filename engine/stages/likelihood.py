@@ -13,10 +13,10 @@ from engine.generative import notes
 from engine.methods.examples import loaded
 from engine.methods.targets import sized
 from engine.run import Run
-from pipelines.errors import StageError
-from pipelines.facts import Facts, Look
-from pipelines.stage import Params, stage
-from pipelines.text import listed
+from pipelines.core.errors import StageError
+from pipelines.core.facts import Facts, Look
+from pipelines.core.stage import Params, stage
+from pipelines.core.text import listed
 
 Draws = Annotated[int, Field(ge=1, le=100_000)]
 

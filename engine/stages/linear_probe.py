@@ -7,8 +7,8 @@ from engine.methods.ladder import Adapted, adapt
 from engine.methods.probe import Probe
 from engine.methods.targets import adaptation
 from engine.run import Run
-from pipelines.facts import Facts, Look
-from pipelines.stage import stage
+from pipelines.core.facts import Facts, Look
+from pipelines.core.stage import stage
 
 
 def _facts(look: Look) -> Mapping[str, Facts]:

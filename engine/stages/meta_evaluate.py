@@ -13,8 +13,8 @@ from engine.metalearning.ready import ready, stream
 from engine.methods import AnyFewShot
 from engine.methods.base import Start
 from engine.run import Run
-from pipelines.facts import Facts, Look
-from pipelines.stage import Params, stage
+from pipelines.core.facts import Facts, Look
+from pipelines.core.stage import Params, stage
 
 if TYPE_CHECKING:
     from engine.learning.meta.judging import Judging

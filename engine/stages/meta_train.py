@@ -27,10 +27,10 @@ from engine.methods.targets import replayed
 from engine.nets import Net
 from engine.optimizers import Share
 from engine.run import Run
-from pipelines.errors import StageError
-from pipelines.facts import Facts, Look
-from pipelines.lineage import learned_from
-from pipelines.stage import Params, stage
+from pipelines.core.errors import StageError
+from pipelines.core.facts import Facts, Look
+from pipelines.core.lineage import learned_from
+from pipelines.core.stage import Params, stage
 
 CONSTANT = 20
 """Tasks by which the loss of the best constant answer is known."""

@@ -12,8 +12,8 @@ from engine.methods.examples import loaded
 from engine.nets import Conv4, Net
 from engine.optimizers import Training
 from engine.run import Run
-from pipelines.facts import Facts, Look
-from pipelines.stage import stage
+from pipelines.core.facts import Facts, Look
+from pipelines.core.stage import stage
 
 STEPS = 500
 """Where a file gives neither steps nor epochs."""

@@ -13,10 +13,10 @@ from engine.generative.scene import Diverged, judged, scene
 from engine.generative.walks import PLANE, Interpolation, Manifold, Reconstruction, Traversal
 from engine.methods.targets import said, sized
 from engine.run import Run
-from pipelines.errors import StageError
-from pipelines.facts import Facts, Look
-from pipelines.stage import Params, stage
-from pipelines.text import safe_text
+from pipelines.core.errors import StageError
+from pipelines.core.facts import Facts, Look
+from pipelines.core.stage import Params, stage
+from pipelines.core.text import safe_text
 
 AnyWay = (
     Prior | Matched | Covariance | Mixture | Reconstruction | Interpolation | Traversal | Manifold

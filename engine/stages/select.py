@@ -7,10 +7,10 @@ from typing import Literal
 from engine import learning
 from engine.artifacts import Choice, Scores
 from engine.run import Run
-from pipelines.errors import StageError
-from pipelines.facts import Facts, Look, Source
-from pipelines.stage import Params, stage
-from pipelines.text import suggestion
+from pipelines.core.errors import StageError
+from pipelines.core.facts import Facts, Look, Source
+from pipelines.core.stage import Params, stage
+from pipelines.core.text import suggestion
 
 Candidates = Sequence[tuple[Source, Scores]]
 

@@ -12,10 +12,10 @@ from engine import learning
 from engine import parts as known_parts
 from engine.artifacts import Dataset, Part
 from engine.run import Run
-from pipelines.errors import StageError
-from pipelines.facts import Facts, Look
-from pipelines.stage import Params, stage
-from pipelines.text import listed
+from pipelines.core.errors import StageError
+from pipelines.core.facts import Facts, Look
+from pipelines.core.stage import Params, stage
+from pipelines.core.text import listed
 
 
 class Subset(Params):

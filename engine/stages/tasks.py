@@ -20,10 +20,10 @@ from engine.families import (
     span,
 )
 from engine.run import Run
-from pipelines.errors import StageError
-from pipelines.facts import Facts, Look
-from pipelines.stage import stage
-from pipelines.text import safe_text
+from pipelines.core.errors import StageError
+from pipelines.core.facts import Facts, Look
+from pipelines.core.stage import stage
+from pipelines.core.text import safe_text
 
 TURNED = "`rotations: augment` of {} is for training by batches; for tasks say `rotations: classes`"
 

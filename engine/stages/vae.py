@@ -13,8 +13,8 @@ from engine.generative.objectives import Elbo, Iwae, Objective
 from engine.generative.training import Fitting, Trained, Way, trained
 from engine.optimizers import Share
 from engine.run import Run
-from pipelines.facts import Facts, Look
-from pipelines.stage import stage
+from pipelines.core.facts import Facts, Look
+from pipelines.core.stage import stage
 
 
 class Vae(Fitting):

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-import pipelines.reading
+import pipelines.core.reading
 from engine import machine
 
 LINK = "it is a link, and a store holds none: put there what it leads to, or set META_HOME"

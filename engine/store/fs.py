@@ -18,8 +18,8 @@ from pathlib import Path
 
 from engine import machine
 from engine.store import abandoned, files, marker, names
-from pipelines import reading
-from pipelines.errors import EnvironmentFault
+from pipelines.core import reading
+from pipelines.core.errors import EnvironmentFault
 
 CHUNK = 1 << 20
 

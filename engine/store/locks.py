@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Self
 
 from engine.store import files, fs
-from pipelines import reading
-from pipelines.errors import EnvironmentFault
+from pipelines.core import reading
+from pipelines.core.errors import EnvironmentFault
 
 _UNSUPPORTED = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 

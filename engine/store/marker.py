@@ -12,8 +12,8 @@ from pathlib import Path
 
 from engine import machine
 from engine.store import files
-from pipelines import reading
-from pipelines.errors import EnvironmentFault
+from pipelines.core import reading
+from pipelines.core.errors import EnvironmentFault
 
 NAME = "meta-store.json"
 FORMAT = 1

@@ -14,7 +14,7 @@ from engine import machine
 from engine.key import sha256
 from engine.store import files, fs, names
 from engine.store.touched import Stamp, Touched
-from pipelines.errors import EnvironmentFault, MetaError
+from pipelines.core.errors import EnvironmentFault, MetaError
 
 _OTHER_BYTES = "has other bytes"
 _MACHINE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EINTR, errno.EAGAIN})

@@ -14,7 +14,7 @@ from pathlib import Path
 from engine import machine
 from engine.store import files, fs, marker, names
 from engine.store.results import result_of
-from pipelines.errors import EnvironmentFault
+from pipelines.core.errors import EnvironmentFault
 
 FOLDERS = ("runs", "results", "objects", "partial", "locks", "memo", "tmp", "quarantine")
 NAME = ".meta"

@@ -3,7 +3,7 @@
 from typing import Any
 
 from engine.key import canonical, sha256
-from pipelines import reading
+from pipelines.core import reading
 
 
 def seal(value: Any) -> bytes:

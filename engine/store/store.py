@@ -15,7 +15,7 @@ from engine.store.locks import Lease
 from engine.store.objects import FileRef, Objects
 from engine.store.partial import Partials
 from engine.store.results import Miss, Output, Result, Results
-from pipelines import reading
+from pipelines.core import reading
 
 MOST_BYTES = 1 << 28
 """Of an object that is read at once: curves, and code that a result came from."""

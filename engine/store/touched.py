@@ -11,7 +11,7 @@ from pathlib import Path
 
 from engine.store import files, fs
 from engine.store.seal import seal, unseal
-from pipelines.errors import EnvironmentFault
+from pipelines.core.errors import EnvironmentFault
 
 Stamp = tuple[int, int, int, int, int]
 """Device, inode, size, mtime and ctime in nanoseconds."""

@@ -14,7 +14,7 @@ from meta_tui.cli import options
 from meta_tui.cli.output import say, say_json
 from meta_tui.render.celldetail import file_size
 from meta_tui.terminal import warn
-from pipelines.errors import StageError, UsageError
+from pipelines.core.errors import StageError, UsageError
 
 _TOLD_SECONDS = 2.0
 _NAMED = 12

@@ -6,8 +6,8 @@ from engine.session import load
 from meta_tui.cli import options
 from meta_tui.cli.output import say, say_json, say_lines
 from meta_tui.cli.requests import request
-from pipelines.errors import PipelineError, Problem
-from pipelines.text import safe_text
+from pipelines.core.errors import PipelineError, Problem
+from pipelines.core.text import safe_text
 
 
 def check(

@@ -17,7 +17,7 @@ from meta_tui.feed import Feed
 from meta_tui.naming import cells_named
 from meta_tui.plain import lines
 from meta_tui.view import CellView, RunView, State
-from pipelines.errors import EnvironmentFault, UsageError
+from pipelines.core.errors import EnvironmentFault, UsageError
 
 ANSWER_SECONDS = 20.0
 _POLL_SECONDS = 0.05

@@ -11,7 +11,7 @@ import typer
 
 from engine import machine
 from meta_tui.terminal import open_door, tell
-from pipelines.errors import MetaError, MissingFiles
+from pipelines.core.errors import MetaError, MissingFiles
 
 
 class Verb(NamedTuple):

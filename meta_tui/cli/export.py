@@ -10,7 +10,7 @@ from meta_tui.arrange import Order, arranged
 from meta_tui.cli.output import say
 from meta_tui.results import Missing, artifact
 from meta_tui.view import CellView
-from pipelines.errors import UsageError
+from pipelines.core.errors import UsageError
 
 
 def export_table(cells: Sequence[CellView], kept: Store, path: Path) -> None:

@@ -11,8 +11,8 @@ from meta_tui.render.spans import plain, wrap
 from meta_tui.results import Shown
 from meta_tui.terminal import say_rows
 from meta_tui.view import CellView
-from pipelines.errors import EnvironmentFault
-from pipelines.text import safe_text
+from pipelines.core.errors import EnvironmentFault
+from pipelines.core.text import safe_text
 
 DRAWN = 4
 """Pictures that are drawn; more would scroll away."""

@@ -10,7 +10,7 @@ from meta_tui import terminal as door
 from meta_tui.render.signs import ASCII, UNICODE, Signs
 from meta_tui.render.twins import register
 from meta_tui.terminal import say
-from pipelines.text import json_text
+from pipelines.core.text import json_text
 
 __all__ = [
     "ascii_only", "colours", "columns", "interactive", "lines_of_screen", "say", "say_json",

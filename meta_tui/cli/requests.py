@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from engine.request import Request, home
-from pipelines.errors import UsageError
+from pipelines.core.errors import UsageError
 
 _MODES = ("", "use", "refresh", "off", "require")
 

@@ -15,7 +15,7 @@ from meta_tui.cli.printer import Printer
 from meta_tui.cli.requests import request
 from meta_tui.cli.screen import follow, settings
 from meta_tui.terminal import keep_going, output_fault, warn
-from pipelines.errors import EnvironmentFault, StageError
+from pipelines.core.errors import EnvironmentFault, StageError
 
 
 def run(  # noqa: PLR0913 (Typer makes an option of each argument)

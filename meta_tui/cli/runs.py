@@ -15,7 +15,7 @@ from meta_tui.naming import cells_named
 from meta_tui.plain import status as status_lines
 from meta_tui.terminal import warn
 from meta_tui.view import CellView, RunView, State
-from pipelines.errors import UsageError
+from pipelines.core.errors import UsageError
 
 _NAMED = 6
 

@@ -3,7 +3,7 @@
 from engine.catalogue import Catalogue
 from meta_tui.cli import options
 from meta_tui.cli.output import say_json
-from pipelines import jsonschema
+from pipelines.schema import jsonschema
 
 
 def schema(files: options.Stages = None) -> None:

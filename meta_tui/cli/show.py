@@ -23,7 +23,7 @@ from meta_tui.render.spans import plain
 from meta_tui.render.table import text
 from meta_tui.results import Missing, artifact, curves, damage, pictures, tables
 from meta_tui.view import CellView, RunView
-from pipelines.errors import StageError, UsageError
+from pipelines.core.errors import StageError, UsageError
 
 _CURVES_OF = 6
 """Curves are drawn when at most so many cells were asked for."""

@@ -9,9 +9,9 @@ from meta_tui.cli import options
 from meta_tui.cli.output import columns, say, say_json, say_lines
 from meta_tui.render.stagepage import markdown, page, wrapped
 from meta_tui.stagedoc import stagedoc
-from pipelines.errors import UsageError
-from pipelines.stage import Stage
-from pipelines.text import suggestion
+from pipelines.core.errors import UsageError
+from pipelines.core.stage import Stage
+from pipelines.core.text import suggestion
 
 
 def stages(

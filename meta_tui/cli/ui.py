@@ -10,7 +10,7 @@ from meta_tui.cli import options
 from meta_tui.cli.output import ascii_only, interactive
 from meta_tui.cli.requests import request
 from meta_tui.cli.screen import look, settings
-from pipelines.errors import UsageError
+from pipelines.core.errors import UsageError
 
 
 def ui(

@@ -20,7 +20,7 @@ from meta_tui.cli.web import PORT, serve
 from meta_tui.config import Config
 from meta_tui.feed import Feed
 from meta_tui.plain import lines
-from pipelines.errors import UsageError
+from pipelines.core.errors import UsageError
 
 _POLL_SECONDS = 0.25
 

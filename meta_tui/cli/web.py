@@ -8,7 +8,7 @@ from engine.runs import RunFolder
 from meta_tui import dashboard
 from meta_tui.cli.output import say
 from meta_tui.config import Config
-from pipelines.errors import UsageError
+from pipelines.core.errors import UsageError
 
 PORT = 8127
 

@@ -27,8 +27,8 @@ from meta_tui.dashboard.screens.help import HelpScreen
 from meta_tui.dashboard.source import Source
 from meta_tui.dashboard.stylesheet import ParsedOnce
 from meta_tui.dashboard.themes import THEMES, filters
-from pipelines.errors import MetaError
-from pipelines.text import safe_text
+from pipelines.core.errors import MetaError
+from pipelines.core.text import safe_text
 
 _POLL_SECONDS, _SOON_SECONDS = 0.25, 0.02
 _HIDDEN_SECONDS = 0.01

@@ -9,8 +9,8 @@ from meta_tui.dashboard.questions import Question
 from meta_tui.dashboard.screens.ask import AskScreen
 from meta_tui.dashboard.screens.base import RunScreenBase
 from meta_tui.view import CellView
-from pipelines.errors import MetaError
-from pipelines.text import safe_text
+from pipelines.core.errors import MetaError
+from pipelines.core.text import safe_text
 
 
 class Asking(App[None]):

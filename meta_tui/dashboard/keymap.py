@@ -14,8 +14,8 @@ from textual.keys import KEY_NAME_REPLACEMENTS, Keys
 from textual.screen import ModalScreen, Screen
 
 from meta_tui.config import Config
-from pipelines.errors import PipelineError, Problem
-from pipelines.text import shown, suggestion
+from pipelines.core.errors import PipelineError, Problem
+from pipelines.core.text import shown, suggestion
 
 _PACKAGES = ("meta_tui.dashboard.screens", "meta_tui.dashboard.widgets")
 _MODIFIERS = frozenset({"ctrl", "shift", "alt", "super", "hyper", "meta"})

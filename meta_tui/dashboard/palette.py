@@ -8,7 +8,7 @@ from textual.content import Content
 from textual.strip import Strip
 
 from meta_tui.render.spans import Line, Style
-from pipelines.text import width
+from pipelines.core.text import width
 
 _BLUE, _ORANGE, _GREEN, _PINK, _YELLOW, _RED = (
     "#56b4e9", "#e69f00", "#00b386", "#cc79a7", "#f0e442", "#ff6b35",

@@ -8,8 +8,8 @@ from engine.request import Request, asked
 from meta_tui.dashboard.source import Source
 from meta_tui.summary import counts_line
 from meta_tui.view import CellView, State
-from pipelines.errors import UsageError
-from pipelines.text import safe_text
+from pipelines.core.errors import UsageError
+from pipelines.core.text import safe_text
 
 
 class Answer(NamedTuple):

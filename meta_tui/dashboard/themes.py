@@ -18,7 +18,7 @@ from meta_tui.config import Config
 from meta_tui.dashboard.palette import COLOURS
 from meta_tui.render.spans import Style
 from meta_tui.render.twins import ascii_text
-from pipelines.text import covered
+from pipelines.core.text import covered
 
 _NAMED: Mapping[str, Style] = {
     "blue": "series0", "orange": "series1", "green": "series2", "pink": "series3",

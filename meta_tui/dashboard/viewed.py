@@ -1,7 +1,7 @@
 """A store as a screen reads it: what may not be read is told in its place and ends no dashboard."""
 
 from engine.store import Miss, Result, Store
-from pipelines.errors import EnvironmentFault
+from pipelines.core.errors import EnvironmentFault
 
 
 class Viewed(Store):

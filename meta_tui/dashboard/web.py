@@ -21,7 +21,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from aiohttp import web
 from textual_serve.server import Server
 
-from pipelines.errors import EnvironmentFault
+from pipelines.core.errors import EnvironmentFault
 
 HOST = "127.0.0.1"
 _POLICY = (

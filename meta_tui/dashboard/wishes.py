@@ -8,7 +8,7 @@ from engine.answers import RequestRefused
 from engine.events import Event
 from engine.runs import RunFolder
 from meta_tui.view import CellView
-from pipelines.text import safe_text
+from pipelines.core.text import safe_text
 
 
 @dataclass(slots=True)

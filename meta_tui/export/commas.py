@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from engine.artifacts import Interval, Row
 from meta_tui.arrange import Sheet, axes, choices
-from pipelines.text import safe_text
+from pipelines.core.text import safe_text
 
 Cell = str | float | None
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")

@@ -10,8 +10,8 @@ from meta_tui.export.commas import commas
 from meta_tui.export.latex import latex
 from meta_tui.export.markdown import markdown
 from meta_tui.export.values import values
-from pipelines.errors import EnvironmentFault, UsageError
-from pipelines.text import safe_text
+from pipelines.core.errors import EnvironmentFault, UsageError
+from pipelines.core.text import safe_text
 
 FORMATS: Mapping[str, tuple[str, Callable[[Sheet, str], str]]] = {
     ".csv": ("CSV", commas),

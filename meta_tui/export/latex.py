@@ -6,7 +6,7 @@ from itertools import groupby
 from meta_tui.arrange import Sheet
 from meta_tui.export.page import Heading, page
 from meta_tui.render.numbers import ABSENT
-from pipelines.text import safe_text
+from pipelines.core.text import safe_text
 
 _ESCAPES = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",

@@ -4,7 +4,7 @@ import re
 
 from meta_tui.arrange import Sheet
 from meta_tui.export.page import page
-from pipelines.text import safe_text
+from pipelines.core.text import safe_text
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~$&])")
 

@@ -6,7 +6,7 @@ from meta_tui.arrange import Column, Kind, Sheet
 from meta_tui.render.cells import STAR, heading, texts
 from meta_tui.render.remarks import remarks
 from meta_tui.render.verdicts import real
-from pipelines.text import safe_text
+from pipelines.core.text import safe_text
 
 _LEFT: tuple[Kind, ...] = ("stage", "axis", "chosen", "mark", "verdict")
 

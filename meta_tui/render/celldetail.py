@@ -10,7 +10,7 @@ from meta_tui.render.numbers import duration, metric
 from meta_tui.render.signs import UNICODE, Signs, state_span
 from meta_tui.render.spans import Line, Span, Style, fit, line, wrap
 from meta_tui.view import CellView, RunView
-from pipelines.text import width
+from pipelines.core.text import width
 
 _KEY, _WIDEST_NAME, _CHANGED = 12, 28, "*"
 _KILO = 1000

@@ -9,7 +9,7 @@ from meta_tui.render.remarks import column as intervals_of
 from meta_tui.render.remarks import common, marks
 from meta_tui.render.table import cell_text
 from meta_tui.render.verdicts import difference, real, short
-from pipelines.text import safe_text
+from pipelines.core.text import safe_text
 
 STAR = "*"
 """Beside a difference that is real, as its verdict says in words."""

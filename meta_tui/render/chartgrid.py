@@ -8,7 +8,7 @@ from meta_tui.render.frame import WHOLE, frame
 from meta_tui.render.linechart import LABEL, Plot, chart
 from meta_tui.render.look import Look
 from meta_tui.render.spans import Line, Span
-from pipelines.text import width
+from pipelines.core.text import width
 
 _LEAST, _ENOUGH, _NARROWEST, _GAP = 6, 8, 36, 2
 

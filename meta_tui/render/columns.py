@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from meta_tui.render.spans import Line, Span, line, plain
-from pipelines.text import width
+from pipelines.core.text import width
 
 _GAP = 3
 Block = Sequence[Line]

@@ -14,7 +14,7 @@ from typing import Annotated, NamedTuple
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from pipelines.text import safe_text, width
+from pipelines.core.text import safe_text, width
 
 LEAST = 14
 """Pixels across or down below which an image that has more is not shrunk."""

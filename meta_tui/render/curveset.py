@@ -9,7 +9,7 @@ from meta_tui.render.look import Axis
 from meta_tui.render.numbers import number
 from meta_tui.render.spans import SERIES, Line, Span, Style, crop
 from meta_tui.view import CellView
-from pipelines.text import width
+from pipelines.core.text import width
 
 Shown = Sequence[tuple[CellView, Curves]]
 """Cells and their curves."""

@@ -9,7 +9,7 @@ from meta_tui.render.signs import STYLES, Signs, state_span
 from meta_tui.render.spans import Line, Span, fit, line, right
 from meta_tui.summary import StageView
 from meta_tui.view import CellView, State
-from pipelines.text import width
+from pipelines.core.text import width
 
 _BAR, _TIME = 4, 4
 _LEAST, _MOST, _MOST_OPENED = 15, 24, 36

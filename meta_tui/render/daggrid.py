@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from meta_tui.render.daglayout import DOWN, LEFT, RIGHT, UP
 from meta_tui.render.dagsheet import Rect
 from meta_tui.render.spans import Line, Span, Style
-from pipelines.text import width
+from pipelines.core.text import width
 
 _UPRIGHT, _LEVEL = UP | DOWN, LEFT | RIGHT
 _LINES: Mapping[int, str] = {

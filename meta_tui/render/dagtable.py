@@ -9,7 +9,7 @@ from meta_tui.render.signs import STYLES, UNICODE, Signs, state_span
 from meta_tui.render.spans import Line, Span, crop, fit, line, right
 from meta_tui.summary import StageView
 from meta_tui.view import CellView, State
-from pipelines.text import width
+from pipelines.core.text import width
 
 _WORD, _SHARE, _COUNT, _TIME = 12, 5, 9, 9
 _MOST = 32

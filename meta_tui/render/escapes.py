@@ -7,7 +7,7 @@ in a row is made visible here once more.
 from collections.abc import Iterable
 
 from meta_tui.render.pixels import CUBE, Colour, Depth, Row, Tile, greyish
-from pipelines.text import safe_text
+from pipelines.core.text import safe_text
 
 _ESCAPE = "\x1b["
 _USUAL = f"{_ESCAPE}0m"

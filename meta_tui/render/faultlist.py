@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from meta_tui.faults import Checked
 from meta_tui.render.spans import Line, Span, Style, crop, line, wrap
-from pipelines.errors import Problem
-from pipelines.text import safe_text
+from pipelines.core.errors import Problem
+from pipelines.core.text import safe_text
 
 _INDENT = "    "
 

@@ -16,7 +16,7 @@ from meta_tui.render.remarks import column as intervals_of
 from meta_tui.render.signs import UNICODE, Signs
 from meta_tui.render.spans import Line, Span, Style, crop, fit, line, right
 from meta_tui.render.verdicts import real
-from pipelines.text import safe_text, width
+from pipelines.core.text import safe_text, width
 
 _GAP = 2
 _BARS = ((160, 24), (100, 18), (0, 12))

@@ -6,7 +6,7 @@ from engine.artifacts import Interval
 from meta_tui.render.numbers import metric
 from meta_tui.render.signs import UNICODE, Signs
 from meta_tui.render.spans import Line, Span, line
-from pipelines.text import width
+from pipelines.core.text import width
 
 
 def scale(intervals: Sequence[Interval | None]) -> tuple[float, float] | None:

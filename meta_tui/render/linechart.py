@@ -9,7 +9,7 @@ from meta_tui.render.frame import WHOLE, Frame, Series, Window, frame, x_label
 from meta_tui.render.numbers import ABSENT, number
 from meta_tui.render.spans import SERIES, Line, Span, Style, crop, line, right
 from meta_tui.render.trace import trace
-from pipelines.text import width
+from pipelines.core.text import width
 
 LABEL = 7
 """Columns of the labels at the left of a chart."""

@@ -8,7 +8,7 @@ from meta_tui.render.numbers import ABSENT, metric
 from meta_tui.render.rowlabels import names
 from meta_tui.render.signs import UNICODE, Signs
 from meta_tui.render.spans import Line, Span, crop, fit, line, right
-from pipelines.text import safe_text, width
+from pipelines.core.text import safe_text, width
 
 _GAP = 2
 _SHADE = 2

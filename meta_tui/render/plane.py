@@ -13,7 +13,7 @@ from meta_tui.render.frame import Frame, Scale, x_label
 from meta_tui.render.plotdata import FRONTIER, Data, Path, Spot, paths
 from meta_tui.render.signs import UNICODE, Signs
 from meta_tui.render.spans import SERIES, Line, Span, Style, crop, fit, line, right
-from pipelines.text import safe_text, width
+from pipelines.core.text import safe_text, width
 
 _ROWS, _LEAST, _LABEL = 14, 6, 8
 _SPOKEN = {"adaptation_step": "adaptation steps"}

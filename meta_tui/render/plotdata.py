@@ -7,7 +7,7 @@ from typing import Any
 
 from engine.artifacts import Row, Table
 from engine.comparison.measure import Measure
-from pipelines.text import safe_text
+from pipelines.core.text import safe_text
 
 LINE, FRONTIER, MATRIX = "line", "frontier", "accuracy_matrix"
 """Kinds of plots."""

@@ -6,7 +6,7 @@ from meta_tui.render.signs import UNICODE, Signs, state_span
 from meta_tui.render.spans import Line, Span, line
 from meta_tui.summary import counts_line, run_counts, run_fraction
 from meta_tui.view import RunView, State
-from pipelines.text import width
+from pipelines.core.text import width
 
 _ROOM_FOR_BAR, _BAR = 100, 16
 

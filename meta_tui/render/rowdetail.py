@@ -7,7 +7,7 @@ from meta_tui.render.remarks import kinded
 from meta_tui.render.spans import Line, Span, Style, line, wrap
 from meta_tui.render.table import cell_text
 from meta_tui.render.verdicts import difference, real, short
-from pipelines.text import safe_text
+from pipelines.core.text import safe_text
 
 _MOST_SEEDS = 40
 

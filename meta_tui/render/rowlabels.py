@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from engine.artifacts import Row, Table
 from meta_tui.render.remarks import marks
 from meta_tui.render.spans import fit
-from pipelines.text import safe_text, width
+from pipelines.core.text import safe_text, width
 
 _GAP = "  "
 

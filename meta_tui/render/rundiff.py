@@ -7,7 +7,7 @@ from meta_tui.render.progress import counts
 from meta_tui.render.spans import Line, Span, Style, fit, line, right, wrap
 from meta_tui.rundiff import Number, RunDiff
 from meta_tui.view import RunView
-from pipelines.text import width
+from pipelines.core.text import width
 
 _FIGURE, _NARROW_FIGURE, _WIDEST, _LEAST = 10, 8, 44, 14
 _ROOM = 48

@@ -9,7 +9,7 @@ from meta_tui.render.spans import Line, Span, crop, fit, line, right, wrap
 from meta_tui.runhead import Entry
 from meta_tui.summary import counts_line
 from meta_tui.view import State
-from pipelines.text import safe_text, width
+from pipelines.core.text import safe_text, width
 
 _MARK, _STATE, _COUNT, _TIME, _AGE = "*", 9, 9, 8, 8
 _LEAST_ID, _LONGEST_NAME = 4, 20

@@ -3,7 +3,7 @@
 from engine.artifacts import Scores
 from engine.comparison.intervals import judged
 from meta_tui.render.numbers import metric, spread
-from pipelines.text import safe_text
+from pipelines.core.text import safe_text
 
 
 def numbers(scores: Scores) -> list[str]:

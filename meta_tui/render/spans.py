@@ -6,7 +6,7 @@ A style is a word of the palette below, not a colour: the dashboard gives it one
 from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple
 
-from pipelines.text import width
+from pipelines.core.text import width
 
 Style = Literal[
     "", "strong", "dim", "good", "cached", "busy", "bad", "warn", "accent", "hit",

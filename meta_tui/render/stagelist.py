@@ -17,7 +17,7 @@ from meta_tui.render.signs import STYLES, UNICODE, Signs, state_span
 from meta_tui.render.spans import Line, Span, crop, fit, line, right
 from meta_tui.summary import StageView
 from meta_tui.view import CellView, State
-from pipelines.text import width
+from pipelines.core.text import width
 
 _BAR = 6
 _ROOM_FOR_BAR, _ROOM_FOR_TIME = 40, 30

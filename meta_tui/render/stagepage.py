@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from meta_tui.render.spans import fit, wrap
 from meta_tui.stagedoc import OPTIONAL, REQUIRED, FieldDoc, StageDoc, ValueDoc
-from pipelines.text import width
+from pipelines.core.text import width
 
 _NAMES_MOST = 24
 _DRAWS = "It draws at random: `seeds` of the file gives it the axis `seed`."

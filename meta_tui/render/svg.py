@@ -6,7 +6,7 @@ drawn here as the dots that it stands for, in the colour of the text.
 
 import re
 
-from pipelines.text import covered
+from pipelines.core.text import covered
 
 _FONT_FACE = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
 _FAMILY = re.compile(r"font-family: [^;]+;")

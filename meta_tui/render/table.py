@@ -18,7 +18,7 @@ from meta_tui.render.rowlabels import rowlabels
 from meta_tui.render.signs import UNICODE, Signs
 from meta_tui.render.spans import Line, Span, crop, fit, line, plain, right, wrap
 from meta_tui.render.verdicts import contrasts
-from pipelines.text import safe_text, width
+from pipelines.core.text import safe_text, width
 
 _GAP = 2
 _LABEL_LEAST, _LABEL_MOST = 16, 48

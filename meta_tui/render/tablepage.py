@@ -13,7 +13,7 @@ from meta_tui.render.plotdata import MATRIX, Data, plots
 from meta_tui.render.remarks import remarks
 from meta_tui.render.signs import UNICODE, Signs
 from meta_tui.render.spans import Line, Span, line, wrap
-from pipelines.text import safe_text
+from pipelines.core.text import safe_text
 
 _LEAST = 10
 """Lines of a plot, however little room there is."""

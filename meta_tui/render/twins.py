@@ -7,7 +7,7 @@ import codecs
 import unicodedata
 from collections.abc import Mapping
 
-from pipelines.text import width
+from pipelines.core.text import width
 
 _GROUPS = {
     "-": "─━═╌╍┄┅┈┉‐‑‒–—―▬",  # noqa: RUF001 (dashes that a file may hold)

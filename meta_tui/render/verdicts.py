@@ -7,7 +7,7 @@ from engine.artifacts.table import AGAINST_ONE
 from meta_tui.render.numbers import ABSENT, chance, signed, spread
 from meta_tui.render.remarks import kinded
 from meta_tui.render.spans import Line, Span, Style, fit, line, right, wrap
-from pipelines.text import safe_text, width
+from pipelines.core.text import safe_text, width
 
 _HOLM = " (Holm)"
 """The end of a verdict that the head tells already."""

@@ -7,7 +7,7 @@ import torch
 
 from engine.artifacts import Choice, Scores
 from engine.artifacts.storage import dump
-from pipelines.errors import StageError
+from pipelines.core.errors import StageError
 
 CURVE = ((1, 0.5), (2, math.inf))
 

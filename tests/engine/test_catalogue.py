@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from engine.catalogue import Catalogue
-from pipelines.errors import UsageError
-from pipelines.stage import Stage
+from pipelines.core.errors import UsageError
+from pipelines.core.stage import Stage
 
 STAGE = """
 from dataclasses import dataclass
-from pipelines.stage import Params, stage
+from pipelines.core.stage import Params, stage
 from engine.artifacts import Scores
 from engine.run import Run
 {imports}

@@ -13,7 +13,7 @@ import pytest
 from engine import control, runs
 from engine.control import Inbox, Wish, ask
 from engine.runs import RunFolder
-from pipelines.errors import UsageError
+from pipelines.core.errors import UsageError
 
 GOOD = b'{"version": 1, "do": "retry", "cell": "a", "by": "me"}'
 

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from engine.device import Device, choose, processor
-from pipelines.errors import EnvironmentFault, UsageError
+from pipelines.core.errors import EnvironmentFault, UsageError
 
 SMI = """#!/bin/sh
 [ "$1" = --query-gpu=index,name,uuid ] || exit 9

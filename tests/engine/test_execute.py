@@ -33,7 +33,7 @@ from engine.request import Request
 from engine.runs import RunFolder, find
 from engine.store import Store, fs
 from meta_tui.cli import main
-from pipelines.errors import EnvironmentFault, PipelineError, UsageError
+from pipelines.core.errors import EnvironmentFault, PipelineError, UsageError
 
 DIAMOND = """
 stages:

@@ -18,7 +18,7 @@ ENGINE = Path(engine.__file__).parent
 
 BASE = """
     '''Module.'''
-    from pipelines.stage import Params
+    from pipelines.core.stage import Params
 
     RATE = 0.1
 
@@ -121,7 +121,7 @@ class House:
 
 STAGE = """
     from dataclasses import dataclass
-    from pipelines.stage import Params, stage
+    from pipelines.core.stage import Params, stage
     from engine.artifacts import Scores
     from engine.run import Run
     {imports}
@@ -288,7 +288,7 @@ def test_of_a_union_only_the_class_that_was_picked_counts(house):
         text = f"""
             from typing import Literal
             from engine.learning import for_{name}
-            from pipelines.stage import Params
+            from pipelines.core.stage import Params
             class {name.title()}(Params):
                 kind: Literal["{name}"] = "{name}"
         """

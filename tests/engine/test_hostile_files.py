@@ -8,8 +8,9 @@ import pytest
 from engine.catalogue import Catalogue
 from engine.request import Request
 from engine.session import load
-from pipelines import habits, near, reading
-from pipelines.errors import MOST_TOLD, MetaError, PipelineError, UsageError
+from pipelines.core import near, reading
+from pipelines.core.errors import MOST_TOLD, MetaError, PipelineError, UsageError
+from pipelines.schema import habits
 
 HEAD = "version: 1\nname: a\nstages:\n"
 DATASET = HEAD + "  d: {{uses: dataset, with: {{name: {name}, root: {root}}}}}\n"

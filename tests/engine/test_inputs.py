@@ -8,7 +8,7 @@ import pytest
 from engine import inputs
 from engine.inputs import Inputs
 from engine.store import place
-from pipelines.errors import MissingFiles
+from pipelines.core.errors import MissingFiles
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from engine.events import (
     decode_batch,
 )
 from engine.journal import Journal, Lines, Tail
-from pipelines.errors import EnvironmentFault
+from pipelines.core.errors import EnvironmentFault
 
 STARTED = RunStarted(time=0, run="7f3a", name="toys", cells=(), pid=1, host="", device="cpu")
 NOTE, CACHED = Note(time=1, text="né"), CellCached(time=2, cell=0, key="ab" * 32)

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from pydantic import Field
 
 from engine.key import Key, canonical, cell_key, difference, port_digest
-from pipelines.facts import Source
-from pipelines.stage import Params
+from pipelines.core.facts import Source
+from pipelines.core.stage import Params
 
 
 class Conv(Params):

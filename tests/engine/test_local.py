@@ -20,7 +20,7 @@ from engine.executors.pipe import Pipe
 from engine.resolve import resolver
 from engine.session import load
 from engine.task import Options, describe, reaches_outside
-from pipelines.errors import EnvironmentFault
+from pipelines.core.errors import EnvironmentFault
 
 PATIENCE = 20.0
 

@@ -19,7 +19,7 @@ from safetensors.torch import save_file
 from conftest import Workshop
 from engine import learning
 from engine.store import Store, fs
-from pipelines.errors import EnvironmentFault
+from pipelines.core.errors import EnvironmentFault
 
 BYTES = 20_000
 PIXELS = np.random.default_rng(0).integers(0, 255, (200, 200, 3), dtype=np.uint8)
@@ -154,7 +154,7 @@ from pathlib import Path
 from typing import Self
 
 from engine.run import Run
-from pipelines.stage import Artifact, Params, stage
+from pipelines.core.stage import Artifact, Params, stage
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ from engine.executors import processes
 from engine.executors.local import Local
 from engine.preview import preview
 from engine.store import Lease, Miss, Result, Store
-from pipelines.errors import EnvironmentFault
+from pipelines.core.errors import EnvironmentFault
 
 CHAIN = """
 stages:

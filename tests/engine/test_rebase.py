@@ -11,7 +11,7 @@ from engine.artifacts.table import ONE_EACH
 from engine.comparison.rebase import CHOSEN, against
 from engine.run import Run
 from engine.stages.compare import compare
-from pipelines.facts import Source
+from pipelines.core.facts import Source
 
 RNG = np.random.default_rng(0)
 SEEDS = 6

@@ -24,7 +24,7 @@ from engine.events import (
     Event,
     decode,
 )
-from pipelines.errors import UsageError
+from pipelines.core.errors import UsageError
 
 PATIENCE = 40.0
 

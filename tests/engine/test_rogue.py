@@ -28,7 +28,7 @@ from engine.request import Request
 from engine.resolve import resolver
 from engine.session import load
 from engine.task import Options, describe
-from pipelines.errors import StageError
+from pipelines.core.errors import StageError
 
 PATIENCE = 60.0
 

@@ -12,7 +12,7 @@ import pytest
 
 from engine import runs
 from engine.store import place
-from pipelines.errors import UsageError
+from pipelines.core.errors import UsageError
 
 
 def made(store: Path, *ids: str) -> None:

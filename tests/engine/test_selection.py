@@ -5,7 +5,7 @@ import pytest
 from engine.request import Request
 from engine.selection import named, select
 from engine.session import load
-from pipelines.errors import UsageError
+from pipelines.core.errors import UsageError
 
 STAGES = """
 seeds: 2

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from engine.store import Damaged, Miss, Output, Result, Store, abandoned, fs
-from pipelines.errors import EnvironmentFault
+from pipelines.core.errors import EnvironmentFault
 
 KEY = "ab" + "0" * 62
 OPERATIONS = ("open", "write", "fsync", "fchmod", "rename", "mkdir", "unlink", "rmdir")

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from engine.store import Store, fs
-from pipelines.errors import EnvironmentFault
+from pipelines.core.errors import EnvironmentFault
 
 KEY = "ef" + "0" * 62
 

@@ -3,7 +3,7 @@ import os
 import pytest
 
 from engine.store import Store
-from pipelines.errors import EnvironmentFault
+from pipelines.core.errors import EnvironmentFault
 
 KEY = "cd" + "0" * 62
 

@@ -12,7 +12,7 @@ import pytest
 
 from engine.store import Output, Result, Store, abandoned, marker, place
 from engine.store.seal import seal, unseal
-from pipelines.errors import EnvironmentFault
+from pipelines.core.errors import EnvironmentFault
 
 KEY = "ab" + "0" * 62
 LONG_AGO = time.time() - 3 * abandoned.SECONDS

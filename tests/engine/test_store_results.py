@@ -7,7 +7,7 @@ import pytest
 from engine.key import sha256
 from engine.store import Damaged, FileRef, Miss, Output, Result, Store, objects
 from engine.store.seal import seal, unseal
-from pipelines.errors import EnvironmentFault
+from pipelines.core.errors import EnvironmentFault
 
 KEY = "ab" + "0" * 62
 

@@ -12,7 +12,7 @@ import pytest
 
 from engine import artifacts
 from engine.catalogue import Catalogue
-from pipelines.stage import Artifact, Params
+from pipelines.core.stage import Artifact, Params
 
 STAGES = Catalogue()
 NAMES = sorted(path.stem for path in (house.ROOT / "engine" / "stages").glob("[!_]*.py"))

@@ -3,7 +3,7 @@
 import pytest
 
 from meta_tui.config import Config, place, read
-from pipelines.errors import PipelineError, UsageError
+from pipelines.core.errors import PipelineError, UsageError
 
 
 def settings(tmp_path, text: str) -> Config:

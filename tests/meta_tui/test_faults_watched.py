@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from engine.artifacts import Scores
 from engine.run import Run
-from pipelines.stage import Params, stage
+from pipelines.core.stage import Params, stage
 
 
 class Own(Params):

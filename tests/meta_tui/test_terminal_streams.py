@@ -10,7 +10,7 @@ import pytest
 
 from meta_tui import terminal
 from meta_tui.terminal import OutputFault, OutputLost, Stream
-from pipelines.errors import MissingFiles, PipelineError, Problem, UsageError
+from pipelines.core.errors import MissingFiles, PipelineError, Problem, UsageError
 
 HOSTILE = "a\x1b]52;c;eA==\x07b\x9b31mc\u202ed\u200be\U000e0041f\ud800g\rh\x00i"
 SHOWN = r"a\x1b]52;c;eA==\x07b\x9b31mc\u202ed\u200be\U000e0041f\ud800g\rh\x00i"

@@ -9,10 +9,10 @@ from typing import Annotated, Literal, Self
 import pytest
 from pydantic import Field, PositiveFloat, PositiveInt
 
-from pipelines.errors import MissingFiles, PipelineError
-from pipelines.facts import Facts, Look
+from pipelines.core.errors import MissingFiles, PipelineError
+from pipelines.core.facts import Facts, Look
+from pipelines.core.stage import Artifact, Params, Stage, stage
 from pipelines.pipeline import Pipeline, check
-from pipelines.stage import Artifact, Params, Stage, stage
 
 
 class Thing(Artifact):

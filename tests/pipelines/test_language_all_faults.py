@@ -3,7 +3,7 @@
 import pytest
 from stand_ins import checked, told
 
-from pipelines.errors import Mark, PipelineError
+from pipelines.core.errors import Mark, PipelineError
 
 BASE = """
 stages:

@@ -3,8 +3,8 @@
 import pytest
 from stand_ins import checked, told
 
-from pipelines.axes import Axis, declared, labelled_numbers
-from pipelines.cells import Pipeline
+from pipelines.core.cells import Pipeline
+from pipelines.expansion.axes import Axis, declared, labelled_numbers
 
 BASE = """
 stages:

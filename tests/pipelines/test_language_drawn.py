@@ -8,8 +8,8 @@ from typing import ClassVar
 import pytest
 from stand_ins import CATALOGUE, Adapted, Dataset, Model, NoneParams, Scores, Thing
 
+from pipelines.core.stage import Stage, stage
 from pipelines.pipeline import check
-from pipelines.stage import Stage, stage
 
 
 class Judge(Thing):

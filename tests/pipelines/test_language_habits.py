@@ -10,10 +10,10 @@ from engine.catalogue import Catalogue
 from engine.generative import training
 from engine.methods import finetune
 from engine.stages import judge, meta_evaluate, meta_train, pretrain
-from pipelines.describe import describe
-from pipelines.errors import PipelineError
-from pipelines.jsonschema import schema
+from pipelines.core.attribute_docs import describe
+from pipelines.core.errors import PipelineError
 from pipelines.pipeline import Pipeline, check
+from pipelines.schema.jsonschema import schema
 
 STAGES = Catalogue()
 HEAD = "version: 1\nname: t\n"

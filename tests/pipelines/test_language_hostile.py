@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from stand_ins import CATALOGUE
 
-from pipelines import source
-from pipelines.errors import PipelineError
+from pipelines.core.errors import PipelineError
 from pipelines.pipeline import check
+from pipelines.yaml import source
 
 HEAD = "version: 1\nname: attack\n"
 STAGE = "stages:\n  a: {uses: init, with: {net: $params.a}}\n"

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from pipelines.advice import choices, leaks
-from pipelines.facts import Facts, Look, Source
+from pipelines.checks.leakage_warnings import choices, leaks
+from pipelines.core.facts import Facts, Look, Source
 
 
 class Counted(tuple):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from stand_ins import CATALOGUE, told
 
-from pipelines.errors import PipelineError
+from pipelines.core.errors import PipelineError
 from pipelines.pipeline import check
 
 HEAD = """

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import reading
+from pipelines.core import reading
 
 MUCH = 1_610_612_736
 

@@ -8,8 +8,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines import source
-from pipelines.scalars import canonical, scalar
+from pipelines.yaml import source
+from pipelines.yaml.scalars import canonical, scalar
 
 SCALARS: list[tuple[str, Any]] = [
     ("1e-3", 0.001), ("on", "on"), ("yes", "yes"), ("017", 17), ("0o17", 15), ("0x1F", 31),

@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stand_ins import CATALOGUE, Conv, PretrainParams
 
-from pipelines.describe import describe
-from pipelines.errors import Mark, Problem
-from pipelines.jsonschema import schema
-from pipelines.order import drawn, ordered
-from pipelines.text import listed, safe_text, shown, suggestion, width
+from pipelines.core.attribute_docs import describe
+from pipelines.core.errors import Mark, Problem
+from pipelines.core.text import listed, safe_text, shown, suggestion, width
+from pipelines.expansion.topological_sort import drawn, ordered
+from pipelines.schema.jsonschema import schema
 
 HOSTILE = {
     "\x1b[31mred": "\\x1b[31mred",

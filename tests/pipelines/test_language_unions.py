@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 import pytest
 from pydantic import Field, PositiveFloat, ValidationError
 
-from pipelines.explain import Subject, explain
-from pipelines.stage import Params
+from pipelines.core.stage import Params
+from pipelines.schema.validation_messages import Subject, explain
 
 
 class Gaussian(Params):

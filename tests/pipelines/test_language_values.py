@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from stand_ins import CATALOGUE, Conv, Dataset, checked, told
 
+from pipelines.core.stage import Artifact, Params, stage
 from pipelines.pipeline import check
-from pipelines.stage import Artifact, Params, stage
 
 BASE = """
 stages:

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from pipelines import near
-from pipelines.near import closest
+from pipelines.core import near
+from pipelines.core.near import closest
 
 NAMES = ["epochs", "lr", "batch_size", "weight_decay", "steps", "net", "optimizer", "run.zoom"]
 

@@ -16,7 +16,7 @@ from engine.stages.dataset import dataset
 from engine.stages.finetune import finetune
 from engine.stages.pretrain import pretrain
 from engine.stages.subset import subset
-from pipelines.facts import Facts, Look
+from pipelines.core.facts import Facts, Look
 
 NET = {"kind": "conv4", "width": 8, "norm": "group"}
 

@@ -5,8 +5,8 @@ from PIL import Image
 from engine import learning
 from engine.stages.autoencoder import autoencoder
 from engine.stages.vae import vae
-from pipelines.errors import StageError
-from pipelines.facts import Facts
+from pipelines.core.errors import StageError
+from pipelines.core.facts import Facts
 
 SMALL = {"z": 3, "net": {"kind": "mlp", "hidden": [32]}, "steps": 20, "batch": 32}
 

@@ -8,8 +8,8 @@ from engine.artifacts import Head, Samples
 from engine.methods.ladder import network
 from engine.stages.classifier_samples import classifier_samples
 from engine.stages.init import init
-from pipelines.errors import StageError
-from pipelines.facts import Facts
+from pipelines.core.errors import StageError
+from pipelines.core.facts import Facts
 
 FIELDS = {"count": 50, "steps": 60}
 SURE = "low/attacked_confidence"

@@ -18,7 +18,7 @@ from meta_tui.export.markdown import markdown
 from meta_tui.render.rowdetail import rowdetail
 from meta_tui.render.spans import plain
 from meta_tui.render.table import text
-from pipelines.facts import Facts, Look, Source
+from pipelines.core.facts import Facts, Look, Source
 
 ZERO = [0.90, 0.92, 0.95, 0.91, 0.93]
 RANDOM = [0.80, 0.85, 0.90, 0.79, 0.88]

@@ -17,7 +17,7 @@ from engine.learning import data, files
 from engine.learning.unreadable import UnreadableError
 from engine.stages.dataset import dataset
 from engine.stages.subset import subset
-from pipelines.errors import MissingFiles, StageError
+from pipelines.core.errors import MissingFiles, StageError
 
 MNIST_COUNTS = [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
 

@@ -8,8 +8,8 @@ from engine import learning
 from engine.artifacts import Samples
 from engine.stages.evaluate_samples import evaluate_samples
 from engine.stages.judge import judge
-from pipelines.errors import StageError
-from pipelines.facts import Facts
+from pipelines.core.errors import StageError
+from pipelines.core.facts import Facts
 
 NET = {"kind": "mlp", "hidden": [64, 16]}
 CONV = {"kind": "conv4", "width": 8, "norm": "batch", "downsample": "stride"}

@@ -7,8 +7,8 @@ from engine.stages.evaluate import evaluate
 from engine.stages.finetune import finetune
 from engine.stages.linear_probe import linear_probe
 from engine.stages.subset import subset
-from pipelines.errors import StageError
-from pipelines.facts import Facts
+from pipelines.core.errors import StageError
+from pipelines.core.facts import Facts
 
 
 def _same(one, other):

@@ -20,7 +20,7 @@ from engine.stages.fits import fits, titles
 from engine.stages.init import init
 from engine.stages.meta_train import meta_train
 from engine.stages.tasks import tasks
-from pipelines.facts import Facts, Source
+from pipelines.core.facts import Facts, Source
 
 NET = {"kind": "mlp", "hidden": [16]}
 REGRESSION = Facts(task="waves", ways=(0, 0), shots=(5, 5), protocol={"inputs": 1, "count": 4})

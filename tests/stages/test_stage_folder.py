@@ -23,7 +23,7 @@ from engine.stages.pretrain import pretrain
 from engine.stages.tasks import tasks
 from engine.store import fs
 from engine.store.place import adopt
-from pipelines.errors import MissingFiles, PipelineError, StageError
+from pipelines.core.errors import MissingFiles, PipelineError, StageError
 from pipelines.pipeline import check
 
 CLASSES = ("ant", "bee", "cat", "dog", "emu", "fox", "gnu", "hen", "ibis", "jay")

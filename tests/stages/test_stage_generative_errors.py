@@ -10,7 +10,7 @@ from PIL import Image
 from engine import imagesets, learning
 from engine.catalogue import Catalogue
 from engine.stages.dataset import dataset
-from pipelines.errors import PipelineError
+from pipelines.core.errors import PipelineError
 from pipelines.pipeline import check
 
 HEAD = """version: 1

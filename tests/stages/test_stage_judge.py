@@ -6,8 +6,8 @@ import torch
 from engine.artifacts import Judge
 from engine.stages.judge import judge
 from engine.stages.pretrain import pretrain
-from pipelines.errors import StageError
-from pipelines.facts import Facts
+from pipelines.core.errors import StageError
+from pipelines.core.facts import Facts
 
 FAST = {"net": {"kind": "mlp", "hidden": [16]}, "steps": 5}
 NETS = ("plain", "second", "junk")

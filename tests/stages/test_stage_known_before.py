@@ -11,7 +11,7 @@ from PIL import Image
 from engine import learning, netshapes
 from engine.catalogue import Catalogue
 from engine.nets import Conv4, Mlp
-from pipelines.errors import PipelineError
+from pipelines.core.errors import PipelineError
 from pipelines.pipeline import Pipeline, check
 
 STAGES = Catalogue()

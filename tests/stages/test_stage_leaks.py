@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from engine.catalogue import Catalogue
-from pipelines.codes import CODES
+from pipelines.core.codes import CODES
 from pipelines.pipeline import check
 
 STAGES = Catalogue()

@@ -9,8 +9,8 @@ from engine.learning.generative.bound import Bound, places
 from engine.stages.autoencoder import autoencoder
 from engine.stages.likelihood import likelihood
 from engine.stages.vae import vae
-from pipelines.errors import StageError
-from pipelines.facts import Facts
+from pipelines.core.errors import StageError
+from pipelines.core.facts import Facts
 
 SMALL = {"net": {"kind": "mlp", "hidden": [32]}, "z": 3, "steps": 60, "lr": 0.003}
 DYNAMIC = {**SMALL, "binarise": "dynamic"}

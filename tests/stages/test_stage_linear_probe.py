@@ -5,7 +5,7 @@ from engine.stages.evaluate import evaluate
 from engine.stages.linear_probe import linear_probe
 from engine.stages.pretrain import pretrain
 from engine.stages.subset import subset
-from pipelines.errors import StageError
+from pipelines.core.errors import StageError
 
 
 def _probe(bench, lesson, fields, data=None, model=None):

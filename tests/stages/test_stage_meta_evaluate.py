@@ -13,8 +13,8 @@ from engine.stages.meta_evaluate import meta_evaluate
 from engine.stages.meta_train import meta_train
 from engine.stages.pretrain import pretrain
 from engine.stages.tasks import tasks
-from pipelines.errors import StageError
-from pipelines.facts import Facts, Look
+from pipelines.core.errors import StageError
+from pipelines.core.facts import Facts, Look
 
 NET = {"kind": "conv4", "width": 4, "norm": "batch"}
 MAML = {"kind": "maml", "steps": 2, "inner_lr": 0.1}

@@ -5,7 +5,7 @@ import pytest
 from engine.stages.meta_evaluate import meta_evaluate
 from engine.stages.meta_train import meta_train
 from engine.stages.tasks import tasks
-from pipelines.errors import StageError
+from pipelines.core.errors import StageError
 
 EPISODE = {"ways": {"min": 2, "max": 4}, "shots": {"min": 1, "max": 3}}
 METHODS = {

@@ -12,9 +12,9 @@ from engine.stages.meta_evaluate import meta_evaluate
 from engine.stages.meta_train import meta_train
 from engine.stages.pretrain import pretrain
 from engine.stages.tasks import tasks
-from pipelines.advice import leaks
-from pipelines.errors import StageError
-from pipelines.facts import Facts, Look, Source
+from pipelines.checks.leakage_warnings import leaks
+from pipelines.core.errors import StageError
+from pipelines.core.facts import Facts, Look, Source
 
 NET = {"kind": "conv4", "width": 4, "norm": "batch"}
 MLP = {"kind": "mlp", "hidden": [8, 8]}

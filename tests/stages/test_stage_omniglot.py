@@ -20,7 +20,7 @@ from engine.learning.unreadable import UnreadableError
 from engine.stages.dataset import dataset
 from engine.stages.pretrain import pretrain
 from engine.stages.subset import subset
-from pipelines.errors import MissingFiles, PipelineError
+from pipelines.core.errors import MissingFiles, PipelineError
 from pipelines.pipeline import check
 
 PLACE = alphabets.numbers()

@@ -15,7 +15,7 @@ from engine import launch
 from engine.events import CellFailed
 from engine.executors import inline
 from engine.request import Request
-from pipelines.errors import PipelineError
+from pipelines.core.errors import PipelineError
 
 HEAD = """version: 1
 name: t

@@ -18,8 +18,8 @@ from engine.learning.generative import latents, pairs, picks
 from engine.stages.autoencoder import autoencoder
 from engine.stages.sample import Name, sample
 from engine.stages.vae import vae
-from pipelines.errors import PipelineError, StageError
-from pipelines.facts import Facts
+from pipelines.core.errors import PipelineError, StageError
+from pipelines.core.facts import Facts
 from pipelines.pipeline import check
 
 MLP = {"kind": "mlp", "hidden": [32]}

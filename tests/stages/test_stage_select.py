@@ -8,8 +8,8 @@ from engine.run import Run
 from engine.stages.compare import compare
 from engine.stages.select import select
 from meta_tui.render.remarks import marks
-from pipelines.errors import StageError
-from pipelines.facts import Facts, Source
+from pipelines.core.errors import StageError
+from pipelines.core.facts import Facts, Source
 
 # Mean validation loss by rate: 0.1 -> 0.52, 0.3 -> 0.50, 1 -> 0.9; 0.1 lies within one error.
 LOSSES = {"0.3": [0.40, 0.50, 0.60], "0.1": [0.45, 0.51, 0.60], "1": [0.8, 0.9, 1.0]}

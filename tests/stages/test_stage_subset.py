@@ -12,7 +12,7 @@ from engine.stages.linear_probe import linear_probe
 from engine.stages.pretrain import pretrain
 from engine.stages.subset import subset
 from engine.stages.vae import vae
-from pipelines.errors import StageError
+from pipelines.core.errors import StageError
 
 
 def _counts(bench, data, part):

@@ -19,9 +19,9 @@ from engine.inputs import Inputs
 from engine.learning import sheets
 from engine.learning.meta import families
 from engine.stages.tasks import tasks
-from pipelines.advice import leaks
-from pipelines.errors import MissingFiles, StageError
-from pipelines.facts import Facts, Look, Source
+from pipelines.checks.leakage_warnings import leaks
+from pipelines.core.errors import MissingFiles, StageError
+from pipelines.core.facts import Facts, Look, Source
 
 TASKS, ROWS = 10, 8
 VAL, TEST = ("t3", "t8"), ("t5", "t9")
@@ -455,7 +455,7 @@ def test_describing_a_table_imports_neither_numpy_nor_torch(tmp_path):
     (tmp_path / "t.csv").write_text(_text())
     code = (
         "import sys; from pathlib import Path; from engine.stages.tasks import Tasks, tasks; "
-        "from pipelines.facts import Look; "
+        "from pipelines.core.facts import Look; "
         "params = Tasks(kind='table', file='t.csv', episode={'shots': 2}, queries=2); "
         f"look = Look(params, {{}}, {{}}, folder=Path({str(tmp_path)!r})); "
         "found = tasks.facts(look); assert found['tasks'].sources and not look.faults; "

@@ -13,10 +13,10 @@ from engine.learning.meta.families import sampler, stream_seed
 from engine.stages.dataset import dataset
 from engine.stages.subset import subset
 from engine.stages.tasks import tasks
-from pipelines.advice import leaks
-from pipelines.errors import StageError
-from pipelines.explain import Subject, explain
-from pipelines.facts import Facts, Look, Source
+from pipelines.checks.leakage_warnings import leaks
+from pipelines.core.errors import StageError
+from pipelines.core.facts import Facts, Look, Source
+from pipelines.schema.validation_messages import Subject, explain
 
 EPISODE = {"ways": 5, "shots": 1}
 DIGITS = Facts(

@@ -10,8 +10,8 @@ from engine.catalogue import Catalogue
 from engine.stages.finetune import finetune
 from engine.stages.linear_probe import linear_probe
 from engine.stages.vae import vae
-from pipelines.errors import PipelineError
-from pipelines.facts import Facts
+from pipelines.core.errors import PipelineError
+from pipelines.core.facts import Facts
 from pipelines.pipeline import check
 
 SMALL = {"z": 3, "net": {"kind": "mlp", "hidden": [32]}, "steps": 20, "batch": 32}

@@ -19,14 +19,7 @@ from torch import Tensor
 from engine.learning.factors import cholesky
 from engine.learning.meta import heads
 from engine.learning.meta.batches import TaskBatch, Weights, masked, targets
-from engine.learning.meta.closed import (
-    LOG_L2,
-    LOG_SCALE,
-    Closed,
-    classes_only,
-    learned,
-    scaled,
-)
+from engine.learning.meta.closed import LOG_L2, LOG_SCALE, Closed, classes_only, learned, scaled
 
 HALVINGS = 10
 

@@ -12,7 +12,7 @@ from textual.screen import ModalScreen
 from meta_tui.dashboard.widgets.bar import Bar
 from meta_tui.dashboard.widgets.lines import Lines
 from meta_tui.render.spans import Line, Span, line, wrap
-from pipelines.text import width
+from pipelines.core.text import width
 
 _WIDEST, _FRAME = 72, 8
 _KEYS, _NO = ("question.yes", "question.other"), "question.no"

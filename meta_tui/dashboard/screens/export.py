@@ -15,8 +15,8 @@ from meta_tui.arrange import Sheet
 from meta_tui.dashboard.widgets.bar import Bar
 from meta_tui.dashboard.widgets.choices import Choices
 from meta_tui.render.spans import Line, Span, line, wrap
-from pipelines.errors import MetaError
-from pipelines.text import safe_text
+from pipelines.core.errors import MetaError
+from pipelines.core.text import safe_text
 
 _COLUMNS = 56
 _KEYS: Mapping[str, str] = {"1": ".csv", "2": ".md", "3": ".tex", "4": ".json"}

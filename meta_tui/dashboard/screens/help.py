@@ -13,7 +13,7 @@ from meta_tui.render.columns import beside
 from meta_tui.render.signs import UNICODE, state_span
 from meta_tui.render.spans import Line, Span, fit, line, plain
 from meta_tui.view import State
-from pipelines.text import width
+from pipelines.core.text import width
 
 _FRAME_COLUMNS, _FRAME_ROWS = 6, 4
 _STATES = (

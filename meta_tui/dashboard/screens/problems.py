@@ -14,7 +14,7 @@ from meta_tui.dashboard.widgets.lines import Lines
 from meta_tui.faults import Checked, Watched, check
 from meta_tui.render.faultlist import faultlist, told
 from meta_tui.render.spans import Line, Span, crop, line
-from pipelines.text import safe_text
+from pipelines.core.text import safe_text
 
 
 class ProblemsScreen(RunScreenBase):

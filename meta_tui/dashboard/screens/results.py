@@ -26,7 +26,7 @@ from meta_tui.render.spans import Span, line, wrap
 from meta_tui.render.tablepage import Page, tablepage
 from meta_tui.results import Missing
 from meta_tui.view import CellView
-from pipelines.text import safe_text
+from pipelines.core.text import safe_text
 
 _CHANGES: Mapping[str, Callable[[Reading], None]] = {
     "baseline": Reading.choose_baseline,

@@ -18,7 +18,7 @@ from meta_tui.history import History, filtered
 from meta_tui.render.runlist import head, nothing, runcard, runlist
 from meta_tui.render.spans import Line, Span, crop, line
 from meta_tui.runhead import Entry
-from pipelines.text import safe_text
+from pipelines.core.text import safe_text
 
 _PAIR = 2
 

@@ -12,7 +12,7 @@ from textual.strip import Strip
 from meta_tui.dashboard.palette import strip
 from meta_tui.dashboard.widgets.pane import Pane
 from meta_tui.render.spans import Line
-from pipelines.text import width
+from pipelines.core.text import width
 
 
 class Lines(Pane, can_focus=True, inherit_bindings=False):

@@ -15,7 +15,7 @@ from meta_tui.dashboard.widgets.pane import Pane
 from meta_tui.logtext import LogText
 from meta_tui.render.logline import logline
 from meta_tui.render.spans import Span, crop
-from pipelines.text import width
+from pipelines.core.text import width
 
 Question = Literal["search", "filter"]
 

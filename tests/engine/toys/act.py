@@ -10,7 +10,7 @@ import time
 from toynumber import Made, Number
 
 from engine.run import Run
-from pipelines.stage import Params, stage
+from pipelines.core.stage import Params, stage
 
 
 class Act(Params):

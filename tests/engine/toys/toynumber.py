@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from pipelines.stage import Artifact
+from pipelines.core.stage import Artifact
 
 
 @dataclass(frozen=True, slots=True)

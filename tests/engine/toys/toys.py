@@ -13,8 +13,8 @@ from toynumber import Made, Number
 
 from engine.artifacts import Choice, Scores
 from engine.run import Run
-from pipelines.errors import EnvironmentFault, StageError
-from pipelines.stage import Params, stage
+from pipelines.core.errors import EnvironmentFault, StageError
+from pipelines.core.stage import Params, stage
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,7 +134,7 @@ def test_what_is_put_aside_is_damaged_no_more(store, capsys):
 def test_a_folder_that_is_no_store_is_refused(tmp_path, monkeypatch, root):
     (tmp_path / "a-folder").mkdir()
     monkeypatch.setenv("META_HOME", str(tmp_path / root))
-    from pipelines.errors import UsageError
+    from pipelines.core.errors import UsageError
 
     with pytest.raises(UsageError, match="there is no store in"):
         cache(Deed.VERIFY)

@@ -15,7 +15,7 @@ from engine import runs
 from meta_tui.cli import control as verbs
 from meta_tui.feed import Feed
 from meta_tui.view import State
-from pipelines.errors import EnvironmentFault
+from pipelines.core.errors import EnvironmentFault
 
 HEAVY = """
 import sys

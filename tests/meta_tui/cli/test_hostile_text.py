@@ -26,7 +26,7 @@ from engine.runs import RunFolder
 from engine.store import Output, Result, Store
 from engine.store.place import adopt
 from meta_tui.cli.entry import VERBS, application, main
-from pipelines.text import safe_text
+from pipelines.core.text import safe_text
 
 H = "e\x1b]52;c;eA==\x07\x1b[2J\x9b31m\u202eg\u2066h\u200bi\U000e0041\u2028\r\x7f\xad\udcffz"
 """OSC 52, C0, C1, bidi, zero width, a tag, a separator, a return, and a byte that is no UTF-8."""
@@ -44,7 +44,7 @@ from pathlib import Path
 
 from engine.artifacts import Scores
 from engine.run import Run
-from pipelines.stage import Params, stage
+from pipelines.core.stage import Params, stage
 
 H = {hostile!r}
 sys.stderr.write(H)

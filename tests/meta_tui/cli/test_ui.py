@@ -4,7 +4,7 @@ import pytest
 from test_terminal import Terminal
 
 from meta_tui.cli.ui import ui
-from pipelines.errors import UsageError
+from pipelines.core.errors import UsageError
 
 BAD = "version: 1\nname: a\nstages:\n  low: {uses: nothing_like_it}\n"
 

@@ -7,7 +7,7 @@ from PIL import Image
 
 from engine.artifacts import Gallery, Picture, Scores
 from engine.run import Run
-from pipelines.stage import Params, stage
+from pipelines.core.stage import Params, stage
 
 
 class Paint(Params):

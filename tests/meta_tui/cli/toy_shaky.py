@@ -6,8 +6,8 @@ from pathlib import Path
 
 from engine.artifacts import Scores
 from engine.run import Run
-from pipelines.errors import StageError
-from pipelines.stage import Params, stage
+from pipelines.core.errors import StageError
+from pipelines.core.stage import Params, stage
 
 
 class Shaky(Params):

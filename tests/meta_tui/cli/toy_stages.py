@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from engine.artifacts import Scores
 from engine.run import Run
-from pipelines.errors import StageError
-from pipelines.stage import Params, stage
+from pipelines.core.errors import StageError
+from pipelines.core.stage import Params, stage
 
 
 class Nap(Params):

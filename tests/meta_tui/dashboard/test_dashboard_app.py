@@ -23,7 +23,7 @@ from meta_tui.dashboard.source import Source
 from meta_tui.dashboard.widgets.lines import Lines
 from meta_tui.dashboard.widgets.stages import StageList
 from meta_tui.render.dagsheet import Item
-from pipelines.errors import UsageError
+from pipelines.core.errors import UsageError
 
 
 def app_of(folder, store, config=None) -> Dashboard:

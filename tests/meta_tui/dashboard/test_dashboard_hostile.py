@@ -21,7 +21,7 @@ from engine.store.place import adopt
 from meta_tui.dashboard.app import Dashboard
 from meta_tui.dashboard.source import Source
 from meta_tui.dashboard.widgets.log import LogPane
-from pipelines.text import width
+from pipelines.core.text import width
 
 ON_RUN = ("run", "graph", "results", "gallery", "detail")
 """Screens whose heading tells of the run; the others have headings of their own."""

@@ -5,7 +5,7 @@ import pytest
 from meta_tui.config import read
 from meta_tui.dashboard.app import Dashboard
 from meta_tui.dashboard.keymap import checked
-from pipelines.errors import PipelineError
+from pipelines.core.errors import PipelineError
 
 
 def keys(tmp_path, text: str):

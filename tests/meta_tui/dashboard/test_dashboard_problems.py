@@ -17,7 +17,7 @@ from meta_tui.dashboard.screens.runs import RunsScreen
 from meta_tui.faults import Checked
 from meta_tui.render.faultlist import faultlist
 from meta_tui.render.spans import plain
-from pipelines.errors import Mark, Problem
+from pipelines.core.errors import Mark, Problem
 
 BAD = """\
 version: 1

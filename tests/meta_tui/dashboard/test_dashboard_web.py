@@ -16,7 +16,7 @@ from aiohttp import ClientSession, CookieJar, WSServerHandshakeError
 
 from engine.runs import RunFolder
 from meta_tui.dashboard.web import HOST, Local, serve
-from pipelines.errors import EnvironmentFault
+from pipelines.core.errors import EnvironmentFault
 
 TOKEN = "a-token"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -160,7 +160,7 @@ def test_a_port_that_is_taken_is_told():
 def test_without_its_packages_the_command_names_the_fix(monkeypatch, tmp_path):
     from meta_tui.cli import web
     from meta_tui.config import Config
-    from pipelines.errors import UsageError
+    from pipelines.core.errors import UsageError
 
     monkeypatch.setattr(web, "find_spec", lambda _: None)
     with pytest.raises(UsageError, match=r"pip install 'meta-pipelines\[web\]'"):

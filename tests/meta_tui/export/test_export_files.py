@@ -4,7 +4,7 @@ import pytest
 
 from meta_tui.arrange import Order, arranged
 from meta_tui.export import FORMATS, save, save_beside, written
-from pipelines.errors import EnvironmentFault, UsageError
+from pipelines.core.errors import EnvironmentFault, UsageError
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from engine.learning import pictures
 from engine.learning.pictures import Grid
 from meta_tui.render import contact, drawing, pixels
 from meta_tui.render.spans import plain
-from pipelines.text import width
+from pipelines.core.text import width
 
 
 def images(count, side=28, seed=0):

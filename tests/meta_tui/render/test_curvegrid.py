@@ -9,7 +9,7 @@ from meta_tui.render.frame import Series
 from meta_tui.render.look import Look
 from meta_tui.render.spans import plain
 from meta_tui.snapshot import CellView
-from pipelines.text import width
+from pipelines.core.text import width
 
 
 def cell(ordinal: int, **axes: str) -> CellView:

@@ -8,7 +8,7 @@ from meta_tui.render.daglayers import layers
 from meta_tui.render.daglayout import DOWNWARD, RIGHTWARD, layout
 from meta_tui.render.dagsheet import Item
 from meta_tui.render.signs import ASCII
-from pipelines.text import width
+from pipelines.core.text import width
 
 
 def edges_of(needs) -> set[tuple[str, str]]:

@@ -7,7 +7,7 @@ from meta_tui.render.dagrails import rails
 from meta_tui.render.signs import ASCII
 from meta_tui.render.spans import plain
 from meta_tui.render.stagelist import stagelist
-from pipelines.text import width
+from pipelines.core.text import width
 
 
 def read_rails(needs) -> set[tuple[str, str]]:

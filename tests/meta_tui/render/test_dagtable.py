@@ -5,7 +5,7 @@ from meta_tui.render.dagtable import dagtable
 from meta_tui.render.signs import ASCII
 from meta_tui.render.spans import plain
 from meta_tui.render.stagesheet import Drawing
-from pipelines.text import width
+from pipelines.core.text import width
 
 MANY = {f"s{at:02}": [f"s{at - 1:02}"] if at else [] for at in range(61)}
 

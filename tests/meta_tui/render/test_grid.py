@@ -11,7 +11,7 @@ from meta_tui.render.grid import grid
 from meta_tui.render.rowdetail import rowdetail
 from meta_tui.render.signs import ASCII
 from meta_tui.render.spans import plain
-from pipelines.text import width
+from pipelines.core.text import width
 
 ACCURACY, FORGOTTEN = "high/accuracy", "low/forgetting"
 

@@ -11,7 +11,7 @@ from meta_tui.render.plotdata import FRONTIER, LINE, plots
 from meta_tui.render.signs import ASCII
 from meta_tui.render.spans import plain
 from meta_tui.render.tablepage import tablepage
-from pipelines.text import width
+from pipelines.core.text import width
 
 A, FORGOTTEN = "high/accuracy", "low/forgetting"
 

@@ -1,5 +1,5 @@
 from meta_tui.render.spans import Span, crop, fit, line, plain, right, wrap
-from pipelines.text import width
+from pipelines.core.text import width
 
 
 def test_text_is_fitted_by_columns_not_letters():

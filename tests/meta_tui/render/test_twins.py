@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from meta_tui.render.signs import ASCII, UNICODE
 from meta_tui.render.twins import ascii_text, register
-from pipelines.text import safe_text, width
+from pipelines.core.text import safe_text, width
 
 
 @given(st.text().map(safe_text))

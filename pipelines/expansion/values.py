@@ -7,16 +7,16 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from pipelines.axes import Axis, Labels, Row, crossed, declared
-from pipelines.explain import Fault, Subject, explain
-from pipelines.members import names
-from pipelines.reader import Path
-from pipelines.repair import spelled
-from pipelines.report import Report
-from pipelines.schema import Block, Resources, check_name
-from pipelines.stage import Params, Stage
-from pipelines.substitute import Filled, Scope, Substitution
-from pipelines.text import shown, suggestion
+from pipelines.core.stage import Params, Stage
+from pipelines.core.text import shown, suggestion
+from pipelines.expansion.axes import Axis, Labels, Row, crossed, declared
+from pipelines.expansion.substitute import Filled, Scope, Substitution
+from pipelines.schema.repair import spelled
+from pipelines.schema.schema import Block, Resources, check_name
+from pipelines.schema.type_lookup import names
+from pipelines.schema.validation_messages import Fault, Subject, explain
+from pipelines.yaml.problem_report import Report
+from pipelines.yaml.reader import Path
 
 Model = TypeVar("Model", bound=BaseModel)
 

@@ -5,7 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipelines.axes import (
+from pipelines.core.cells import Wire
+from pipelines.core.text import listed, shown, suggestion
+from pipelines.expansion.axes import (
     SEED,
     Axis,
     ClashError,
@@ -17,14 +19,12 @@ from pipelines.axes import (
     merged,
     seed_last,
 )
-from pipelines.cells import Wire
-from pipelines.feeds import Feed, fresh
-from pipelines.reader import Path
-from pipelines.report import Report
-from pipelines.scalars import canonical
-from pipelines.schema import CELLS
-from pipelines.text import listed, shown, suggestion
-from pipelines.values import Draft
+from pipelines.expansion.port_inputs import Feed, fresh
+from pipelines.expansion.values import Draft
+from pipelines.schema.schema import CELLS
+from pipelines.yaml.problem_report import Report
+from pipelines.yaml.reader import Path
+from pipelines.yaml.scalars import canonical
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from pipelines.text import safe_text, width
+from pipelines.core.text import safe_text, width
 
 _SHOWN, _BEFORE = 120, 60
 MOST_TOLD = 100
@@ -42,7 +42,7 @@ class Problem:
     hint: str = ""
     severity: Literal["error", "warning"] = "error"
     code: str = ""
-    """Name of the kind of warning, see `pipelines.codes`; empty where it has none."""
+    """Name of the kind of warning, see `pipelines.core.codes`; empty where it has none."""
 
     def render(self) -> str:
         """The problem as lines: place and message, the source line with a caret, the hint."""

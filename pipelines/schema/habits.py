@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from pipelines.errors import UsageError
-from pipelines.members import KIND, kind_of, types_at
-from pipelines.stage import Port, Stage
-from pipelines.text import listed, shown
+from pipelines.core.errors import UsageError
+from pipelines.core.stage import Port, Stage
+from pipelines.core.text import listed, shown
+from pipelines.schema.type_lookup import KIND, kind_of, types_at
 
 Stages = Mapping[str, Stage[..., Any]]
 

@@ -7,13 +7,22 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from pipelines.describe import describe
-from pipelines.members import KIND, at, kind_of, kinds_at, model_at, models_at, names, texts_at
-from pipelines.near import closest
-from pipelines.reader import Path
-from pipelines.repair import in_quotes, otherwise
-from pipelines.scalars import LARGEST
-from pipelines.text import listed, safe_text, shown, suggestion
+from pipelines.core.attribute_docs import describe
+from pipelines.core.near import closest
+from pipelines.core.text import listed, safe_text, shown, suggestion
+from pipelines.schema.repair import in_quotes, otherwise
+from pipelines.schema.type_lookup import (
+    KIND,
+    at,
+    kind_of,
+    kinds_at,
+    model_at,
+    models_at,
+    names,
+    texts_at,
+)
+from pipelines.yaml.reader import Path
+from pipelines.yaml.scalars import LARGEST
 
 _TYPES = {
     "int": "a whole number", "float": "a number", "bool": "true or false", "string": "text",

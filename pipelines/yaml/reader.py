@@ -11,10 +11,10 @@ from typing import Any, NoReturn
 
 import yaml
 
-from pipelines.errors import Mark, PipelineError, Problem
-from pipelines.scalars import scalar
-from pipelines.syntax import explained, in_braces
-from pipelines.text import safe_text, shown
+from pipelines.core.errors import Mark, PipelineError, Problem
+from pipelines.core.text import safe_text, shown
+from pipelines.yaml.scalars import scalar
+from pipelines.yaml.syntax import explained, in_braces
 
 DEPTH, VALUES, LINE = 40, 10_000, 10_000
 TOO_DEEP = f"values are nested more than {DEPTH} deep"

@@ -9,11 +9,11 @@ from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipelines.order import drawn, ordered
-from pipelines.reader import DEPTH, VALUES, Path
-from pipelines.report import Report
-from pipelines.scalars import canonical
-from pipelines.text import shown, suggestion
+from pipelines.core.text import shown, suggestion
+from pipelines.expansion.topological_sort import drawn, ordered
+from pipelines.yaml.problem_report import Report
+from pipelines.yaml.reader import DEPTH, VALUES, Path
+from pipelines.yaml.scalars import canonical
 
 _WORD = r"[A-Za-z0-9_]+(?:-[A-Za-z0-9_]+)*"
 _TOKEN = re.compile(

@@ -2,9 +2,9 @@
 
 from typing import Literal, NoReturn
 
-from pipelines.errors import PipelineError, Problem
-from pipelines.reader import Path
-from pipelines.source import Document
+from pipelines.core.errors import PipelineError, Problem
+from pipelines.yaml.reader import Path
+from pipelines.yaml.source import Document
 
 _TOLD = 100
 

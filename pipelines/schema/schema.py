@@ -7,12 +7,12 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import PydanticKnownError
 
-from pipelines import habits
-from pipelines.codes import Code
-from pipelines.explain import Fault, Subject, explain, misspelt
-from pipelines.reader import Path
-from pipelines.report import Report
-from pipelines.text import shown
+from pipelines.core.codes import Code
+from pipelines.core.text import shown
+from pipelines.schema import habits
+from pipelines.schema.validation_messages import Fault, Subject, explain, misspelt
+from pipelines.yaml.problem_report import Report
+from pipelines.yaml.reader import Path
 
 NAME = r"^[a-z][a-z0-9_-]{0,62}$"
 Name = Annotated[str, Field(pattern=NAME)]

@@ -4,16 +4,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path as Folder
 
-from pipelines.advice import choices, leaks
-from pipelines.axes import Row
-from pipelines.cells import Cell, Wire
-from pipelines.errors import MissingFiles
-from pipelines.facts import Facts, Look
-from pipelines.reader import Path
-from pipelines.report import Report
-from pipelines.stage import Params
-from pipelines.text import shown
-from pipelines.values import Draft, Values
+from pipelines.checks.leakage_warnings import choices, leaks
+from pipelines.core.cells import Cell, Wire
+from pipelines.core.errors import MissingFiles
+from pipelines.core.facts import Facts, Look
+from pipelines.core.stage import Params
+from pipelines.core.text import shown
+from pipelines.expansion.axes import Row
+from pipelines.expansion.values import Draft, Values
+from pipelines.yaml.problem_report import Report
+from pipelines.yaml.reader import Path
 
 UNKNOWN = Facts(known=False)
 

@@ -7,10 +7,10 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from pipelines.describe import describe
-from pipelines.members import kinds_at
-from pipelines.schema import NAME, Block, File, Resources
-from pipelines.stage import Params, Port, Stage
+from pipelines.core.attribute_docs import describe
+from pipelines.core.stage import Params, Port, Stage
+from pipelines.schema.schema import NAME, Block, File, Resources
+from pipelines.schema.type_lookup import kinds_at
 
 _REFERENCE = {"type": "string", "description": "stage, stage.port or stage@axis=value"}
 _SUBSTITUTED = {"type": "string", "pattern": r"\$"}

@@ -19,7 +19,7 @@ from typing import Any, ClassVar, Generic, ParamSpec, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from pipelines.facts import FactsFunction
+from pipelines.core.facts import FactsFunction
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -6,9 +6,9 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from pipelines.members import kinds_at, texts_at
-from pipelines.reader import Path
-from pipelines.scalars import canonical, scalar
+from pipelines.schema.type_lookup import kinds_at, texts_at
+from pipelines.yaml.reader import Path
+from pipelines.yaml.scalars import canonical, scalar
 
 Placed = Callable[[Any, tuple[int | str, ...]], Path]
 """A raw value and pydantic's location of an error in it -> the path of the part that is wrong."""

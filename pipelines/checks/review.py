@@ -3,13 +3,13 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from pipelines.cells import Cell
-from pipelines.lineage import Held, listed, parted
-from pipelines.references import Wanted
-from pipelines.report import Report
-from pipelines.schema import Block
-from pipelines.stage import Artifact, Stage
-from pipelines.text import shown
+from pipelines.core.cells import Cell
+from pipelines.core.lineage import Held, listed, parted
+from pipelines.core.stage import Artifact, Stage
+from pipelines.core.text import shown
+from pipelines.expansion.references import Wanted
+from pipelines.schema.schema import Block
+from pipelines.yaml.problem_report import Report
 
 Types = Mapping[str, Stage[..., Any]]
 

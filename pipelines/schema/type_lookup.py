@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from pipelines.reader import Path
+from pipelines.yaml.reader import Path
 
 KIND = "kind"
 """Field that tells the members of a union apart."""

@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipelines import source
-from pipelines.errors import PipelineError
-from pipelines.report import Report
-from pipelines.text import shown, suggestion
+from pipelines.core.errors import PipelineError
+from pipelines.core.text import shown, suggestion
+from pipelines.yaml import source
+from pipelines.yaml.problem_report import Report
 
 
 def replaced(

@@ -4,7 +4,7 @@ import re
 
 import yaml
 
-from pipelines.text import safe_text
+from pipelines.core.text import safe_text
 
 _HINTS = {
     "mapping values are not allowed": "quote a value that contains `: `, or mend the indentation",

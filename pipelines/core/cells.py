@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines.errors import Problem
-from pipelines.facts import Facts, Source
-from pipelines.stage import Params, Stage
+from pipelines.core.errors import Problem
+from pipelines.core.facts import Facts, Source
+from pipelines.core.stage import Params, Stage
 
 
 @dataclass(frozen=True, slots=True)

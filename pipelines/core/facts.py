@@ -6,7 +6,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from pipelines.lineage import Held
+from pipelines.core.lineage import Held
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ class Source:
     numbers: Mapping[str, float] = field(default_factory=dict)
     """Axis -> its value, where that is a number and the label is not the text of it."""
     once: tuple[str, ...] = ()
-    """Stages upstream that were drawn once for all seeds of its row; see `pipelines.drawn`."""
+    """Stages upstream that were drawn once for all seeds of its row; see `pipelines.expansion.shared_draws`."""
 
     def number(self, axis: str) -> float | None:
         """The value of an axis where it is a number, whatever its label is."""
@@ -101,7 +101,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """A warning with a code of its own, see `pipelines.codes`."""
+    """A warning with a code of its own, see `pipelines.core.codes`."""
 
     code: str
     place: str

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipelines.axes import SEED
-from pipelines.cells import Cell, Wire
-from pipelines.stage import Artifact, Stage
+from pipelines.core.cells import Cell, Wire
+from pipelines.core.stage import Artifact, Stage
+from pipelines.expansion.axes import SEED
 
 
 @dataclass(slots=True)

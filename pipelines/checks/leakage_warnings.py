@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from pipelines.facts import Advice, Facts, Look
-from pipelines.lineage import ANOTHER_STREAM, generated, listed, shared, tests
+from pipelines.core.facts import Advice, Facts, Look
+from pipelines.core.lineage import ANOTHER_STREAM, generated, listed, shared, tests
 
 VALIDATION = "validate"
 """Port of what choices go by."""

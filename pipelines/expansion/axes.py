@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipelines.facts import as_number
-from pipelines.reader import Path
-from pipelines.scalars import canonical, scalar
-from pipelines.text import shown
+from pipelines.core.facts import as_number
+from pipelines.core.text import shown
+from pipelines.yaml.reader import Path
+from pipelines.yaml.scalars import canonical, scalar
 
 LABEL = re.compile(r"[A-Za-z0-9._+-]{1,40}")
 Labels = Mapping[str, str]

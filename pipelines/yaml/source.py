@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipelines.errors import Mark, PipelineError, Problem
-from pipelines.reader import REFUSED, Path, Place, Reader, mark_at
-from pipelines.reading import PIPELINE_BYTES
-from pipelines.text import safe_text
+from pipelines.core.errors import Mark, PipelineError, Problem
+from pipelines.core.reading import PIPELINE_BYTES
+from pipelines.core.text import safe_text
+from pipelines.yaml.reader import REFUSED, Path, Place, Reader, mark_at
 
 BYTES = PIPELINE_BYTES
 

@@ -3,16 +3,16 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from pipelines.axes import SEED, Axis, ClashError, Row, labelled_numbers, merged
-from pipelines.cells import Cell, Wire
-from pipelines.drawn import Draws
-from pipelines.facts import Source
-from pipelines.reader import Path
-from pipelines.references import Reference, Wanted, resolve
-from pipelines.report import Report
-from pipelines.stage import Artifact, Port
-from pipelines.text import shown, suggestion
-from pipelines.values import Draft
+from pipelines.core.cells import Cell, Wire
+from pipelines.core.facts import Source
+from pipelines.core.stage import Artifact, Port
+from pipelines.core.text import shown, suggestion
+from pipelines.expansion.axes import SEED, Axis, ClashError, Row, labelled_numbers, merged
+from pipelines.expansion.references import Reference, Wanted, resolve
+from pipelines.expansion.shared_draws import Draws
+from pipelines.expansion.values import Draft
+from pipelines.yaml.problem_report import Report
+from pipelines.yaml.reader import Path
 
 Space = Mapping[str, Axis]
 

@@ -5,11 +5,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pipelines.reader import Path
-from pipelines.report import Report
-from pipelines.schema import Block
-from pipelines.stage import Artifact, Port, Stage
-from pipelines.text import listed, shown, suggestion
+from pipelines.core.stage import Artifact, Port, Stage
+from pipelines.core.text import listed, shown, suggestion
+from pipelines.schema.schema import Block
+from pipelines.yaml.problem_report import Report
+from pipelines.yaml.reader import Path
 
 _REFERENCE = re.compile(
     r"(?P<stage>[A-Za-z0-9_-]+)(?:\.(?P<output>[A-Za-z0-9_]+))?"
