@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.generative_ways import BATCH, LR, SHAPE, Plain, Problem, Way, Z
-from engine.learning import data
+from engine.learning.data import device_data
 
 BETAS, TINY = (0.9, 0.999), 1e-8
 """Of Adam, as torch has them."""
@@ -162,7 +162,7 @@ class Jax:
 
     def _loss(self, w: Any, x: Any, noise: Any) -> Any:
         np, nn = self._np, self._jax.nn
-        scaling = data.SCALINGS["mnist"]
+        scaling = device_data.SCALINGS["mnist"]
         scaled = (x - scaling.mean) / scaling.std
         h = self._trunk(w, scaled)
         mean = h @ w["mean.weight"].T + w["mean.bias"]

@@ -13,8 +13,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader, TensorDataset
 
-from engine.learning import data, train, watch
-from engine.learning.generative import nets, objective, pairs, snapshots, trainer
+from engine.learning.data import device_data
+from engine.learning.generative.models import autoencoder, generator
+from engine.learning.generative.training import objective, snapshots, trainer
+from engine.learning.training import monitor
+from engine.learning.training import trainer as train
 from engine.run import Run
 
 BATCH, LR, Z = 128, 1e-3, 32
@@ -61,25 +64,25 @@ class Problem:
         """Of an epoch."""
         return len(self.images) // BATCH
 
-    def pair(self) -> pairs.Pair:
+    def pair(self) -> generator.Pair:
         """The same weights each time."""
-        design = nets.Design(self.net, SHAPE, Z, "mnist")
-        return pairs.begin(design, {"kind": "bernoulli"}, 0)
+        design = autoencoder.Design(self.net, SHAPE, Z, "mnist")
+        return generator.begin(design, {"kind": "bernoulli"}, 0)
 
     @property
     def greys(self) -> Tensor:
         """The images (n, *shape) from 0 to 1."""
         return self.images.float() / 255
 
-    def task(self) -> data.Task:
+    def task(self) -> device_data.Task:
         """The images as the project's own loop takes them."""
         labels = torch.zeros(len(self.images), dtype=torch.int64)
-        part = data.Examples(self.images, labels, data.SCALINGS["mnist"])
-        return data.Task("mnist", (0,), SHAPE, {"train": part})
+        part = device_data.Examples(self.images, labels, device_data.SCALINGS["mnist"])
+        return device_data.Task("mnist", (0,), SHAPE, {"train": part})
 
     def stream(self, steps: int) -> list[tuple[Tensor, Tensor]]:
         """Images and noise of the first steps of `Ours`, drawn as it draws them."""
-        order = data.Batches(len(self.images), SEEDS.order, "cpu")
+        order = device_data.Batches(len(self.images), SEEDS.order, "cpu")
         draws = torch.Generator().manual_seed(SEEDS.noise)
         greys = self.greys
         return [
@@ -134,7 +137,7 @@ class Ours:
             self.images,
             trainer.Plan(recipe, objective.Objective(), BATCH),
             seeds=SEEDS,
-            watch=watch.Watch(dict, []),
+            watch=monitor.Watch(dict, []),
             snapshots=snapshots.Snapshots(pair, task, "none", [], 0),
             report=self._hear,
         )
@@ -161,9 +164,9 @@ class Ours:
 class Plain(nn.Module):
     """A VAE as anyone would write it, with the weights of a pair."""
 
-    def __init__(self, pair: pairs.Pair) -> None:
+    def __init__(self, pair: generator.Pair) -> None:
         super().__init__()
-        coder, scaling = pair.coder, data.SCALINGS["mnist"]
+        coder, scaling = pair.coder, device_data.SCALINGS["mnist"]
         self.encoder, self.mean, self.decoder = coder.trunk, coder.mean, coder.decoder
         self.spread = cast("nn.Linear", coder.spread)
         self.scale = (scaling.mean, scaling.std)

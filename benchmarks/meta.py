@@ -26,9 +26,12 @@ from torch.nn import functional
 from benchmarks import peers
 from benchmarks.measure import spread, table
 from engine.executors import local
-from engine.learning import nets
-from engine.learning.meta import algorithm, batches, heads, maml, plain, stacked, streams
-from engine.learning.meta.batches import TaskBatch, Weights
+from engine.learning.metalearning.algorithms import base, maml
+from engine.learning.metalearning.loop import looped as plain
+from engine.learning.metalearning.nets import stacked, task_heads
+from engine.learning.metalearning.tasks import batches, streams
+from engine.learning.metalearning.tasks.batches import TaskBatch, Weights
+from engine.learning.models import backbones
 
 EXACT = 1e-9
 CONV4 = "conv4-64, 5-way 1-shot, 5 steps, T={}"
@@ -47,10 +50,10 @@ class Case:
         self.images = title.startswith("conv4")
         self.network, self.batch = (_images if self.images else _sinusoids)(tasks, dtype)
         self.net = stacked.StackedNet.of(self.network)
-        start = stacked.theta_of(self.network) | heads.theta_of(
+        start = stacked.theta_of(self.network) | task_heads.theta_of(
             "learned", self.network.width, self.batch.outputs, 0
         )
-        self.theta = algorithm.tracked({name: item.to(dtype) for name, item in start.items()})
+        self.theta = base.tracked({name: item.to(dtype) for name, item in start.items()})
         self.maml = maml.Maml(steps=steps, lr=LR)
 
     def ways(self) -> dict[str, Callable[[], Weights]]:
@@ -72,14 +75,16 @@ class Case:
         return {"looped": "stacked, looped"}.get(found, found)
 
 
-def _sinusoids(tasks: int, dtype: torch.dtype) -> tuple[nets.Network, TaskBatch]:
-    network = nets.build({"kind": "mlp", "hidden": [40, 40]}, (1,), 0).to(dtype)
+def _sinusoids(tasks: int, dtype: torch.dtype) -> tuple[backbones.Network, TaskBatch]:
+    network = backbones.build({"kind": "mlp", "hidden": [40, 40]}, (1,), 0).to(dtype)
     return network, streams.Sinusoids(seed=0, dtype=dtype).batch(range(tasks))
 
 
-def _images(tasks: int, dtype: torch.dtype) -> tuple[nets.Network, TaskBatch]:
+def _images(tasks: int, dtype: torch.dtype) -> tuple[backbones.Network, TaskBatch]:
     draws = torch.Generator().manual_seed(0)
-    network = nets.build({"kind": "conv4", "width": 64, "norm": "batch"}, (1, 28, 28), 0).to(dtype)
+    network = backbones.build({"kind": "conv4", "width": 64, "norm": "batch"}, (1, 28, 28), 0).to(
+        dtype
+    )
     x = torch.randn(2, tasks, 5, 1, 28, 28, generator=draws, dtype=torch.float64).to(dtype)
     y = torch.arange(5).expand(tasks, 5)
     loss = batches.CrossEntropy()
@@ -94,7 +99,7 @@ def _images(tasks: int, dtype: torch.dtype) -> tuple[nets.Network, TaskBatch]:
     )
 
 
-def _gradient(learner: algorithm.Algorithm, case: Case) -> Weights:
+def _gradient(learner: base.Algorithm, case: Case) -> Weights:
     return learner.meta_gradient(case.net, case.theta, case.batch, {}).gradient
 
 
@@ -107,7 +112,7 @@ def plain_gradient(case: Case) -> Weights:
         z = functional_call(
             backbone, {k[9:]: v for k, v in own.items() if k[0] == "b"} | buffers, (x,)
         )
-        out = functional.linear(z, own[heads.WEIGHT], own[heads.BIAS])
+        out = functional.linear(z, own[task_heads.WEIGHT], own[task_heads.BIAS])
         return functional.cross_entropy(out, y) if case.images else (out - y).square().mean()
 
     total = []

@@ -14,16 +14,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from engine.learning import nets
-from engine.learning.meta import heads
-from engine.learning.meta.batches import TaskBatch, Weights
+from engine.learning.metalearning.nets import task_heads
+from engine.learning.metalearning.tasks.batches import TaskBatch, Weights
+from engine.learning.models import backbones
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
     """What every library is given."""
 
-    network: nets.Network
+    network: backbones.Network
     theta: Weights
     batch: TaskBatch
     steps: int
@@ -32,7 +32,7 @@ class Problem:
     def module(self) -> nn.Module:
         """A plain module at theta, its parameters in theta's order."""
         head = nn.Linear(self.network.width, self.batch.outputs)
-        head.to(self.theta[heads.WEIGHT].dtype)
+        head.to(self.theta[task_heads.WEIGHT].dtype)
         found = nn.Sequential(self.network.backbone.train(), head)
         with torch.no_grad():
             for item, value in zip(found.parameters(), self.theta.values(), strict=True):

@@ -44,7 +44,7 @@ class Code:
     """All code that a stage reaches.
 
     Attributes:
-        modules: file, as a person would name it (`engine/learning/heads.py`) -> digest.
+        modules: file, as a person would name it (`engine/learning/models/linear_heads.py`) -> digest.
         packages: name of an installed package, and `python` -> version.
     """
 

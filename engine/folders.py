@@ -50,7 +50,7 @@ def find(root: Path) -> dict[str, Path]:
     """
     found, faults = _look(root)
     try:
-        wrong = learning.folders.no_images(root, found)
+        wrong = learning.data.image_folder.no_images(root, found)
     except OSError as error:
         raise MissingFiles(f"cannot read {_reason(error)}", GET, "root") from error
     _refuse(root, [*faults, *((safe_text(told), TO_MAKE) for told in wrong)])
@@ -74,7 +74,7 @@ def _look(root: Path) -> tuple[Listing, list[tuple[str, str]]]:
         what = "is not a folder" if root.exists() else "is not there"
         raise MissingFiles(f"{safe_text(str(root))} {what}", GET, "root")
     try:
-        found, told = learning.folders.look(root)
+        found, told = learning.data.image_folder.look(root)
     except OSError as error:
         raise MissingFiles(f"cannot read {_reason(error)}", GET, "root") from error
     faults = [(safe_text(fault), GET) for fault in told]
@@ -195,7 +195,7 @@ class Choice:
 
 def borders(count: int, shares: tuple[float, float, float]) -> dict[str, tuple[int, int]]:
     """Part -> first and last place (not included) of its share of so many."""
-    train, val = (learning.counts.exact(share) for share in shares[:2])
+    train, val = (learning.training.exact_counts.exact(share) for share in shares[:2])
     first, second = round(train * count), round((train + val) * count)
     return dict(zip(PARTS, ((0, first), (first, second), (second, count)), strict=True))
 

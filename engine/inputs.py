@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from engine import learning
-from engine.learning.unreadable import MOST_BYTES
+from engine.learning.data.unreadable import MOST_BYTES
 from engine.memo import Memo
 from engine.store import fs, names
 from pipelines.core import reading
@@ -36,7 +36,7 @@ class Inputs:
         try:
             if place.is_dir():
                 digest = self._memo.value(
-                    place, _folder, learning.folders.stamp, valid=names.is_sha256
+                    place, _folder, learning.data.image_folder.stamp, valid=names.is_sha256
                 )
             else:
                 digest = self._memo.value(place, _digest, valid=names.is_sha256)
@@ -49,8 +49,8 @@ class Inputs:
 
 
 def _folder(path: Path) -> str:
-    listed = learning.folders.listing(path)
-    return learning.folders.digest(path, listed, _bytes)
+    listed = learning.data.image_folder.listing(path)
+    return learning.data.image_folder.digest(path, listed, _bytes)
 
 
 def _bytes(path: Path) -> str:

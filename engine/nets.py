@@ -1,4 +1,4 @@
-"""Backbones as values: what a pipeline says of a net. The code is in `engine.learning.nets`."""
+"""Backbones as values: what a pipeline says of a net. The code is in `engine.learning.models.backbones`."""
 
 from typing import Annotated, Literal
 

@@ -10,7 +10,7 @@ from pipelines.core.facts import Facts, Look
 BLOCKS = 4
 """Of a conv4."""
 GROUP_CHANNELS = 4
-"""Channels that a group norm averages over, as `engine.learning.nets` has it."""
+"""Channels that a group norm averages over, as `engine.learning.models.backbones` has it."""
 IMAGE = 3
 """Dimensions of an image: channels, height, width."""
 

@@ -36,7 +36,7 @@ def find(split: str, part: str, root: Path | None) -> dict[str, Path]:
     Raises:
         MissingFiles: one is not there or is broken; says which, and how to get it.
     """
-    archives = learning.alphabets.ARCHIVES
+    archives = learning.data.omniglot_index.ARCHIVES
     found = imagesets.located(NAME, root, {name: [name] for name in archives}, GET, "root")
     again = "a download may have been cut short: get it again"
     broken = [path for path in found.values() if not zipfile.is_zipfile(path)]
@@ -64,7 +64,7 @@ def characters(split: str, part: str, files: Mapping[str, Path]) -> tuple[int, .
     """
     if split == "vinyals":
         return tuple(sorted(_listed(*_state(files[_list_name(part)]))))
-    names = learning.alphabets.characters()
+    names = learning.data.omniglot_index.characters()
     order = sorted(range(ALL), key=lambda i: hashlib.sha256(names[i].encode()).digest())
     test, val = TEST, TEST + VALIDATES
     chosen = {"test": order[:test], "val": order[test:val], "train": order[val:]}[part]
@@ -72,8 +72,8 @@ def characters(split: str, part: str, files: Mapping[str, Path]) -> tuple[int, .
 
 
 def examples(chosen: tuple[int, ...], *, turned: bool) -> tuple[int, ...]:
-    """Numbers of all drawings of some characters, see `engine.learning.drawings`."""
-    drawers, turns = learning.alphabets.DRAWERS, learning.alphabets.TURNS
+    """Numbers of all drawings of some characters, see `engine.learning.data.omniglot_images`."""
+    drawers, turns = learning.data.omniglot_index.DRAWERS, learning.data.omniglot_index.TURNS
     every = (
         (character * drawers + drawer) * turns + turn
         for character in chosen
@@ -85,7 +85,7 @@ def examples(chosen: tuple[int, ...], *, turned: bool) -> tuple[int, ...]:
 
 def classes(chosen: tuple[int, ...], *, turned: bool) -> tuple[int, ...]:
     """Numbers of the classes of some characters, each turn being one where `turned`."""
-    turns = learning.alphabets.TURNS
+    turns = learning.data.omniglot_index.TURNS
     return tuple(c * turns + turn for c in chosen for turn in range(turns if turned else 1))
 
 
@@ -98,7 +98,7 @@ def drawn_once(collection: str, classes: Sequence[int]) -> tuple[int, ...]:
     """
     if collection != NAME:
         return tuple(classes)
-    return tuple(label // learning.alphabets.TURNS for label in classes)
+    return tuple(label // learning.data.omniglot_index.TURNS for label in classes)
 
 
 def _list_name(part: str) -> str:
@@ -113,14 +113,16 @@ def _state(path: Path) -> tuple[Path, int, int]:
 def _all_drawn(found: Mapping[str, Path], listed: Path) -> None:
     """Refuse a list with a character of which the archives have not all drawings."""
     drawn: Counter[str] = Counter()
-    for archive in learning.alphabets.ARCHIVES:
+    for archive in learning.data.omniglot_index.ARCHIVES:
         drawn += _drawn(*_state(found[archive]))
-    folders = learning.alphabets.folders()
+    folders = learning.data.omniglot_index.folders()
     for number, line in _listed(*_state(listed)).items():
         there = drawn[folders[number]]
-        if there < learning.alphabets.DRAWERS:
+        if there < learning.data.omniglot_index.DRAWERS:
             archive, _, name = folders[number].partition("/")
-            lacks = f"{archive}.zip has {there} of the {learning.alphabets.DRAWERS} drawings"
+            lacks = (
+                f"{archive}.zip has {there} of the {learning.data.omniglot_index.DRAWERS} drawings"
+            )
             shown = safe_text(str(listed))
             raise MissingFiles(f"{shown}, line {line}: {lacks} of {name}", GET, "root")
 
@@ -128,7 +130,7 @@ def _all_drawn(found: Mapping[str, Path], listed: Path) -> None:
 @lru_cache(maxsize=4)
 def _drawn(path: Path, _size: int, _changed: int) -> Counter[str]:
     """Folder -> its drawings, by an archive's table of contents."""
-    return Counter(learning.alphabets.drawn(path))
+    return Counter(learning.data.omniglot_index.drawn(path))
 
 
 @lru_cache(maxsize=16)
@@ -142,7 +144,7 @@ def _listed(path: Path, size: int, _changed: int) -> dict[int, int]:
     if size > LIST_BYTES:
         large = f"{shown} has {size:,} bytes; a list of characters has at most {LIST_BYTES:,}"
         raise MissingFiles(large, GET_LISTS, "split")
-    numbers = learning.alphabets.numbers()
+    numbers = learning.data.omniglot_index.numbers()
     found: dict[int, int] = {}
     lines = reading.content(path, LIST_BYTES).decode("utf-8", "replace").split()
     for place, line in enumerate(lines, 1):

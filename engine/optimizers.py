@@ -1,4 +1,4 @@
-"""Optimisers and the length of a training as values. The code is in `engine.learning.train`."""
+"""Optimisers and the length of a training as values. The code is in `engine.learning.training.trainer`."""
 
 import math
 from fractions import Fraction
@@ -80,12 +80,14 @@ class Training(Params):
             otherwise: steps where neither `steps` nor `epochs` is given.
         """
         if self.epochs is not None:
-            return max(1, math.ceil(learning.counts.exact(self.epochs) * examples / new))
+            return max(
+                1, math.ceil(learning.training.exact_counts.exact(self.epochs) * examples / new)
+            )
         return self.steps or otherwise
 
-    def recipe(self, steps: int, **more: Any) -> "learning.train.Recipe":
+    def recipe(self, steps: int, **more: Any) -> "learning.training.trainer.Recipe":
         """The same for the training loop."""
-        return learning.train.Recipe(
+        return learning.training.trainer.Recipe(
             steps=steps,
             lr=self.lr,
             optimizer=self.optimizer.model_dump(),

@@ -20,7 +20,7 @@ from engine.catalogue import Catalogue
 from engine.channel import Channel
 from engine.device import processor
 from engine.executors import UNASKED, Task
-from engine.learning.unreadable import UnreadableError
+from engine.learning.data.unreadable import UnreadableError
 from engine.run import Interrupted, Run
 from engine.store import Changed, Damaged, FileRef, Output, Store, fs
 from pipelines.core.errors import EnvironmentFault, StageError
@@ -146,9 +146,9 @@ def _prepare(packages: Mapping[str, str], run: Run) -> None:
     seed = run.seed("noise")
     random.seed(seed)
     if "numpy" in packages or "torch" in packages:
-        learning.seeds.prepare(seed)
+        learning.training.global_rng.prepare(seed)
     if "torch" in packages:
-        learning.kernels.prepare(seed, threads=run.threads)
+        learning.training.kernels.prepare(seed, threads=run.threads)
 
 
 def _cost(seconds: float) -> dict[str, float]:
@@ -171,7 +171,7 @@ def _cpu(packages: Mapping[str, str]) -> str:
     """The processor, and for a stage that reaches torch the instruction set of its kernels."""
     if "torch" not in packages:
         return processor()
-    return f"{processor()}, {learning.kernels.instruction_set()}"
+    return f"{processor()}, {learning.training.kernels.instruction_set()}"
 
 
 def _run(task: Task, channel: Channel, store: Store) -> Run:

@@ -147,7 +147,7 @@ class Run:
         if held is None:
             return False
         trainer.load_state_dict(held["trainer"])
-        learning.checkpoint.restore_random_states(held["random"])
+        learning.training.checkpoint.restore_random_states(held["random"])
         return bool(held["finished"])
 
     def _state(self, trainer: Trainer, *, finished: bool) -> dict[str, Any]:
@@ -155,8 +155,8 @@ class Run:
         return {
             "step": self._step,
             "finished": finished,
-            "trainer": learning.checkpoint.copied(trainer.state_dict()),
-            "random": learning.checkpoint.random_states(),
+            "trainer": learning.training.checkpoint.copied(trainer.state_dict()),
+            "random": learning.training.checkpoint.random_states(),
         }
 
     def _due(self) -> bool:
@@ -172,7 +172,9 @@ class Run:
         began = time.monotonic()
         loops = {**self._loops, self._loop: self._state(trainer, finished=False)}
         state = {"environment": self._environment(), "loops": loops, "curves": self.curves}
-        self.scratch.save(lambda folder: learning.checkpoint.save(folder, state), self._step)
+        self.scratch.save(
+            lambda folder: learning.training.checkpoint.save(folder, state), self._step
+        )
         self._saved = time.monotonic()
         self._save_seconds = self._saved - began
         self.channel.checkpointed(self._step)
@@ -185,7 +187,7 @@ class Run:
         folder = self.scratch.load() if self.scratch else None
         if folder is None:
             return
-        state = learning.checkpoint.load(folder)
+        state = learning.training.checkpoint.load(folder)
         for what, value in self._environment().items():
             if state["environment"].get(what) != value:
                 before = state["environment"].get(what)
@@ -201,7 +203,7 @@ class Run:
 
     def _environment(self) -> dict[str, Any]:
         kind = self.device.partition(":")[0]
-        return {"threads": self.threads, "device": kind, **learning.checkpoint.versions()}
+        return {"threads": self.threads, "device": kind, **learning.training.checkpoint.versions()}
 
     def _flush(self, *, force: bool) -> None:
         now = time.monotonic()

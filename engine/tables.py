@@ -37,15 +37,15 @@ class Choice:
     targets: tuple[str, ...]
     part: str
 
-    def read(self, file: BinaryIO) -> "learning.sheets.Sheet":
+    def read(self, file: BinaryIO) -> "learning.data.csv_tasks.Sheet":
         """The whole table.
 
         Raises:
-            ValueError: see `engine.learning.sheets`; its message is not safe to show.
+            ValueError: see `engine.learning.data.csv_tasks`; its message is not safe to show.
         """
-        return learning.sheets.read(file, self.inputs, self.targets)
+        return learning.data.csv_tasks.read(file, self.inputs, self.targets)
 
-    def tasks(self, sheet: "learning.sheets.Sheet") -> tuple[str, ...]:
+    def tasks(self, sheet: "learning.data.csv_tasks.Sheet") -> tuple[str, ...]:
         """Names of the tasks of the part, in the order of the file."""
         if self.part == "all":
             return tuple(sheet.rows)
@@ -68,11 +68,11 @@ def find(path: Path) -> dict[str, Path]:
     return {NAME: path}
 
 
-def known(path: Path, choice: Choice) -> "learning.sheets.Sheet":
+def known(path: Path, choice: Choice) -> "learning.data.csv_tasks.Sheet":
     """The table at a path, read again only when it has changed.
 
     Raises:
-        SheetError: see `engine.learning.sheets`.
+        SheetError: see `engine.learning.data.csv_tasks`.
         OSError: it cannot be read.
     """
     state = path.stat()
@@ -80,18 +80,20 @@ def known(path: Path, choice: Choice) -> "learning.sheets.Sheet":
 
 
 @lru_cache(maxsize=4)
-def _known(path: Path, choice: Choice, _size: int, _changed: int) -> "learning.sheets.Sheet":
+def _known(
+    path: Path, choice: Choice, _size: int, _changed: int
+) -> "learning.data.csv_tasks.Sheet":
     with reading.opened(path) as file:
         return choice.read(file)
 
 
-def identity(sheet: "learning.sheets.Sheet", task: str) -> str:
+def identity(sheet: "learning.data.csv_tasks.Sheet", task: str) -> str:
     """What a task is, whatever the file is called and wherever it lies: a digest of its rows."""
     rows = sorted(map(tuple, sheet.rows[task]))
     return hashlib.sha256(repr((sheet.inputs, sheet.targets, rows)).encode()).hexdigest()[:32]
 
 
-def divided(sheet: "learning.sheets.Sheet") -> dict[str, str]:
+def divided(sheet: "learning.data.csv_tasks.Sheet") -> dict[str, str]:
     """Task -> its part: that of the file's own column, or else by a shuffle of the names."""
     if sheet.parts:
         return dict(sheet.parts)
@@ -104,7 +106,9 @@ def divided(sheet: "learning.sheets.Sheet") -> dict[str, str]:
     }
 
 
-def lacking(sheet: "learning.sheets.Sheet", tasks: Sequence[str], shots: int, queries: int) -> str:
+def lacking(
+    sheet: "learning.data.csv_tasks.Sheet", tasks: Sequence[str], shots: int, queries: int
+) -> str:
     """What a task has too few of, in words; nothing where each has enough rows."""
     least = min(tasks, key=lambda task: len(sheet.rows[task]))
     there = len(sheet.rows[least])
@@ -116,7 +120,7 @@ def lacking(sheet: "learning.sheets.Sheet", tasks: Sequence[str], shots: int, qu
     )
 
 
-def standard(sheet: "learning.sheets.Sheet") -> dict[str, list[float]]:
+def standard(sheet: "learning.data.csv_tasks.Sheet") -> dict[str, list[float]]:
     """Mean and standard deviation of each column over the training tasks, in the file's order.
 
     The same for every part, so that what was learned on one means the same on another.

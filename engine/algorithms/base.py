@@ -38,7 +38,7 @@ class Algorithm(Params):
         return None
 
     @abstractmethod
-    def build(self, seed: int) -> "learning.meta.algorithm.Algorithm":
+    def build(self, seed: int) -> "learning.metalearning.algorithms.base.Algorithm":
         """The code, drawing what it draws from `seed`."""
 
 

@@ -20,10 +20,10 @@ class Ridge(Algorithm):
     scale: PositiveFloat = 10.0
     """Where the learned factor of the logits starts."""
 
-    def build(self, seed: int) -> "learning.meta.algorithm.Algorithm":
+    def build(self, seed: int) -> "learning.metalearning.algorithms.base.Algorithm":
         """See `Algorithm`."""
         del seed
-        return learning.meta.ridge.Ridge(l2=self.l2, scale=self.scale)
+        return learning.metalearning.algorithms.ridge.Ridge(l2=self.l2, scale=self.scale)
 
 
 class Newton(Algorithm):
@@ -39,10 +39,10 @@ class Newton(Algorithm):
     scale: PositiveFloat = 1.0
     """Where the learned factor of the logits starts."""
 
-    def build(self, seed: int) -> "learning.meta.algorithm.Algorithm":
+    def build(self, seed: int) -> "learning.metalearning.algorithms.base.Algorithm":
         """See `Algorithm`."""
         del seed
-        return learning.meta.newton.Newton(
+        return learning.metalearning.algorithms.newton.Newton(
             steps=self.steps, damping=self.damping, l2=self.l2, scale=self.scale, largest=LARGEST
         )
 
@@ -52,7 +52,7 @@ class Protonet(Algorithm):
 
     kind: Literal["protonet"] = "protonet"
 
-    def build(self, seed: int) -> "learning.meta.algorithm.Algorithm":
+    def build(self, seed: int) -> "learning.metalearning.algorithms.base.Algorithm":
         """See `Algorithm`."""
         del seed
-        return learning.meta.protonet.Protonet()
+        return learning.metalearning.algorithms.protonet.Protonet()

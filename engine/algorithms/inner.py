@@ -1,4 +1,4 @@
-"""What an inner loop trains, as values; the code is in `engine.learning.meta.inner`."""
+"""What an inner loop trains, as values; the code is in `engine.learning.metalearning.inner.spaces`."""
 
 from typing import Annotated, Literal
 
@@ -14,9 +14,9 @@ class Whole(Params):
 
     kind: Literal["all"] = "all"
 
-    def inner(self) -> "learning.meta.inner.Inner":
+    def inner(self) -> "learning.metalearning.inner.spaces.Inner":
         """The code."""
-        return learning.meta.inner.All()
+        return learning.metalearning.inner.spaces.All()
 
 
 class HeadOnly(Params):
@@ -24,9 +24,9 @@ class HeadOnly(Params):
 
     kind: Literal["head"] = "head"
 
-    def inner(self) -> "learning.meta.inner.Inner":
+    def inner(self) -> "learning.metalearning.inner.spaces.Inner":
         """The code."""
-        return learning.meta.inner.HeadOnly()
+        return learning.metalearning.inner.spaces.HeadOnly()
 
 
 Inner = Annotated[Whole | HeadOnly | LowRank, Field(discriminator="kind")]

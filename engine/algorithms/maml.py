@@ -52,10 +52,10 @@ class Maml(Stepwise):
         """See `Algorithm`."""
         return self.inner.kind == "lora"
 
-    def build(self, seed: int) -> "learning.meta.algorithm.Algorithm":
+    def build(self, seed: int) -> "learning.metalearning.algorithms.base.Algorithm":
         """See `Algorithm`."""
         del seed
-        return learning.meta.maml.Maml(
+        return learning.metalearning.algorithms.maml.Maml(
             steps=self.steps,
             lr=self.inner_lr,
             order=self.order,
@@ -90,7 +90,7 @@ class Anil(Stepwise):
             rates=self.rates,
         )
 
-    def build(self, seed: int) -> "learning.meta.algorithm.Algorithm":
+    def build(self, seed: int) -> "learning.metalearning.algorithms.base.Algorithm":
         """See `Algorithm`."""
         return self.maml().build(seed)
 
@@ -113,7 +113,7 @@ class Joint(Algorithm):
         """See `Algorithm`."""
         return 0
 
-    def build(self, seed: int) -> "learning.meta.algorithm.Algorithm":
+    def build(self, seed: int) -> "learning.metalearning.algorithms.base.Algorithm":
         """See `Algorithm`."""
         del seed
-        return learning.meta.maml.Maml(steps=0, lr=0.0)
+        return learning.metalearning.algorithms.maml.Maml(steps=0, lr=0.0)

@@ -34,9 +34,9 @@ class Reptile(Stepwise):
         """See `Algorithm`."""
         return self.shots
 
-    def build(self, seed: int) -> "learning.meta.algorithm.Algorithm":
+    def build(self, seed: int) -> "learning.metalearning.algorithms.base.Algorithm":
         """See `Algorithm`."""
-        return learning.meta.reptile.Reptile(
+        return learning.metalearning.algorithms.reptile.Reptile(
             steps=self.steps,
             lr=self.inner_lr,
             inner_batch=self.inner_batch,

@@ -38,7 +38,7 @@ class Generator(Artifact):
     trained: Mapping[str, Any]
     """How it was trained: `objective`, `beta`, `binarise`, `epochs`, `examples`."""
     weights: Mapping[str, "Tensor"] = field(repr=False)
-    """On the CPU; see `engine.learning.generative.nets`."""
+    """On the CPU; see `engine.learning.generative.models.autoencoder`."""
 
     def write(self, folder: Path) -> None:
         """Write `generator.json` and `weights.safetensors`."""
@@ -46,12 +46,12 @@ class Generator(Artifact):
             item.name: getattr(self, item.name) for item in fields(self) if item.name != "weights"
         }
         storage.dump(folder, "generator.json", described)
-        learning.weights.save(self.weights, folder / "weights.safetensors")
+        learning.training.weights.save(self.weights, folder / "weights.safetensors")
 
     @classmethod
     def read(cls, files: Mapping[str, Path]) -> Self:
         """Read what `write` wrote."""
         found = storage.load(files, "generator.json")
         shape, classes = tuple(found.pop("shape")), tuple(found.pop("classes"))
-        weights = learning.weights.load(files["weights.safetensors"])
+        weights = learning.training.weights.load(files["weights.safetensors"])
         return cls(shape=shape, classes=classes, weights=weights, **found)

@@ -42,12 +42,12 @@ class Judge(Artifact):
             item.name: getattr(self, item.name) for item in fields(self) if item.name != "weights"
         }
         storage.dump(folder, "judge.json", described)
-        learning.weights.save(self.weights, folder / "weights.safetensors")
+        learning.training.weights.save(self.weights, folder / "weights.safetensors")
 
     @classmethod
     def read(cls, files: Mapping[str, Path]) -> Self:
         """Read what `write` wrote."""
         found = storage.load(files, "judge.json")
         shape, classes = tuple(found.pop("shape")), tuple(found.pop("classes"))
-        weights = learning.weights.load(files["weights.safetensors"])
+        weights = learning.training.weights.load(files["weights.safetensors"])
         return cls(shape=shape, classes=classes, weights=weights, **found)

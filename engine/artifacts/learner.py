@@ -41,11 +41,11 @@ class Learner(Artifact):
             item.name: getattr(self, item.name) for item in fields(self) if item.name != "weights"
         }
         storage.dump(folder, "learner.json", described)
-        learning.weights.save(self.weights, folder / "weights.safetensors")
+        learning.training.weights.save(self.weights, folder / "weights.safetensors")
 
     @classmethod
     def read(cls, files: Mapping[str, Path]) -> Self:
         """Read what `write` wrote."""
         found = storage.load(files, "learner.json")
-        weights = learning.weights.load(files["weights.safetensors"])
+        weights = learning.training.weights.load(files["weights.safetensors"])
         return cls(shape=tuple(found.pop("shape")), weights=weights, **found)

@@ -56,7 +56,7 @@ class Model(Artifact):
             "seed": self.seed,
         }
         storage.dump(folder, "model.json", described)
-        learning.weights.save(self.weights, folder / "weights.safetensors")
+        learning.training.weights.save(self.weights, folder / "weights.safetensors")
 
     @classmethod
     def read(cls, files: Mapping[str, Path]) -> Self:
@@ -67,5 +67,5 @@ class Model(Artifact):
             for task, head in data["heads"].items()
         }
         shape = tuple(data["shape"]) if data["shape"] else None
-        weights = learning.weights.load(files["weights.safetensors"])
+        weights = learning.training.weights.load(files["weights.safetensors"])
         return cls(data["net"], shape, heads, weights, data["seed"])

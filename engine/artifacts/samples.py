@@ -40,12 +40,12 @@ class Samples(Artifact):
             "data": self.data, "shape": self.shape, "how": self.how, "labels": self.labels,
         }  # fmt: skip
         storage.dump(folder, "samples.json", described)
-        learning.weights.save({"pixels": self.pixels}, folder / "samples.safetensors")
+        learning.training.weights.save({"pixels": self.pixels}, folder / "samples.safetensors")
 
     @classmethod
     def read(cls, files: Mapping[str, Path]) -> Self:
         """Read what `write` wrote."""
         found = storage.load(files, "samples.json")
-        pixels = learning.weights.load(files["samples.safetensors"])["pixels"]
+        pixels = learning.training.weights.load(files["samples.safetensors"])["pixels"]
         labels, shape = tuple(found["labels"]), tuple(found["shape"])
         return cls(found["data"], shape, found["how"], pixels, labels)

@@ -90,13 +90,13 @@ def _difference(left: Row, right: Row, metric: str) -> _Found:
         return _Found(left, right, replace(difference, low=None, high=None), size, None)
     if left.once or right.once:
         return _Found(left, right, difference, size, None)
-    p = learning.statistics.paired_p(list(difference.values.values()), size)
+    p = learning.evaluation.statistics.paired_p(list(difference.values.values()), size)
     return _Found(left, right, difference, size, p)
 
 
 def _holm(raw: Sequence[float | None]) -> list[float | None]:
     """The p values that there are, adjusted as one family."""
-    adjusted = iter(learning.statistics.holm([p for p in raw if p is not None]))
+    adjusted = iter(learning.evaluation.statistics.holm([p for p in raw if p is not None]))
     return [None if p is None else next(adjusted) for p in raw]
 
 
@@ -173,7 +173,7 @@ def _untested(found: _Found) -> str:
 def _over_seeds(difference: Interval, p: float | None) -> str:
     if difference.low is None:
         return "one pair: no interval"
-    if difference.n < learning.statistics.TESTABLE:
+    if difference.n < learning.evaluation.statistics.TESTABLE:
         return f"{difference.n} pairs are too few for a verdict"
     if p is None:
         return "the same difference in every pair: nothing to test"

@@ -68,7 +68,7 @@ class Judged:
             return over_draws(self.each, values)
         few = scarce(units.count, units.most)
         by_class = self.by_class or [[value] for value in self.each]
-        drawn = learning.clusters.Draws(units.members, by_class)
+        drawn = learning.evaluation.clusters.Draws(units.members, by_class)
         draws = len(self.each) if len(self.each) > drawn.count or units.most > 1 else 0
         known = Interval(
             drawn.mean, None, None, drawn.count, values or {}, over=units.kind, draws=draws,
@@ -101,11 +101,11 @@ def judged(scores: Scores, metric: str) -> Judged | None:
 
 def over_draws(each: Sequence[float], values: Mapping[str, float] | None = None) -> Interval:
     """The 95 % t interval over tasks, each of which was drawn independently."""
-    found = learning.statistics.mean(each)
+    found = learning.evaluation.statistics.mean(each)
     return Interval(found.mean, found.low, found.high, found.n, values or {}, over="tasks")
 
 
 def over_seeds(values: Mapping[str, float], dropped: int = 0) -> Interval:
     """Mean and 95 % t interval of the values by seed."""
-    found = learning.statistics.mean(list(values.values()))
+    found = learning.evaluation.statistics.mean(list(values.values()))
     return Interval(found.mean, found.low, found.high, found.n, dict(values), dropped)

@@ -158,7 +158,7 @@ def _settings() -> dict[str, Any]:
     }  # fmt: skip
     found |= {f"environment variable {name}": os.environ[name] for name in os.environ}
     if "torch" in sys.modules:
-        found |= learning.flags.read()
+        found |= learning.global_flags.read()
     return found
 
 

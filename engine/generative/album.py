@@ -31,11 +31,13 @@ class Scene:
     diverged: bool
 
 
-def gallery(found: "learning.generative.snapshots.Snapshots", scene: Scene, step: int) -> Gallery:
+def gallery(
+    found: "learning.generative.training.snapshots.Snapshots", scene: Scene, step: int
+) -> Gallery:
     """All pictures of a training that ended after a step."""
     pictures: list[Picture] = []
     if not scene.diverged:
-        rows = learning.generative.snapshots.LAST_ROWS
+        rows = learning.generative.training.snapshots.LAST_ROWS
         pictures += _pair(found, found.shot(step, rows), scene, "", "at the end")
     if scene.kl:
         pictures.append(_dimensions(scene, found.part))
@@ -49,15 +51,15 @@ def gallery(found: "learning.generative.snapshots.Snapshots", scene: Scene, step
 
 
 def _pair(
-    found: "learning.generative.snapshots.Snapshots",
-    shot: "learning.generative.snapshots.Shot",
+    found: "learning.generative.training.snapshots.Snapshots",
+    shot: "learning.generative.training.snapshots.Shot",
     scene: Scene,
     beginning: str,
     moment: str,
 ) -> list[Picture]:
     """The pictures of a shot: reconstructions, and samples of a VAE."""
     both = shot.reconstructions.numpy()
-    grid = learning.pictures.Grid(
+    grid = learning.plotting.image_grid.Grid(
         both, columns=len(both) // 2, title=f"Reconstructions {moment}", row_labels=_ROWS
     )
     codes = "codes" if shot.samples is None else "mean codes"
@@ -65,41 +67,56 @@ def _pair(
         f"{scene.who}, {moment}: above {found.part} images of {scene.data.task}, below what it "
         f"makes of their {codes}."
     )
-    pictures = [Picture(f"{beginning}reconstructions", caption, learning.pictures.png(grid))]
+    pictures = [
+        Picture(f"{beginning}reconstructions", caption, learning.plotting.image_grid.png(grid))
+    ]
     if shot.samples is None:
         return pictures
     labels = _classes(scene.data)[: found.columns] if scene.conditional else ()
-    grid = learning.pictures.Grid(
+    grid = learning.plotting.image_grid.Grid(
         shot.samples.numpy(), columns=found.columns, title=f"Samples {moment}", column_labels=labels
     )
     caption = (
         f"{scene.who}, {moment}: what it makes of codes from the prior N(0, I), always the same"
     )
     caption += ", each column told its class." if labels else "."
-    return [*pictures, Picture(f"{beginning}samples", caption, learning.pictures.png(grid))]
+    return [
+        *pictures,
+        Picture(f"{beginning}samples", caption, learning.plotting.image_grid.png(grid)),
+    ]
 
 
 def _dimensions(scene: Scene, part: str) -> Picture:
     """The KL of each dimension, the largest first."""
     found = sorted(scene.kl, reverse=True)
-    active = learning.generative.assessed.ACTIVE
+    active = learning.generative.training.validation.ACTIVE
     used = sum(nats > active for nats in found)
     count = f"{used} of {len(found)} above {active:g} nats"
-    style = learning.charts.Style(learning.charts.BLUE, 1.5, marker="dot", radius=2.6)
-    line = learning.charts.Style(learning.charts.VERMILION, 1.5, learning.charts.DASHES[1])
-    edge = learning.charts.Curve([1, len(found)], [active, active], f"{active:g} nats", line)
-    curve = learning.charts.Curve(list(range(1, len(found) + 1)), found, "mean KL", style)
-    panel = learning.charts.Panel(
+    style = learning.plotting.line_charts.Style(
+        learning.plotting.line_charts.BLUE, 1.5, marker="dot", radius=2.6
+    )
+    line = learning.plotting.line_charts.Style(
+        learning.plotting.line_charts.VERMILION, 1.5, learning.plotting.line_charts.DASHES[1]
+    )
+    edge = learning.plotting.line_charts.Curve(
+        [1, len(found)], [active, active], f"{active:g} nats", line
+    )
+    curve = learning.plotting.line_charts.Curve(
+        list(range(1, len(found) + 1)), found, "mean KL", style
+    )
+    panel = learning.plotting.line_charts.Panel(
         (edge, curve), note=count, x_label="dimension, by its KL", y_label="nats",
         x_range=(0.5, len(found) + 0.5), y_range=(0.0, 1.05 * max(found[0], active)),
     )  # fmt: skip
     title = f"KL of each dimension, {scene.data.task}"
-    chart = learning.charts.Chart(((panel,),), title=title, subtitle=scene.who, size=_SIZE)
+    chart = learning.plotting.line_charts.Chart(
+        ((panel,),), title=title, subtitle=scene.who, size=_SIZE
+    )
     caption = (
         f"{scene.who}: mean KL of the posterior and the prior in each dimension of the code, over "
         f"the {part} part of {scene.data.task}, the largest first: {count}."
     )
-    return Picture("kl-by-dimension", caption, learning.charts.png(chart))
+    return Picture("kl-by-dimension", caption, learning.plotting.line_charts.png(chart))
 
 
 def _moment(step: int) -> str:

@@ -9,7 +9,9 @@ _ROWS, _COLUMNS = 20, 10
 """Classes, and images of each, that a picture shows at most."""
 
 
-def ends(ascent: "learning.generative.ascent.Ascent", titles: Sequence[str]) -> Picture:
+def ends(
+    ascent: "learning.generative.sampling.activation_maximization.Ascent", titles: Sequence[str]
+) -> Picture:
     """A row for each class of what the climb ended at.
 
     Args:
@@ -22,7 +24,7 @@ def ends(ascent: "learning.generative.ascent.Ascent", titles: Sequence[str]) -> 
     rows = titles[:_ROWS]
     shown = [row + column * len(titles) for row in range(len(rows)) for column in range(columns)]
     sure = [float(ascent.sure[row :: len(titles)].mean()) for row in range(len(rows))]
-    grid = learning.pictures.Grid(
+    grid = learning.plotting.image_grid.Grid(
         pixels[shown].numpy(),
         columns=columns,
         title=f"A classifier run backwards, {_said(mean)} sure",
@@ -34,10 +36,12 @@ def ends(ascent: "learning.generative.ascent.Ascent", titles: Sequence[str]) -> 
         f"{_said(mean)})."
         " That it is sure of an image says nothing of what the image shows."
     )
-    return Picture("backwards", caption, learning.pictures.png(grid))
+    return Picture("backwards", caption, learning.plotting.image_grid.png(grid))
 
 
-def ways(ascent: "learning.generative.ascent.Ascent", titles: Sequence[str]) -> Picture:
+def ways(
+    ascent: "learning.generative.sampling.activation_maximization.Ascent", titles: Sequence[str]
+) -> Picture:
     """A row for each class: one image on its way, from left to right.
 
     Args:
@@ -46,7 +50,7 @@ def ways(ascent: "learning.generative.ascent.Ascent", titles: Sequence[str]) -> 
     """
     rows = titles[:_ROWS]
     steps = [step for step, _ in ascent.curve]
-    grid = learning.pictures.Grid(
+    grid = learning.plotting.image_grid.Grid(
         ascent.film(range(len(rows))).numpy(),
         columns=len(steps),
         title="The way up",
@@ -58,7 +62,7 @@ def ways(ascent: "learning.generative.ascent.Ascent", titles: Sequence[str]) -> 
         f"One image of each class after {', '.join(map(str, steps))} steps of gradient ascent. "
         f"Mean probability that the attacked classifier gives to the asked class: {told}."
     )
-    return Picture("ascent", caption, learning.pictures.png(grid))
+    return Picture("ascent", caption, learning.plotting.image_grid.png(grid))
 
 
 def _classes(count: int) -> str:

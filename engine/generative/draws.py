@@ -16,7 +16,7 @@ class Draw(Way):
     """Codes at random from a distribution."""
 
     @abstractmethod
-    def latent(self, scene: Scene) -> "learning.generative.latents.Latent":
+    def latent(self, scene: Scene) -> "learning.generative.sampling.latent_distributions.Latent":
         """The distribution."""
 
     @property
@@ -54,9 +54,9 @@ class Prior(Draw):
 
     kind: Literal["prior"] = "prior"
 
-    def latent(self, scene: Scene) -> "learning.generative.latents.Latent":
+    def latent(self, scene: Scene) -> "learning.generative.sampling.latent_distributions.Latent":
         """See `Draw`."""
-        return learning.generative.latents.prior(scene.generator.z)
+        return learning.generative.sampling.latent_distributions.prior(scene.generator.z)
 
     @property
     def sentence(self) -> str:
@@ -89,9 +89,9 @@ class Matched(Fitted):
 
     kind: Literal["matched"] = "matched"
 
-    def latent(self, scene: Scene) -> "learning.generative.latents.Latent":
+    def latent(self, scene: Scene) -> "learning.generative.sampling.latent_distributions.Latent":
         """See `Draw`."""
-        return learning.generative.latents.matched(scene.codes())
+        return learning.generative.sampling.latent_distributions.matched(scene.codes())
 
     @property
     def sentence(self) -> str:
@@ -104,9 +104,9 @@ class Covariance(Fitted):
 
     kind: Literal["covariance"] = "covariance"
 
-    def latent(self, scene: Scene) -> "learning.generative.latents.Latent":
+    def latent(self, scene: Scene) -> "learning.generative.sampling.latent_distributions.Latent":
         """See `Draw`."""
-        return learning.generative.latents.covariance(scene.codes())
+        return learning.generative.sampling.latent_distributions.covariance(scene.codes())
 
     @property
     def sentence(self) -> str:
@@ -121,10 +121,10 @@ class Mixture(Fitted):
     components: Annotated[PositiveInt, Field(le=100)] = 10
     """Gaussians."""
 
-    def latent(self, scene: Scene) -> "learning.generative.latents.Latent":
+    def latent(self, scene: Scene) -> "learning.generative.sampling.latent_distributions.Latent":
         """See `Draw`."""
         try:
-            return learning.generative.latents.mixture(
+            return learning.generative.sampling.latent_distributions.mixture(
                 scene.codes(), self.components, scene.seed + 3
             )
         except ValueError as error:

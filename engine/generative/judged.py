@@ -50,7 +50,7 @@ def check(judge: Judge, samples: Samples, data: Dataset) -> None:
 
 
 def measured(
-    judge: Judge, samples: Samples, task: "learning.data.Task", n: int, device: str
+    judge: Judge, samples: Samples, task: "learning.data.device_data.Task", n: int, device: str
 ) -> Verdict:
     """Judge n samples against n test images, and n training images against the same.
 
@@ -61,19 +61,19 @@ def measured(
         n: images on each side.
         device: `cpu` or `cuda:0`.
     """
-    judges = learning.generative.judges.restore(judge, device)
+    judges = learning.generative.judging.classifiers.restore(judge, device)
     train, test = task.parts["train"], task.parts["test"]
-    chosen = learning.generative.fidelity.some(samples.labels or [0] * len(samples), n)
+    chosen = learning.generative.judging.fidelity.some(samples.labels or [0] * len(samples), n)
     made, real = samples.pixels[chosen], _some(test, n)
     seen, held, known = (
-        learning.generative.judges.look(judges, x, judge.data)
+        learning.generative.judging.classifiers.look(judges, x, judge.data)
         for x in (made, real, _some(train, n))
     )
     found, floor = _against(seen, held), _against(known, held)
     metrics = {**found, "floor": floor["distance"]}
     metrics |= _surface(made) | {f"{k}_real": value for k, value in _surface(real).items()}
-    metrics["memorising"] = learning.generative.fidelity.memorising(
-        made, learning.generative.judges.quantised(train).cpu(), _some(test, len(test))
+    metrics["memorising"] = learning.generative.judging.fidelity.memorising(
+        made, learning.generative.judging.classifiers.quantised(train).cpu(), _some(test, len(test))
     )
     if samples.labels:
         asked = [judge.classes.index(samples.labels[place]) for place in chosen.tolist()]
@@ -83,27 +83,29 @@ def measured(
     return Verdict({k: value for k, value in metrics.items() if math.isfinite(value)}, notes)
 
 
-def _some(examples: "learning.data.Examples", n: int) -> "Tensor":
+def _some(examples: "learning.data.device_data.Examples", n: int) -> "Tensor":
     """Real images (n, *shape) as `Samples` hold them, with classes in their proportions."""
-    images = learning.generative.judges.quantised(examples).cpu()
-    return images[learning.generative.fidelity.some(examples.y.tolist(), n)]
+    images = learning.generative.judging.classifiers.quantised(examples).cpu()
+    return images[learning.generative.judging.fidelity.some(examples.y.tolist(), n)]
 
 
 def _against(
-    seen: "learning.generative.judges.Seen", real: "learning.generative.judges.Seen"
+    seen: "learning.generative.judging.classifiers.Seen",
+    real: "learning.generative.judging.classifiers.Seen",
 ) -> dict[str, float]:
     """What a judge saw in some images, against what it saw in as many real ones."""
-    k = learning.generative.fidelity.NEIGHBOURS
+    k = learning.generative.judging.fidelity.NEIGHBOURS
     balls = [
-        (side, learning.generative.fidelity.radii(side, k)) for side in (real.plain, seen.plain)
+        (side, learning.generative.judging.fidelity.radii(side, k))
+        for side in (real.plain, seen.plain)
     ]
-    within = learning.generative.fidelity.inside(seen.plain, *balls[0])
-    reached = learning.generative.fidelity.inside(real.plain, *balls[1])
-    near = learning.generative.fidelity.covered(real.plain, seen.plain)
+    within = learning.generative.judging.fidelity.inside(seen.plain, *balls[0])
+    reached = learning.generative.judging.fidelity.inside(real.plain, *balls[1])
+    near = learning.generative.judging.fidelity.covered(real.plain, seen.plain)
     accepted = seen.accepted.cpu()
     return {
-        "distance": learning.generative.fidelity.distance(seen.plain, real.plain),
-        "distance_second": learning.generative.fidelity.distance(seen.second, real.second),
+        "distance": learning.generative.judging.fidelity.distance(seen.plain, real.plain),
+        "distance_second": learning.generative.judging.fidelity.distance(seen.second, real.second),
         "precision": _share(within),
         "recall": _share(reached),
         "coverage": _share(near),
@@ -118,8 +120,8 @@ def _share(which: "Tensor") -> float:
 
 def _surface(images: "Tensor") -> dict[str, float]:
     shown = images.float() / 255
-    found = {"components": learning.generative.surface.components(shown)}
-    grey = learning.generative.surface.grey(shown)
+    found = {"components": learning.generative.judging.image_statistics.components(shown)}
+    grey = learning.generative.judging.image_statistics.grey(shown)
     return found if grey is None else {**found, "grey": grey}
 
 

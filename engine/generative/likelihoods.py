@@ -1,4 +1,4 @@
-"""How pixels are scored, as values. The code is in `engine.learning.generative.likelihoods`."""
+"""How pixels are scored, as values. The code is in `engine.learning.generative.models.likelihoods`."""
 
 from collections.abc import Mapping
 from typing import Any, Literal

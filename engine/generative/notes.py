@@ -17,7 +17,7 @@ def likelihood(kind: str, binarise: str) -> str:
 
     Args:
         kind: of a value in `engine.generative.likelihoods`.
-        binarise: see `engine.learning.generative.binarised`.
+        binarise: see `engine.learning.generative.models.binarize`.
     """
     if kind != "bernoulli":
         return KINDS[kind]

@@ -1,4 +1,4 @@
-"""What a VAE makes small, as values. The code is in `engine.learning.generative.objective`."""
+"""What a VAE makes small, as values. The code is in `engine.learning.generative.training.objective`."""
 
 from typing import Annotated, Literal
 

@@ -37,13 +37,15 @@ def samples(scene: Scene, pixels: "Tensor", how: str, words: str) -> Picture:
         columns, labels = min(SIDE, len(pixels)), []
         # A row that is not full would look as if images were missing.
         places = list(range(min(len(pixels) // columns, SIDE) * columns))
-    grid = learning.pictures.Grid(
+    grid = learning.plotting.image_grid.Grid(
         pixels[places].numpy(), columns=columns, title=f"Samples, {how}", row_labels=labels
     )
     which = f"{len(places)} of {len(pixels)} images" if len(places) < len(pixels) else "Images"
     rows_are = " Each row was told its class." if scene.labels else ""
     caption = f"{which} that {scene.who} makes of codes drawn from {words}.{rows_are}"
-    return Picture(f"samples-{how.partition(' ')[0]}", caption, learning.pictures.png(grid))
+    return Picture(
+        f"samples-{how.partition(' ')[0]}", caption, learning.plotting.image_grid.png(grid)
+    )
 
 
 def _by_class(scene: Scene, count: int) -> tuple[list[int], int, list[str]]:
@@ -71,9 +73,9 @@ def reconstructions(scene: Scene, found: Images, pixels: "Tensor") -> Picture:
     columns = min(SIDE, count)
     count -= count % columns
     order = found.y[:count].argsort(stable=True).cpu()
-    above = learning.generative.snapshots.shown(found.x[:count])[order]
-    rows = learning.generative.picks.alternating(above, pixels[:count][order], columns)
-    grid = learning.pictures.Grid(
+    above = learning.generative.training.snapshots.shown(found.x[:count])[order]
+    rows = learning.generative.sampling.indexing.alternating(above, pixels[:count][order], columns)
+    grid = learning.plotting.image_grid.Grid(
         rows.numpy(), columns=columns, title="Reconstructions",
         row_labels=[found.part, _MADE] * (count // columns),
     )  # fmt: skip
@@ -82,7 +84,7 @@ def reconstructions(scene: Scene, found: Images, pixels: "Tensor") -> Picture:
         f"Above {count} {found.part} images{scene.ink}, below what {scene.who} makes of "
         f"their{mean} codes; sorted by class."
     )
-    return Picture("reconstructions", caption, learning.pictures.png(grid))
+    return Picture("reconstructions", caption, learning.plotting.image_grid.png(grid))
 
 
 def interpolations(
@@ -94,14 +96,14 @@ def interpolations(
         scene: what they are of.
         ends: images (n, *shape) and their partners.
         pixels: (n, steps, *shape) uint8.
-        path: see `learning.generative.walks.between`.
+        path: see `learning.generative.sampling.latent_walks.between`.
         same: of one class, or of two.
     """
-    left, right = (learning.generative.snapshots.shown(end.x)[:, None] for end in ends)
-    rows = learning.generative.picks.beside(left, pixels, right)
+    left, right = (learning.generative.training.snapshots.shown(end.x)[:, None] for end in ends)
+    rows = learning.generative.sampling.indexing.beside(left, pixels, right)
     steps = [place / (pixels.shape[1] - 1) for place in range(pixels.shape[1])]
     part = ends[0].part
-    grid = learning.pictures.Grid(
+    grid = learning.plotting.image_grid.Grid(
         rows.flatten(0, 1).numpy(), columns=rows.shape[1], title=f"Interpolation, {path}",
         column_labels=[part, *[f"{round(step, 2):g}" for step in steps], part],
     )  # fmt: skip
@@ -112,7 +114,7 @@ def interpolations(
         f"What {scene.who} makes of codes on the {path} way between the{mean} codes of two {part} "
         f"images{alike}; at the ends stand the images themselves{scene.ink}."
     )
-    return Picture("interpolations", caption, learning.pictures.png(grid))
+    return Picture("interpolations", caption, learning.plotting.image_grid.png(grid))
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +149,8 @@ def traversal(scene: Scene, pixels: "Tensor", told: Journey) -> Picture:
         told: what the rows are.
     """
     start = told.start.expand(len(pixels), 1, *told.start.shape)
-    rows = learning.generative.picks.beside(start, pixels)
-    grid = learning.pictures.Grid(
+    rows = learning.generative.sampling.indexing.beside(start, pixels)
+    grid = learning.plotting.image_grid.Grid(
         rows.flatten(0, 1).numpy(), columns=rows.shape[1], title="Traversal",
         row_labels=told.rows, column_labels=["start", *told.columns],
     )  # fmt: skip
@@ -157,7 +159,7 @@ def traversal(scene: Scene, pixels: "Tensor", told: Journey) -> Picture:
         f"when one dimension at a time takes other values, {told.columns[0]} to "
         f"{told.columns[-1]} {told.unit}. Beside each row {told.measure}: the largest first."
     )
-    return Picture("traversal", caption, learning.pictures.png(grid))
+    return Picture("traversal", caption, learning.plotting.image_grid.png(grid))
 
 
 def manifold(scene: Scene, pixels: "Tensor", words: str, label: int | None) -> Picture:
@@ -170,8 +172,8 @@ def manifold(scene: Scene, pixels: "Tensor", words: str, label: int | None) -> P
         label: class that was told.
     """
     side, shape = len(pixels), pixels.shape[2:]
-    grid = learning.pictures.Grid(
-        learning.generative.picks.sheet(pixels).numpy(), columns=1,
+    grid = learning.plotting.image_grid.Grid(
+        learning.generative.sampling.indexing.sheet(pixels).numpy(), columns=1,
         title="Plane of codes" + ("" if label is None else f", {scene.title(label)}"),
         scale=max(1, round(_SHEET / (side * max(shape[1:])))),
     )  # fmt: skip
@@ -180,4 +182,4 @@ def manifold(scene: Scene, pixels: "Tensor", words: str, label: int | None) -> P
         f"first number grows to the right, the second upwards, {words}."
     )
     name = "manifold" if label is None else f"manifold-{scene.generator.classes.index(label)}"
-    return Picture(name, caption, learning.pictures.png(grid))
+    return Picture(name, caption, learning.plotting.image_grid.png(grid))

@@ -58,8 +58,8 @@ class Scene:
     """
 
     generator: Generator
-    pair: "learning.generative.pairs.Pair"
-    task: "learning.data.Task | None"
+    pair: "learning.generative.models.generator.Pair"
+    task: "learning.data.device_data.Task | None"
     labels: tuple[int, ...]
     names: Mapping[int, str]
     count: int
@@ -100,12 +100,12 @@ class Scene:
     def asked(self, count: int) -> "Tensor":
         """Classes (count,) in equal shares, one after another: every beginning is as fair."""
         places = [self.generator.classes.index(label) for label in self.labels] or [0]
-        return learning.generative.picks.turns(places, count).to(self._device)
+        return learning.generative.sampling.indexing.turns(places, count).to(self._device)
 
     def one(self, label: int) -> "Tensor":
         """The class (1,) of a label."""
         place = self.generator.classes.index(label)
-        return learning.generative.picks.turns([place], 1).to(self._device)
+        return learning.generative.sampling.indexing.turns([place], 1).to(self._device)
 
     def labels_of(self, y: "Tensor") -> tuple[int, ...]:
         """Labels of classes, for `Samples`."""
@@ -117,7 +117,7 @@ class Scene:
         Raises:
             Diverged: they are not numbers.
         """
-        latents = learning.generative.latents
+        latents = learning.generative.sampling.latent_distributions
         images = self._images("train", self.generator.classes, latents.MOST)
         # Another stream than that of the draws.
         found = latents.codes(self.pair, images.x, self.told_classes(images.y), self.seed + 1)
@@ -135,11 +135,11 @@ class Scene:
         found = self._images(part, self.labels)
         if not len(found.x):
             raise StageError(f"{self._task.name} has no {part} images of the classes asked for")
-        order = learning.generative.picks.shuffled(found.y, self.seed + 2, most)
+        order = learning.generative.sampling.indexing.shuffled(found.y, self.seed + 2, most)
         return Images(part, found.x[order], found.y[order])
 
     @property
-    def _task(self) -> "learning.data.Task":
+    def _task(self) -> "learning.data.device_data.Task":
         if self.task is None:
             raise StageError("there are no images: connect the dataset it was trained on as `data`")
         return self.task
@@ -152,8 +152,11 @@ class Scene:
         """Images of a part, of some classes where any are named; all, or a fair sample of them."""
         if part not in self._task.parts:
             raise StageError(f"{self._task.name} has no {part} images")
-        examples, picks = self._task.parts[part], learning.generative.picks
-        pixels, fixed = learning.generative.pairs.pixels, learning.generative.binarised.fixed
+        examples, picks = self._task.parts[part], learning.generative.sampling.indexing
+        pixels, fixed = (
+            learning.generative.models.generator.pixels,
+            learning.generative.models.binarize.fixed,
+        )
         how = str(self.generator.trained.get("binarise", "none"))
         y, places = examples.y, picks.every(examples.y)
         if self.labels:
@@ -182,7 +185,7 @@ def scene(
         raise StageError(f"the generator was trained on {ours}, and {data.task} is {theirs}")
     return Scene(
         generator,
-        learning.generative.pairs.restore(generator, run.device),
+        learning.generative.models.generator.restore(generator, run.device),
         loaded(run, data) if data else None,
         labels,
         dict(zip(data.classes, data.names, strict=False)) if data else {},

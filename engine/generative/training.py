@@ -68,13 +68,13 @@ class Way:
     Attributes:
         kind: which of them.
         objective: what is made small.
-        binarise: see `learning.generative.binarised`.
+        binarise: see `learning.generative.models.binarize`.
         conditional: whether the classes are told.
         told: more for the reader of a `Generator`.
     """
 
     kind: Literal["autoencoder", "vae"]
-    objective: "learning.generative.objective.Objective"
+    objective: "learning.generative.training.objective.Objective"
     binarise: str = "none"
     conditional: bool = False
     told: Mapping[str, Any] = field(default_factory=dict)
@@ -87,13 +87,13 @@ def trained(run: Run, params: Fitting, data: Dataset, way: Way) -> Trained:
         StageError: the net does not fit the images.
     """
     task = loaded(run, data, needs=("train",))
-    likelihood, portable = likelihoods.fields(params.likelihood), learning.weights.portable
-    design = learning.generative.nets.Design(
+    likelihood, portable = likelihoods.fields(params.likelihood), learning.training.weights.portable
+    design = learning.generative.models.autoencoder.Design(
         params.net.model_dump(), task.shape, params.z, data.name,
         classes=len(data.classes) if way.conditional else 0, spread=way.kind == "vae",
     )  # fmt: skip
     try:
-        pair = learning.generative.pairs.begin(design, likelihood, run.seed("init"))
+        pair = learning.generative.models.generator.begin(design, likelihood, run.seed("init"))
     except ValueError as error:
         raise StageError(f"{data.task}: {error}") from error
     trainer = _trainer(run, params, way, pair.to(run.device), task)
@@ -110,7 +110,7 @@ def trained(run: Run, params: Fitting, data: Dataset, way: Way) -> Trained:
         way.kind, design.net, params.z, likelihood, data.name, task.shape,
         data.classes if way.conditional else (), told, portable(pair.state_dict()),
     )  # fmt: skip
-    net = learning.generative.nets.encoder(design)
+    net = learning.generative.models.autoencoder.encoder(design)
     encoder = Model(net, task.shape, {}, portable(pair.coder.backbone()))
     scores, kl = _scores(trainer, task, way.binarise, nats)
     scene = album.Scene(
@@ -123,29 +123,29 @@ def _trainer(
     run: Run,
     params: Fitting,
     way: Way,
-    pair: "learning.generative.pairs.Pair",
-    task: "learning.data.Task",
-) -> "learning.generative.trainer.GenerativeTrainer":
+    pair: "learning.generative.models.generator.Pair",
+    task: "learning.data.device_data.Task",
+) -> "learning.generative.training.trainer.GenerativeTrainer":
     count = len(task.parts["train"])
     steps = params.total(count, params.batch, -(-EPOCHS * count // params.batch))
-    seeds = learning.generative.trainer.Seeds(
+    seeds = learning.generative.training.trainer.Seeds(
         run.seed("order"), run.seed("augment"), run.seed("noise")
     )
     shots = sorted({round(share * steps) for share in SHOTS})
-    return learning.generative.trainer.GenerativeTrainer(
+    return learning.generative.training.trainer.GenerativeTrainer(
         pair,
-        learning.generative.trainer.Images(task, way.binarise, seeds),
-        learning.generative.trainer.Plan(
+        learning.generative.training.trainer.Images(task, way.binarise, seeds),
+        learning.generative.training.trainer.Plan(
             params.recipe(steps), way.objective, params.batch, params.sigma_lr
         ),
         seeds=seeds,
-        watch=learning.watch.Watch(
+        watch=learning.training.monitor.Watch(
             lambda: _measured(pair, task, way.binarise, "val").metrics,
             marks(steps),
             report=run.report,
             tell=run.note,
         ),
-        snapshots=learning.generative.snapshots.Snapshots(
+        snapshots=learning.generative.training.snapshots.Snapshots(
             pair, task, way.binarise, shots, run.seed("noise")
         ),
         report=run.report,
@@ -153,12 +153,15 @@ def _trainer(
 
 
 def _measured(
-    pair: "learning.generative.pairs.Pair", task: "learning.data.Task", binarise: str, part: str
-) -> "learning.generative.assessed.Assessed":
+    pair: "learning.generative.models.generator.Pair",
+    task: "learning.data.device_data.Task",
+    binarise: str,
+    part: str,
+) -> "learning.generative.training.validation.Assessed":
     """What is measured of a part, with the metrics' full names; nothing where there is no part."""
     if part not in task.parts:
-        return learning.generative.assessed.Assessed({})
-    found = learning.generative.assessed.assess(pair, task.parts[part], binarise)
+        return learning.generative.training.validation.Assessed({})
+    found = learning.generative.training.validation.assess(pair, task.parts[part], binarise)
     prefix = "val_" if part == "val" else ""
     return replace(
         found, metrics={f"{task.name}/{prefix}{name}": x for name, x in found.metrics.items()}
@@ -166,8 +169,8 @@ def _measured(
 
 
 def _scores(
-    trainer: "learning.generative.trainer.GenerativeTrainer",
-    task: "learning.data.Task",
+    trainer: "learning.generative.training.trainer.GenerativeTrainer",
+    task: "learning.data.device_data.Task",
     binarise: str,
     nats: str,
 ) -> tuple[Scores, tuple[float, ...]]:

@@ -62,13 +62,15 @@ class Interpolation(Way):
 
     def make(self, scene: Scene) -> Made:
         """See `Way`."""
-        walks, path = learning.generative.walks, self.path
+        walks, path = learning.generative.sampling.latent_walks, self.path
         path = path or ("linear" if scene.points else "spherical")
         found = scene.images(_PAIRED)
         same = bool(scene.labels) or bool((found.y == found.y[0]).all())
         left, right = (
             Images(found.part, found.x[places], found.y[places])
-            for places in learning.generative.picks.partners(found.y, self.pairs, same=same)
+            for places in learning.generative.sampling.indexing.partners(
+                found.y, self.pairs, same=same
+            )
         )
         if not len(left.x):
             raise StageError(f"there are no two {found.part} images to go between")
@@ -77,7 +79,7 @@ class Interpolation(Way):
         ways = walks.between(ends[0], ends[1], self.steps, path)
         y = left.y.repeat_interleave(self.steps)
         pixels = decoded(scene, ways.flatten(0, 1), y)
-        rows = learning.generative.picks.rows(pixels, len(ways))
+        rows = learning.generative.sampling.indexing.rows(pixels, len(ways))
         shown = pictures.interpolations(scene, (left, right), rows, path, same=same)
         return Made(pixels, y, f"{path} interpolation", (shown,))
 
@@ -109,7 +111,7 @@ class Traversal(Way):
 
     def make(self, scene: Scene) -> Made:
         """See `Way`."""
-        walks, z = learning.generative.walks, scene.generator.z
+        walks, z = learning.generative.sampling.latent_walks, scene.generator.z
         route = _route(scene, self.span)
         order = route.says.argsort(descending=True, stable=True)[: min(self.dimensions, z)].tolist()
         values = walks.evenly(self.span, self.steps)
@@ -126,7 +128,9 @@ class Traversal(Way):
             "spreads from the mean" if scene.points else "(it is N(0, 1) in the prior)",
             next(iter(scene.labels_of(route.y)), None),
         )
-        shown = pictures.traversal(scene, learning.generative.picks.rows(pixels, len(order)), told)
+        shown = pictures.traversal(
+            scene, learning.generative.sampling.indexing.rows(pixels, len(order)), told
+        )
         return Made(pixels, y, self.kind, (shown,))
 
 
@@ -143,7 +147,7 @@ class Manifold(Way):
 
     def make(self, scene: Scene) -> Made:
         """See `Way`."""
-        walks, side = learning.generative.walks, self.side
+        walks, side = learning.generative.sampling.latent_walks, self.side
         if scene.generator.z != PLANE:
             raise StageError(f"a plane shows codes of two numbers, not of {scene.generator.z}")
         if scene.points:
@@ -159,9 +163,9 @@ class Manifold(Way):
             y = (scene.asked(1) if label is None else scene.one(label)).expand(len(z))
             sheets.append(decoded(scene, z, y))
             told.append(y)
-            rows = learning.generative.picks.rows(sheets[-1], side)
+            rows = learning.generative.sampling.indexing.rows(sheets[-1], side)
             shown.append(pictures.manifold(scene, rows, words, label))
-        joined = learning.generative.picks.joined
+        joined = learning.generative.sampling.indexing.joined
         return Made(joined(sheets), joined(told), self.kind, tuple(shown))
 
 
@@ -191,7 +195,7 @@ class _Route:
 
 
 def _route(scene: Scene, span: float) -> _Route:
-    walks = learning.generative.walks
+    walks = learning.generative.sampling.latent_walks
     if scene.task is None:
         if scene.points:
             raise StageError("an autoencoder's codes have no prior: connect its dataset as `data`")

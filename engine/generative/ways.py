@@ -79,4 +79,4 @@ def decoded(scene: Scene, z: "Tensor", y: "Tensor") -> "Tensor":
     images = scene.pair.images(z.to(device), scene.told_classes(y))
     if not images.isfinite().all():
         raise Diverged("it makes no numbers: it diverged when it was trained")
-    return learning.generative.snapshots.shown(images)
+    return learning.generative.training.snapshots.shown(images)

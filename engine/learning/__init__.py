@@ -1,8 +1,8 @@
 """The learning: nets, heads, training loops, metrics. The only place with torch.
 
 Knows no stage, no file of the engine, no screen; usable from a notebook. This package is a lazy
-door (PEP 562): `from engine import learning` costs nothing, and `learning.heads.ridge` imports
-`engine.learning.heads`, and with it torch, at its first use.
+door (PEP 562): `from engine import learning` costs nothing, and `learning.models.linear_heads.ridge` imports
+`engine.learning.models.linear_heads`, and with it torch, at its first use.
 """
 
 from importlib import import_module
@@ -10,31 +10,31 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # what lies behind the door, for type checkers
-    from engine.learning import alphabets as alphabets
-    from engine.learning import charts as charts
-    from engine.learning import checkpoint as checkpoint
-    from engine.learning import clusters as clusters
-    from engine.learning import counts as counts
-    from engine.learning import data as data
-    from engine.learning import features as features
-    from engine.learning import files as files
-    from engine.learning import folders as folders
     from engine.learning import generative as generative
-    from engine.learning import heads as heads
-    from engine.learning import kernels as kernels
-    from engine.learning import meta as meta
-    from engine.learning import metrics as metrics
-    from engine.learning import mixture as mixture
-    from engine.learning import nets as nets
-    from engine.learning import photos as photos
-    from engine.learning import pictures as pictures
-    from engine.learning import seeds as seeds
-    from engine.learning import selection as selection
-    from engine.learning import sheets as sheets
-    from engine.learning import statistics as statistics
-    from engine.learning import train as train
-    from engine.learning import watch as watch
-    from engine.learning import weights as weights
+    from engine.learning import metalearning as metalearning
+    from engine.learning.data import balanced as balanced
+    from engine.learning.data import csv_tasks as csv_tasks
+    from engine.learning.data import device_data as device_data
+    from engine.learning.data import image_files as image_files
+    from engine.learning.data import image_folder as image_folder
+    from engine.learning.data import image_folder_pixels as image_folder_pixels
+    from engine.learning.data import omniglot_index as omniglot_index
+    from engine.learning.evaluation import clusters as clusters
+    from engine.learning.evaluation import metrics as metrics
+    from engine.learning.evaluation import statistics as statistics
+    from engine.learning.models import backbones as backbones
+    from engine.learning.models import features as features
+    from engine.learning.models import linear_heads as linear_heads
+    from engine.learning.plotting import image_grid as image_grid
+    from engine.learning.plotting import line_charts as line_charts
+    from engine.learning.training import checkpoint as checkpoint
+    from engine.learning.training import exact_counts as exact_counts
+    from engine.learning.training import global_rng as global_rng
+    from engine.learning.training import kernels as kernels
+    from engine.learning.training import monitor as monitor
+    from engine.learning.training import replay as replay
+    from engine.learning.training import trainer as trainer
+    from engine.learning.training import weights as weights
 
 
 def __getattr__(name: str) -> ModuleType:

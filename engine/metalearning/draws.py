@@ -8,7 +8,7 @@ from engine.artifacts import TaskFamily, Units
 from engine.comparison.intervals import scarce
 
 if TYPE_CHECKING:
-    from engine.learning.meta.judging import Judging
+    from engine.learning.metalearning.loop.evaluation import Judging
 
 
 def units(families: Mapping[str, TaskFamily], found: Mapping[str, "Judging"]) -> dict[str, Units]:
@@ -27,7 +27,7 @@ def _of(family: TaskFamily, members: Sequence[tuple[int, ...]]) -> Units | None:
 
     Args:
         family: of the tasks.
-        members: see `engine.learning.meta.streams.Family.members`.
+        members: see `engine.learning.metalearning.tasks.streams.Family.members`.
     """
     if family.kind == "table":
         return Units("tasks", len(family.draws["tasks"]), tuple(members))

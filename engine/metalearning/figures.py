@@ -19,8 +19,8 @@ Points = tuple[list[float], list[float]]
 def fits(
     name: str,
     tasks: TaskFamily,
-    scene: "learning.meta.fitting.Scene",
-    columns: Mapping[str, "learning.meta.fitting.Fits"],
+    scene: "learning.metalearning.loop.function_fits.Scene",
+    columns: Mapping[str, "learning.metalearning.loop.function_fits.Fits"],
     steps: Sequence[int],
 ) -> Picture:
     """The picture of some learners.
@@ -36,7 +36,7 @@ def fits(
     rows = tuple(_row(scene, columns, steps, heights, n) for n in range(len(scene.batch)))
     points = f"{tasks.shots[0]} support points" if tasks.shots[0] > 1 else "1 support point"
     errors = "mean squared error on its queries"
-    chart = learning.charts.Chart(
+    chart = learning.plotting.line_charts.Chart(
         rows,
         title="Fits before and after adaptation",
         subtitle=f"{tasks.task}, {points} a task. Over each panel: {errors} ({_moments(columns)})",
@@ -49,19 +49,19 @@ def fits(
         f"({_moments(columns)}): {truth}, triangles the support points; over each panel the "
         f"{errors}."
     )
-    return Picture(name, caption, learning.charts.png(chart))
+    return Picture(name, caption, learning.plotting.line_charts.png(chart))
 
 
 def _row(
-    scene: "learning.meta.fitting.Scene",
-    columns: Mapping[str, "learning.meta.fitting.Fits"],
+    scene: "learning.metalearning.loop.function_fits.Scene",
+    columns: Mapping[str, "learning.metalearning.loop.function_fits.Fits"],
     steps: Sequence[int],
     heights: tuple[float, float],
     task: int,
-) -> tuple["learning.charts.Panel", ...]:
+) -> tuple["learning.plotting.line_charts.Panel", ...]:
     """The panels of a task."""
     support, queries = (
-        learning.meta.fitting.points(part)[task]
+        learning.metalearning.loop.function_fits.points(part)[task]
         for part in (scene.batch.support, scene.batch.query)
     )
     grid = scene.x.double().tolist()
@@ -70,11 +70,13 @@ def _row(
     panels = []
     for name, found in columns.items():
         curves = [
-            learning.charts.Curve(grid, curve[task], _label(step), _style(step, steps))
+            learning.plotting.line_charts.Curve(
+                grid, curve[task], _label(step), _style(step, steps)
+            )
             for step, curve in found.curves.items()
         ]
         numbers = [_number(errors[task]) for errors in found.errors.values()]
-        panel = learning.charts.Panel(
+        panel = learning.plotting.line_charts.Panel(
             (told, *curves, _support(support)),
             title="" if task else name,
             note=" → ".join(numbers),
@@ -86,32 +88,42 @@ def _row(
     return tuple(panels)
 
 
-def _truth(grid: list[float], known: list[float], queries: Points) -> "learning.charts.Curve":
+def _truth(
+    grid: list[float], known: list[float], queries: Points
+) -> "learning.plotting.line_charts.Curve":
     """The true function or, where it is not known, the queries."""
     if known:
-        wide = learning.charts.Style(_GREY, 4.5)
-        return learning.charts.Curve(grid, known, "true function", wide)
-    dots = learning.charts.Style(_GREY, 0.0, marker="dot", radius=3.0)
-    return learning.charts.Curve(*queries, "queries", dots)
+        wide = learning.plotting.line_charts.Style(_GREY, 4.5)
+        return learning.plotting.line_charts.Curve(grid, known, "true function", wide)
+    dots = learning.plotting.line_charts.Style(_GREY, 0.0, marker="dot", radius=3.0)
+    return learning.plotting.line_charts.Curve(*queries, "queries", dots)
 
 
-def _support(points: Points) -> "learning.charts.Curve":
-    style = learning.charts.Style(learning.charts.BLACK, 0.0, marker="triangle", radius=3.8)
-    return learning.charts.Curve(*points, "support points", style)
+def _support(points: Points) -> "learning.plotting.line_charts.Curve":
+    style = learning.plotting.line_charts.Style(
+        learning.plotting.line_charts.BLACK, 0.0, marker="triangle", radius=3.8
+    )
+    return learning.plotting.line_charts.Curve(*points, "support points", style)
 
 
-def _style(step: int | None, steps: Sequence[int]) -> "learning.charts.Style":
+def _style(step: int | None, steps: Sequence[int]) -> "learning.plotting.line_charts.Style":
     """The last step is a whole blue line and the start a dotted one, whatever lies between."""
     if step is None:
-        return learning.charts.Style(learning.charts.GREEN, 2.2)
+        return learning.plotting.line_charts.Style(learning.plotting.line_charts.GREEN, 2.2)
     if step == steps[-1]:
-        return learning.charts.Style(learning.charts.BLUE, 2.2)
+        return learning.plotting.line_charts.Style(learning.plotting.line_charts.BLUE, 2.2)
     if step == 0:
-        return learning.charts.Style(learning.charts.PURPLE, 2.0, learning.charts.DASHES[2])
-    between = (learning.charts.ORANGE, learning.charts.VERMILION, learning.charts.SKY)
+        return learning.plotting.line_charts.Style(
+            learning.plotting.line_charts.PURPLE, 2.0, learning.plotting.line_charts.DASHES[2]
+        )
+    between = (
+        learning.plotting.line_charts.ORANGE,
+        learning.plotting.line_charts.VERMILION,
+        learning.plotting.line_charts.SKY,
+    )
     place = [found for found in steps if found].index(step)
-    dash = learning.charts.DASHES[1 if place % 2 == 0 else 3]
-    return learning.charts.Style(between[place % len(between)], 2.0, dash)
+    dash = learning.plotting.line_charts.DASHES[1 if place % 2 == 0 else 3]
+    return learning.plotting.line_charts.Style(between[place % len(between)], 2.0, dash)
 
 
 def _label(step: int | None) -> str:
@@ -120,7 +132,7 @@ def _label(step: int | None) -> str:
     return {0: "before", 1: "1 step"}.get(step, f"{step} steps")
 
 
-def _moments(columns: Mapping[str, "learning.meta.fitting.Fits"]) -> str:
+def _moments(columns: Mapping[str, "learning.metalearning.loop.function_fits.Fits"]) -> str:
     """`before → 1 → 10 steps`, as far as there are steps."""
     every = dict.fromkeys(step for found in columns.values() for step in found.curves)
     steps = sorted(step for step in every if step is not None)
@@ -140,13 +152,14 @@ def _number(value: float) -> str:
 
 
 def _heights(
-    scene: "learning.meta.fitting.Scene", columns: Mapping[str, "learning.meta.fitting.Fits"]
+    scene: "learning.metalearning.loop.function_fits.Scene",
+    columns: Mapping[str, "learning.metalearning.loop.function_fits.Fits"],
 ) -> tuple[float, float]:
     """Least and greatest y: all that is true, and of the fits what is not far from it.
 
     The same for all tasks: a fit that is off by 1 looks so in each of them.
     """
-    parts = learning.meta.fitting.points(scene.batch.pooled)
+    parts = learning.metalearning.loop.function_fits.points(scene.batch.pooled)
     shown = [y for _, part in parts for y in part]
     if scene.truth is not None:
         shown += scene.truth.double().flatten().tolist()

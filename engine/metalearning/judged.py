@@ -11,8 +11,8 @@ from engine.methods.base import FewShot
 from pipelines.core.facts import Facts
 
 if TYPE_CHECKING:
-    from engine.learning.meta.judging import Judging
-    from engine.learning.meta.stacked import Net
+    from engine.learning.metalearning.loop.evaluation import Judging
+    from engine.learning.metalearning.nets.stacked import Net
 
 _Value = TypeVar("_Value")
 TRANSDUCTIVE = {"query", "joint"}

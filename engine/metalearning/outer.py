@@ -29,9 +29,9 @@ class Rate(Params):
     clip: PositiveFloat | None = None
     """Longest meta-gradient: a longer one is scaled down to this norm."""
 
-    def recipe(self, steps: int) -> "learning.train.Recipe":
+    def recipe(self, steps: int) -> "learning.training.trainer.Recipe":
         """The same for the loop."""
-        return learning.train.Recipe(
+        return learning.training.trainer.Recipe(
             steps=steps,
             lr=self.lr,
             optimizer=self.model_dump(exclude={"lr", "schedule", "warmup", "clip"}),

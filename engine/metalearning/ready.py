@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 from engine import learning
 from engine.algorithms import Algorithm, AnyAlgorithm
 from engine.artifacts import Learner, Model, TaskFamily
-from engine.learning.unreadable import UnreadableError
+from engine.learning.data.unreadable import UnreadableError
 from engine.methods.base import FewShot
 from engine.run import Run
 from pipelines.core.errors import StageError
@@ -28,21 +28,23 @@ def algorithm_of(fields: Mapping[str, Any]) -> Algorithm:
 
 def stream(
     run: Run, family: TaskFamily, *, learner: int | None = None, shots: int | None = None
-) -> "learning.meta.streams.Family":
+) -> "learning.metalearning.tasks.streams.Family":
     """The tasks of a family on the run's device.
 
     Args:
         run: of the stage.
         family: what to draw.
         learner: seed of who learns from them; None where all are judged on the same ones.
-        shots: see `learning.meta.families.sampler`.
+        shots: see `learning.metalearning.tasks.factory.sampler`.
 
     Raises:
         StageError: the data has too few classes or examples for them.
     """
-    seed = learning.meta.families.stream_seed(family.stream, learner)
+    seed = learning.metalearning.tasks.factory.stream_seed(family.stream, learner)
     try:
-        return learning.meta.families.sampler(family, run.files, run.device, seed, shots=shots)
+        return learning.metalearning.tasks.factory.sampler(
+            family, run.files, run.device, seed, shots=shots
+        )
     except UnreadableError:
         raise
     except ValueError as error:
@@ -56,7 +58,7 @@ def backbone(source: Learner | Model, shape: tuple[int, ...], device: str) -> An
         StageError: it was made for another shape.
     """
     if isinstance(source, Model) and source.shape is None:
-        return learning.nets.build(source.net, shape, source.seed or 0).to(device)
+        return learning.models.backbones.build(source.net, shape, source.seed or 0).to(device)
     if tuple(source.shape or ()) != tuple(shape):
         raise StageError(
             f"it takes inputs of shape {tuple(source.shape or ())}, and those of the tasks have "
@@ -64,17 +66,19 @@ def backbone(source: Learner | Model, shape: tuple[int, ...], device: str) -> An
         )
     if isinstance(source, Model):
         outputs = {task: len(head.classes) for task, head in source.heads.items()}
-        return learning.nets.restore(source.net, shape, source.weights, outputs).to(device)
-    return learning.nets.build(source.net, shape, 0).to(device)
+        return learning.models.backbones.restore(source.net, shape, source.weights, outputs).to(
+            device
+        )
+    return learning.models.backbones.build(source.net, shape, 0).to(device)
 
 
 def ready(
     run: Run,
     source: Learner | Model,
     method: FewShot | None,
-    first: "learning.meta.batches.TaskBatch",
+    first: "learning.metalearning.tasks.batches.TaskBatch",
     bn_stats: str,
-) -> "learning.meta.judging.Learner":
+) -> "learning.metalearning.loop.evaluation.Learner":
     """All that adapts to a task.
 
     Args:
@@ -91,14 +95,16 @@ def ready(
     network = backbone(source, shape, run.device)
     theta, state, running = _held(source, network, run.device)
     # The same for all that is judged, so that no stage that judges draws.
-    seed = learning.meta.families.stream_seed(0)
+    seed = learning.metalearning.tasks.factory.stream_seed(0)
     algorithm = _way(source, method, seed)
     if method is not None:
         # A method draws its adapters anew: those of a learner were learned for its own inner loop.
         theta = {n: item for n, item in theta.items() if n.startswith(("backbone.", "head."))}
         state = {}
     statistics: Any = bn_stats
-    net = learning.meta.stacked.StackedNet.of(network, bn=statistics, running=running or None)
+    net = learning.metalearning.nets.stacked.StackedNet.of(
+        network, bn=statistics, running=running or None
+    )
     try:
         if method is not None:
             theta |= algorithm.start(theta, seed)
@@ -106,12 +112,12 @@ def ready(
         next(iter(algorithm.walk(net, theta, first.tasks(0, 1), 0, state)))
     except ValueError as error:
         raise StageError(str(error)) from error
-    return learning.meta.judging.Learner(algorithm, net, theta, state)
+    return learning.metalearning.loop.evaluation.Learner(algorithm, net, theta, state)
 
 
 def _way(
     source: Learner | Model, method: FewShot | None, seed: int
-) -> "learning.meta.algorithm.Algorithm":
+) -> "learning.metalearning.algorithms.base.Algorithm":
     """The method, or a learner's own algorithm."""
     if method is not None:
         return method.few_shot(seed)
@@ -121,11 +127,11 @@ def _way(
 
 
 def _held(
-    source: Learner | Model, network: "learning.nets.Network", device: str
+    source: Learner | Model, network: "learning.models.backbones.Network", device: str
 ) -> tuple[dict[str, "Tensor"], dict[str, "Tensor"], dict[str, tuple["Tensor", "Tensor"]]]:
     """Theta, what an algorithm carries from training, and the moments of batch norms."""
     if isinstance(source, Model):
-        return learning.meta.stacked.theta_of(network), {}, {}
+        return learning.metalearning.nets.stacked.theta_of(network), {}, {}
     held = {name: item.to(device) for name, item in source.weights.items()}
     theta = {n: item for n, item in held.items() if not n.startswith((RUNNING, STATE))}
     state = {n.removeprefix(STATE): item for n, item in held.items() if n.startswith(STATE)}

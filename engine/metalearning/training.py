@@ -38,9 +38,9 @@ class Begun:
         olds: retained tasks.
     """
 
-    network: "learning.nets.Network"
-    net: "learning.meta.stacked.StackedNet"
-    theta: "learning.meta.trainer.Theta"
+    network: "learning.models.backbones.Network"
+    net: "learning.metalearning.nets.stacked.StackedNet"
+    theta: "learning.metalearning.loop.trainer.Theta"
     shape: tuple[int, ...]
     outputs: int
     olds: tuple[Old, ...]
@@ -49,8 +49,8 @@ class Begun:
 def begin(
     run: Run,
     params: Any,
-    algorithm: "learning.meta.algorithm.Algorithm",
-    first: "learning.meta.batches.TaskBatch",
+    algorithm: "learning.metalearning.algorithms.base.Algorithm",
+    first: "learning.metalearning.tasks.batches.TaskBatch",
     model: Model | None,
     retain: tuple[Dataset, ...],
 ) -> Begun:
@@ -61,36 +61,36 @@ def begin(
     """
     shape = tuple(first.support.x.shape[2:])
     if model is None:
-        network = learning.nets.build(params.net.model_dump(), shape, run.seed("init"))
+        network = learning.models.backbones.build(params.net.model_dump(), shape, run.seed("init"))
         network = network.to(run.device)
     else:
         network = backbone(model, shape, run.device)
     olds = tuple(_retained(run, network, model, item) for item in retain) if model else ()
     value: Algorithm = params.algorithm
-    weights = learning.meta.stacked.theta_of(network)
+    weights = learning.metalearning.nets.stacked.theta_of(network)
     if value.heads is not None:
-        drawn = learning.meta.heads.theta_of(
+        drawn = learning.metalearning.nets.task_heads.theta_of(
             value.heads, network.width, first.outputs, run.seed("head")
         )
         weights |= {name: item.to(run.device) for name, item in drawn.items()}
     try:
         weights |= algorithm.start(weights, run.seed("head"))
-        net = learning.meta.stacked.StackedNet.of(network, bn=params.bn_stats)
+        net = learning.metalearning.nets.stacked.StackedNet.of(network, bn=params.bn_stats)
     except ValueError as error:
         raise StageError(str(error)) from error
     if params.replay:
         held = network.state_dict()
         weights |= {n: item.clone() for n, item in held.items() if n.startswith("heads.")}
-    theta = learning.meta.trainer.Theta(
-        learning.meta.algorithm.tracked(weights, LEARN[params.learn])
+    theta = learning.metalearning.loop.trainer.Theta(
+        learning.metalearning.algorithms.base.tracked(weights, LEARN[params.learn])
     )
     return Begun(network, net, theta, shape, first.outputs, olds)
 
 
 def fitting(
-    algorithm: "learning.meta.algorithm.Algorithm",
+    algorithm: "learning.metalearning.algorithms.base.Algorithm",
     begun: Begun,
-    first: "learning.meta.batches.TaskBatch",
+    first: "learning.metalearning.tasks.batches.TaskBatch",
     task: str,
 ) -> None:
     """Refuse validation tasks that the net or its head does not fit, before anything is learned.
@@ -105,13 +105,15 @@ def fitting(
             "validate on inputs of the same shape"
         )
     try:
-        weights = learning.meta.batches.detached(begun.theta.weights)
+        weights = learning.metalearning.tasks.batches.detached(begun.theta.weights)
         next(iter(algorithm.walk(begun.net, weights, first.tasks(0, 1), 0, begun.theta.state)))
     except ValueError as error:
         raise StageError(f"{task}: {error}") from error
 
 
-def _retained(run: Run, network: "learning.nets.Network", model: Model, data: Dataset) -> Old:
+def _retained(
+    run: Run, network: "learning.models.backbones.Network", model: Model, data: Dataset
+) -> Old:
     if model.shape is not None and tuple(model.shape) != data.shape:
         raise StageError(
             f"the model takes images of shape {tuple(model.shape)}, and those of {data.task} have "
@@ -120,7 +122,9 @@ def _retained(run: Run, network: "learning.nets.Network", model: Model, data: Da
     return remembered(run, network, {name: h.classes for name, h in model.heads.items()}, data)
 
 
-def rehearsal(run: Run, params: Any, begun: Begun) -> "learning.meta.rehearsal.Rehearsal | None":
+def rehearsal(
+    run: Run, params: Any, begun: Begun
+) -> "learning.metalearning.loop.replay.Rehearsal | None":
     """Replay of the retained tasks, where it was asked for and the backbone moves."""
     if not params.replay:
         return None
@@ -130,7 +134,7 @@ def rehearsal(run: Run, params: Any, begun: Begun) -> "learning.meta.rehearsal.R
     old = replayed(begun.olds)
     if not old:
         raise StageError(NOTHING_TO_REPLAY)
-    return learning.meta.rehearsal.Rehearsal(
+    return learning.metalearning.loop.replay.Rehearsal(
         begun.network,
         old,
         share=params.replay,
@@ -142,16 +146,16 @@ def rehearsal(run: Run, params: Any, begun: Begun) -> "learning.meta.rehearsal.R
 def learner_of(
     params: Any,
     begun: Begun,
-    family: "learning.meta.streams.Family",
+    family: "learning.metalearning.tasks.streams.Family",
     tasks: TaskFamily,
     net: Mapping[str, Any],
-    trainer: "learning.meta.trainer.MetaTrainer",
+    trainer: "learning.metalearning.loop.trainer.MetaTrainer",
 ) -> Learner:
     """What was learned, with the running statistics of its final weights."""
     theta, state = begun.theta.weights, begun.theta.state
     size = trainer.plan.meta_batch
     batches = [range(first * size, (first + 1) * size) for first in range(CALIBRATION)]
-    found = learning.meta.trainer.calibrated(begun.net, theta, family, batches)
+    found = learning.metalearning.loop.trainer.calibrated(begun.net, theta, family, batches)
     own = {name: item for name, item in theta.items() if not name.startswith("heads.")}
     carried = {f"state.{name}": item for name, item in state.items()}
     value: Algorithm = params.algorithm
@@ -171,7 +175,7 @@ def learner_of(
             "compute": trainer.implementation,
             **({"diverged": True} if trainer.diverged else {}),
         },
-        weights=learning.weights.portable(own | packed(found) | carried),
+        weights=learning.training.weights.portable(own | packed(found) | carried),
     )
 
 
@@ -191,7 +195,7 @@ def model_of(
     for layer, (mean, variance) in moments(learner.weights).items():
         held |= {f"{layer}.running_mean": mean, f"{layer}.running_var": variance}
     network.load_state_dict(held)
-    weights = learning.weights.portable(network.state_dict())
+    weights = learning.training.weights.portable(network.state_dict())
     answers = learner.weights.get("head.bias", ())
     if tasks.labels == "global" and tasks.data and len(answers) == len(tasks.data.classes):
         heads[tasks.task] = Head(tasks.data.classes, digest, "meta_train")

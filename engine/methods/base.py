@@ -34,8 +34,8 @@ class Lesson:
         kept: the one of all its heads that has the task's targets, if there is one.
     """
 
-    task: "learning.data.Task"
-    replay: tuple["learning.mixture.Old", ...]
+    task: "learning.data.device_data.Task"
+    replay: tuple["learning.training.replay.Old", ...]
     measure: Callable[[], dict[str, float]]
     others: tuple[str, ...]
     kept: str | None = None
@@ -50,7 +50,7 @@ class Learned:
     notes: list[str] = field(default_factory=list)
 
     @classmethod
-    def by(cls, trainer: "learning.train.Trainer") -> "Learned":
+    def by(cls, trainer: "learning.training.trainer.Trainer") -> "Learned":
         """What a trainer tells at its end."""
         watch = trainer.watch
         notes = [f"stopped early; best at step {watch.best_step}"] if watch.stopped else []
@@ -73,7 +73,7 @@ class Method(Params):
     """Name of the method."""
 
     @abstractmethod
-    def adapt(self, run: Run, net: "learning.nets.Network", lesson: Lesson) -> Learned:
+    def adapt(self, run: Run, net: "learning.models.backbones.Network", lesson: Lesson) -> Learned:
         """Change the net in place so that it has a head, named as the task, that answers it."""
 
 
@@ -91,7 +91,7 @@ class FewShot(Params):
     """Name of the method."""
 
     @abstractmethod
-    def few_shot(self, seed: int = 0) -> "learning.meta.algorithm.Algorithm":
+    def few_shot(self, seed: int = 0) -> "learning.metalearning.algorithms.base.Algorithm":
         """How it adapts to a batch of tasks; it has no meta-gradient.
 
         Args:

@@ -11,7 +11,7 @@ PARTS = {"train": "training", "val": "validation", "test": "test"}
 """Part -> what its images are called."""
 
 
-def loaded(run: Run, data: Dataset, needs: Iterable[str] = ()) -> "learning.data.Task":
+def loaded(run: Run, data: Dataset, needs: Iterable[str] = ()) -> "learning.data.device_data.Task":
     """The images of a dataset on the run's device.
 
     Args:
@@ -31,4 +31,4 @@ def loaded(run: Run, data: Dataset, needs: Iterable[str] = ()) -> "learning.data
             )
     if not any(len(part) for part in data.parts.values()):
         raise StageError(f"{data.task} has no images")
-    return learning.data.load(data, run.files, run.device)
+    return learning.data.device_data.load(data, run.files, run.device)

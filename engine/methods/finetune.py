@@ -89,11 +89,11 @@ class Finetune(Training, Method, FewShot):
     @property
     def replayed(self) -> Fraction:
         """Old images in a batch, on average over the steps."""
-        return learning.counts.exact(self.replay) * self.batch
+        return learning.training.exact_counts.exact(self.replay) * self.batch
 
     def replays_nothing(self, steps: int) -> str:
         """What is wrong with a share that is no image in so many steps; empty where nothing is."""
-        if not self.replay or learning.counts.until(steps, self.replayed):
+        if not self.replay or learning.training.exact_counts.until(steps, self.replayed):
             return ""
         told = f"`replay: {self.replay:g}` of batches of {self.batch}"
         return f"{told} is no image in {steps} step{'s' * (steps > 1)}"
@@ -109,13 +109,13 @@ class Finetune(Training, Method, FewShot):
         """What really becomes of the old heads."""
         return "frozen" if self.keep_heads == "train" and not self.replay else self.keep_heads
 
-    def adapt(self, run: Run, net: "learning.nets.Network", lesson: Lesson) -> Learned:
+    def adapt(self, run: Run, net: "learning.models.backbones.Network", lesson: Lesson) -> Learned:
         """See `Method.adapt`."""
         self._open_heads(run, net, lesson)
         steps = self.total(
             len(lesson.task.parts["train"]), self.batch - self.replayed, otherwise=STEPS
         )
-        trainer = learning.train.Trainer(
+        trainer = learning.training.trainer.Trainer(
             net,
             self._mixture(run, lesson, steps),
             self.recipe(
@@ -126,15 +126,15 @@ class Finetune(Training, Method, FewShot):
             self._watch(run, net, lesson),
             run.report,
         )
-        learning.train.fit(trainer, run.steps)
+        learning.training.trainer.fit(trainer, run.steps)
         learned = Learned.by(trainer)
         if lesson.others and self.keeping != self.keep_heads:
             learned.notes.append("old heads are kept as they are: without replay they have no loss")
         return learned
 
-    def few_shot(self, seed: int = 0) -> "learning.meta.algorithm.Algorithm":
+    def few_shot(self, seed: int = 0) -> "learning.metalearning.algorithms.base.Algorithm":
         """See `FewShot`."""
-        return learning.meta.tuned.Tuned(
+        return learning.metalearning.algorithms.finetuned.Tuned(
             lr=self.lr,
             optimizer=self.optimizer.model_dump(),
             clip=self.clip,
@@ -142,7 +142,9 @@ class Finetune(Training, Method, FewShot):
             seed=seed,
         )
 
-    def _open_heads(self, run: Run, net: "learning.nets.Network", lesson: Lesson) -> None:
+    def _open_heads(
+        self, run: Run, net: "learning.models.backbones.Network", lesson: Lesson
+    ) -> None:
         """Drop or freeze the old heads and start the new one."""
         device = lesson.task.parts["train"].x.device
         head = self._head(run, net, lesson).module().to(device)
@@ -154,8 +156,8 @@ class Finetune(Training, Method, FewShot):
         net.heads[lesson.task.name] = head
 
     def _head(
-        self, run: Run, net: "learning.nets.Network", lesson: Lesson
-    ) -> "learning.heads.Linear":
+        self, run: Run, net: "learning.models.backbones.Network", lesson: Lesson
+    ) -> "learning.models.linear_heads.Linear":
         outputs = len(lesson.task.classes)
         if self.head == "kept":
             if lesson.kept is None:
@@ -164,40 +166,42 @@ class Finetune(Training, Method, FewShot):
                     "say `random`, `zero` or `probe`"
                 )
             old = net.heads[lesson.kept]
-            return learning.heads.Linear(old.weight.detach(), old.bias.detach())
+            return learning.models.linear_heads.Linear(old.weight.detach(), old.bias.detach())
         if self.head == "random":
-            return learning.heads.drawn(net.width, outputs, run.seed("head"))
+            return learning.models.linear_heads.drawn(net.width, outputs, run.seed("head"))
         if self.head == "zero":
-            return learning.heads.zero(net.width, outputs)
+            return learning.models.linear_heads.zero(net.width, outputs)
         return Probe(l2="auto" if "val" in lesson.task.parts else "loo").fit(net, lesson.task)
 
-    def _mixture(self, run: Run, lesson: Lesson, steps: int) -> "learning.mixture.Mixture":
+    def _mixture(self, run: Run, lesson: Lesson, steps: int) -> "learning.training.replay.Mixture":
         if self.replay and not lesson.replay:
             raise StageError(NOTHING_TO_REPLAY)
         if fault := self.replays_nothing(steps):
             raise StageError(fault)
-        seeds = learning.mixture.Seeds(run.seed("order"), run.seed("augment"), run.seed("replay"))
+        seeds = learning.training.replay.Seeds(
+            run.seed("order"), run.seed("augment"), run.seed("replay")
+        )
         old = lesson.replay if self.replay else ()
-        return learning.mixture.Mixture(
+        return learning.training.replay.Mixture(
             lesson.task, old, batch=self.batch, replayed=self.replayed, seeds=seeds
         )
 
     def _watch(
-        self, run: Run, net: "learning.nets.Network", lesson: Lesson
-    ) -> "learning.watch.Watch":
+        self, run: Run, net: "learning.models.backbones.Network", lesson: Lesson
+    ) -> "learning.training.monitor.Watch":
         patience = None
         if self.stop:
             if "val" not in lesson.task.parts:
                 raise StageError(f"`stop` needs validation images, and {lesson.task.name} has none")
             place = ("val_accuracy", "val_loss").index(self.stop.by)
             val, name = lesson.task.parts["val"], lesson.task.name
-            patience = learning.watch.Patience(
-                measure=lambda: learning.metrics.scored(net, name, val)[place],
+            patience = learning.training.monitor.Patience(
+                measure=lambda: learning.evaluation.metrics.scored(net, name, val)[place],
                 sign=1 if place else -1,
                 every=self.stop.every,
                 patience=self.stop.patience,
                 restore=self.stop.restore == "best",
             )
-        return learning.watch.Watch(
+        return learning.training.monitor.Watch(
             lesson.measure, self.marks, patience=patience, report=run.report, tell=run.note
         )

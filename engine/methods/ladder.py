@@ -24,19 +24,19 @@ class Adapted:
 class Old:
     """A retained task, the head that answers it, and how it stood before."""
 
-    task: "learning.data.Task"
+    task: "learning.data.device_data.Task"
     head: str | None
     before: Mapping[str, float]
 
 
-def network(model: Model, data: Dataset, device: str) -> "learning.nets.Network":
+def network(model: Model, data: Dataset, device: str) -> "learning.models.backbones.Network":
     """The net of a model that is about to see a dataset.
 
     Raises:
         StageError: its images have another shape.
     """
     if model.shape is None and model.seed is not None:
-        return learning.nets.build(model.net, data.shape, model.seed).to(device)
+        return learning.models.backbones.build(model.net, data.shape, model.seed).to(device)
     shape = model.shape or data.shape
     if shape != data.shape:
         raise StageError(
@@ -44,17 +44,19 @@ def network(model: Model, data: Dataset, device: str) -> "learning.nets.Network"
             "pretrain on images of the same shape"
         )
     outputs = {task: len(head.classes) for task, head in model.heads.items()}
-    return learning.nets.restore(model.net, shape, model.weights, outputs).to(device)
+    return learning.models.backbones.restore(model.net, shape, model.weights, outputs).to(device)
 
 
 def standing(
-    net: "learning.nets.Network", task: "learning.data.Task", head: str | None
+    net: "learning.models.backbones.Network",
+    task: "learning.data.device_data.Task",
+    head: str | None,
 ) -> dict[str, float]:
     """How a net stands on a task: `accuracy` by a head it has, `reprobed` by a fresh one."""
     found: dict[str, float] = {}
     if head is not None and head in net.heads and "test" in task.parts:
-        found["accuracy"] = learning.metrics.scored(net, head, task.parts["test"])[0]
-    reprobed = learning.metrics.reprobe(net, task)
+        found["accuracy"] = learning.evaluation.metrics.scored(net, head, task.parts["test"])[0]
+    reprobed = learning.evaluation.metrics.reprobe(net, task)
     return found if reprobed is None else {**found, "reprobed": reprobed}
 
 
@@ -92,7 +94,7 @@ def adapt(
         kept=answering(classes, data.task, data.classes),
     )
     learned = method.adapt(run, net, lesson)
-    judged = learning.metrics.judged(net, task, task.name)
+    judged = learning.evaluation.metrics.judged(net, task, task.name)
     metrics = {f"{data.task}/{name}": value for name, value in judged.items()}
     for old in olds:
         metrics |= afterwards(net, old)
@@ -100,10 +102,10 @@ def adapt(
     return Adapted(_model(model, data, net, made), learned.scores(metrics))
 
 
-def replayed(olds: Iterable[Old]) -> tuple["learning.mixture.Old", ...]:
+def replayed(olds: Iterable[Old]) -> tuple["learning.training.replay.Old", ...]:
     """The old tasks that can be replayed: with a head that answers them and training images."""
     return tuple(
-        learning.mixture.Old(old.task, old.head)
+        learning.training.replay.Old(old.task, old.head)
         for old in olds
         if old.head and "train" in old.task.parts
     )
@@ -111,7 +113,7 @@ def replayed(olds: Iterable[Old]) -> tuple["learning.mixture.Old", ...]:
 
 def remembered(
     run: Run,
-    net: "learning.nets.Network",
+    net: "learning.models.backbones.Network",
     heads: Mapping[str, tuple[int, ...]],
     data: Dataset,
     *,
@@ -132,34 +134,38 @@ def remembered(
 
 
 def _moment(
-    net: "learning.nets.Network", task: "learning.data.Task", olds: list[Old]
+    net: "learning.models.backbones.Network",
+    task: "learning.data.device_data.Task",
+    olds: list[Old],
 ) -> dict[str, float]:
     """The metrics that curves show."""
     found: dict[str, float] = {}
     for part, prefix in {"test": "", "shifted": "shifted_"}.items():
         if part in task.parts:
-            accuracy, loss = learning.metrics.scored(net, task.name, task.parts[part])
+            accuracy, loss = learning.evaluation.metrics.scored(net, task.name, task.parts[part])
             found[f"{task.name}/{prefix}accuracy"] = accuracy
             if not prefix:
                 found[f"{task.name}/loss"] = loss
     for old in olds:
         if old.head is not None and old.head in net.heads and "test" in old.task.parts:
-            accuracy, _ = learning.metrics.scored(net, old.head, old.task.parts["test"])
+            accuracy, _ = learning.evaluation.metrics.scored(net, old.head, old.task.parts["test"])
             found[f"{old.task.name}/accuracy"] = accuracy
             found[f"{old.task.name}/forgetting"] = old.before["accuracy"] - accuracy
     return found
 
 
-def afterwards(net: "learning.nets.Network", old: Old) -> dict[str, float]:
+def afterwards(net: "learning.models.backbones.Network", old: Old) -> dict[str, float]:
     """What became of a retained task, by names of metrics."""
     after = standing(net, old.task, old.head)
-    found = dict(learning.metrics.forgotten(old.before, after))
+    found = dict(learning.evaluation.metrics.forgotten(old.before, after))
     if "accuracy" in after:
         found["accuracy"] = after["accuracy"]
     return {f"{old.task.name}/{name}": value for name, value in found.items()}
 
 
-def _model(start: Model, data: Dataset, net: "learning.nets.Network", made: Head) -> Model:
+def _model(
+    start: Model, data: Dataset, net: "learning.models.backbones.Network", made: Head
+) -> Model:
     kept = {name: head for name, head in start.heads.items() if name in net.heads}
-    weights = learning.weights.portable(net.state_dict())
+    weights = learning.training.weights.portable(net.state_dict())
     return Model(start.net, data.shape, {**kept, data.task: made}, weights)

@@ -33,9 +33,9 @@ class LowRank(Params):
                 raise ValueError(f"{target!r} is none of {', '.join(WORDS)}")
         return targets
 
-    def inner(self) -> "learning.meta.inner.Lora":
+    def inner(self) -> "learning.metalearning.inner.spaces.Lora":
         """What an inner loop trains."""
-        return learning.meta.inner.Lora(self.rank, self.alpha, self.targets)
+        return learning.metalearning.inner.spaces.Lora(self.rank, self.alpha, self.targets)
 
 
 class Lora(LowRank, FewShot):
@@ -51,9 +51,9 @@ class Lora(LowRank, FewShot):
     clip: PositiveFloat | None = None
     """Longest gradient of a task: a longer one is scaled down to this norm."""
 
-    def few_shot(self, seed: int = 0) -> "learning.meta.algorithm.Algorithm":
+    def few_shot(self, seed: int = 0) -> "learning.metalearning.algorithms.base.Algorithm":
         """See `FewShot`."""
-        return learning.meta.tuned.Tuned(
+        return learning.metalearning.algorithms.finetuned.Tuned(
             lr=self.lr,
             optimizer=self.optimizer.model_dump(),
             clip=self.clip,

@@ -37,7 +37,7 @@ class Probe(Method, FewShot):
     """Newton steps at most. They end at the minimum, most often after some ten; where they do not
     reach it, a note says so."""
 
-    def adapt(self, run: Run, net: "learning.nets.Network", lesson: Lesson) -> Learned:
+    def adapt(self, run: Run, net: "learning.models.backbones.Network", lesson: Lesson) -> Learned:
         """See `Method.adapt`."""
         head = self.fit(net, lesson.task)
         net.heads[lesson.task.name] = head.module()
@@ -53,10 +53,12 @@ class Probe(Method, FewShot):
             run.note(note)
         return learned
 
-    def few_shot(self, seed: int = 0) -> "learning.meta.algorithm.Algorithm":
+    def few_shot(self, seed: int = 0) -> "learning.metalearning.algorithms.base.Algorithm":
         """See `FewShot`."""
         del seed
-        return learning.meta.probed.Probed(None if isinstance(self.l2, str) else self.l2)
+        return learning.metalearning.algorithms.ridge_probe.Probed(
+            None if isinstance(self.l2, str) else self.l2
+        )
 
     def few_shot_faults(
         self, *, lr: float | None = None, head: str | None = None, classified: bool | None = None
@@ -83,32 +85,34 @@ class Probe(Method, FewShot):
         return found
 
     def fit(
-        self, net: "learning.nets.Network", task: "learning.data.Task"
-    ) -> "learning.heads.Linear":
+        self, net: "learning.models.backbones.Network", task: "learning.data.device_data.Task"
+    ) -> "learning.models.linear_heads.Linear":
         """The head for the net as it is.
 
         Raises:
             StageError: `auto` without validation images.
         """
         train = task.parts["train"]
-        z, outputs = learning.features.extract(net, train), len(task.classes)
+        z, outputs = learning.models.features.extract(net, train), len(task.classes)
         if not z.isfinite().all():
-            return learning.heads.undefined(z.shape[1], outputs)
+            return learning.models.linear_heads.undefined(z.shape[1], outputs)
         if self.l2 == "loo":
-            return learning.heads.ridge_by_leaving_one_out(z, train.y, outputs)
+            return learning.models.linear_heads.ridge_by_leaving_one_out(z, train.y, outputs)
         if self.l2 != "auto":
-            return learning.heads.logistic(z, train.y, outputs, l2=self.l2, max_iter=self.max_iter)
+            return learning.models.linear_heads.logistic(
+                z, train.y, outputs, l2=self.l2, max_iter=self.max_iter
+            )
         if "val" not in task.parts:
             raise StageError(
                 f"`l2: auto` chooses by validation, but {task.name} has no validation images; "
                 "give it some, or say `l2: loo` or a number"
             )
         val = task.parts["val"]
-        z_val = learning.features.extract(net, val).double()
-        return learning.heads.chosen(
-            lambda l2, start: learning.heads.logistic(
+        z_val = learning.models.features.extract(net, val).double()
+        return learning.models.linear_heads.chosen(
+            lambda l2, start: learning.models.linear_heads.logistic(
                 z, train.y, outputs, l2=l2, max_iter=self.max_iter, start=start
             ),
-            lambda found: learning.heads.cross_entropy(found, z_val, val.y),
+            lambda found: learning.models.linear_heads.cross_entropy(found, z_val, val.y),
             patience=2,
         )

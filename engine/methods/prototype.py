@@ -16,7 +16,7 @@ class Prototype(FewShot):
     distance: Literal["euclidean", "cosine"] = "euclidean"
     """What is near: a small distance, or a small angle."""
 
-    def few_shot(self, seed: int = 0) -> "learning.meta.algorithm.Algorithm":
+    def few_shot(self, seed: int = 0) -> "learning.metalearning.algorithms.base.Algorithm":
         """See `FewShot`."""
         del seed
-        return learning.meta.prototypes.Nearest(self.distance)
+        return learning.metalearning.algorithms.nearest_prototype.Nearest(self.distance)

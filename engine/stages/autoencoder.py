@@ -29,5 +29,5 @@ def autoencoder(run: Run, params: Autoencoder, *, data: Dataset) -> Trained:
     Nothing tells where points are that give images: what random points give is to be seen. Its
     encoder serves as a pretrained model.
     """
-    objective = learning.generative.objective.Objective()
+    objective = learning.generative.training.objective.Objective()
     return trained(run, params, data, Way("autoencoder", objective))

@@ -178,9 +178,9 @@ def classifier_samples(
     labels, _ = _asked(params.classes, known[1])
     # One class after the other, so that the first so many have equal shares too.
     given = [labels[place % len(labels)] for place in range(params.count)]
-    ascent = learning.generative.ascent.Ascent(
-        learning.generative.ascent.Attacked(
-            network(model, data, run.device), head, learning.data.SCALINGS[data.name]
+    ascent = learning.generative.sampling.activation_maximization.Ascent(
+        learning.generative.sampling.activation_maximization.Attacked(
+            network(model, data, run.device), head, learning.data.device_data.SCALINGS[data.name]
         ),
         [data.classes.index(label) for label in given],
         shape=data.shape,
@@ -215,13 +215,15 @@ def _lost(run: Run, data: Dataset) -> Climbed:
     """Of a model that diverged: no images, which is a result."""
     told = "the model's outputs are not numbers: it diverged when it was trained"
     run.note(told)
-    none = learning.generative.snapshots.none(data.shape)
+    none = learning.generative.training.snapshots.none(data.shape)
     scores = Scores({}, status="diverged", notes=(told,))
     return Climbed(Samples(data.name, data.shape, told, none), Gallery(()), scores)
 
 
-def _climb(params: ClassifierSamples) -> "learning.generative.ascent.Climb":
-    return learning.generative.ascent.Climb(
+def _climb(
+    params: ClassifierSamples,
+) -> "learning.generative.sampling.activation_maximization.Climb":
+    return learning.generative.sampling.activation_maximization.Climb(
         steps=params.steps,
         lr=params.lr,
         objective=params.objective,

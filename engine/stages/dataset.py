@@ -75,26 +75,26 @@ def _taken(params: Dataset, part: str, fewest: int, classes: int) -> int:
 
 def _known_characters(params: Dataset, folder: Path) -> Facts:
     chosen, part = params.characters(params.files(folder)), params.part or ""
-    names = learning.alphabets.characters()
+    names = learning.data.omniglot_index.characters()
     classes = omniglot.classes(chosen, turned=params.turned)
     return Facts(
         task=params.label,
         collection=params.name,
         shape=params.shape,
         classes=classes,
-        sizes={part: learning.alphabets.DRAWERS * len(classes)},
+        sizes={part: learning.data.omniglot_index.DRAWERS * len(classes)},
         sources=frozenset(
             (
                 name := f"{omniglot.NAME}/{names[character]}",
                 part,
                 name,
                 0,
-                learning.alphabets.DRAWERS,
+                learning.data.omniglot_index.DRAWERS,
             )
             for character in chosen
         ),
         metrics={f"{params.label}/{name}": () for name in imagesets.JUDGED[part]},
-        examples={part: learning.alphabets.DRAWERS},
+        examples={part: learning.data.omniglot_index.DRAWERS},
         turned=params.rotations == "augment",
     )
 
@@ -110,7 +110,7 @@ def _known_folder(look: Look, params: Dataset) -> Facts:
     judged = [name for part in there for name in imagesets.JUDGED[part]]
     judged += ["shifted_accuracy"] if params.shifted and "test" in there else []
     root, place = safe_text(posixpath.normpath(params.root or "")), look.folder / str(params.root)
-    numbers = tuple(learning.folders.number(name) for name in names)
+    numbers = tuple(learning.data.image_folder.number(name) for name in names)
     counts = {part: len(places) for part, places in params.choice.parts(found).items() if places}
     sizes = _sizes(look, params, counts, len(names))
     return Facts(
@@ -121,7 +121,7 @@ def _known_folder(look: Look, params: Dataset) -> Facts:
         sizes=sizes,
         names=dict(zip(numbers, names, strict=True)),
         sources=frozenset(
-            (f"{root}/{name}", part, learning.folders.identity(place / name), *ends)
+            (f"{root}/{name}", part, learning.data.image_folder.identity(place / name), *ends)
             for name in names
             for part, ends in params.choice.spans(len(found[name])).items()
             if ends[0] < ends[1]
@@ -150,12 +150,12 @@ def dataset(run: Run, params: Dataset) -> Described:
         parts = {part: _part(run, params, part, every[part]) for part in imagesets.PARTS}
     elif params.name == folders.NAME:
         names, parts = _divided(run, params)
-        classes = tuple(learning.folders.number(name) for name in names)
+        classes = tuple(learning.data.image_folder.number(name) for name in names)
     else:
         classes, parts = params.kept, {part: _digits(run, params, part) for part in imagesets.PARTS}
     for part in parts.values():
         names_of = part.images, part.labels
-        learning.files.check(run.files, run.inputs, names_of, part.indices, params.shape)
+        learning.data.image_files.check(run.files, run.inputs, names_of, part.indices, params.shape)
     return Described(
         Data(
             name=params.name,
@@ -181,7 +181,7 @@ def _augment(params: Dataset) -> dict[str, Any]:
 def _divided(run: Run, params: Dataset) -> tuple[tuple[str, ...], dict[str, Part]]:
     """Names of the classes of a folder, and the parts of its images."""
     digest = run.inputs[folders.NAME]
-    found = learning.photos.listing(run.files[digest], digest)
+    found = learning.data.image_folder_pixels.listing(run.files[digest], digest)
     every = params.choice.parts(found)
     return params.choice.names(found), {
         part: _part(run, params, part, positions) for part, positions in every.items()
@@ -190,7 +190,7 @@ def _divided(run: Run, params: Dataset) -> tuple[tuple[str, ...], dict[str, Part
 
 def _digits(run: Run, params: Dataset, part: str) -> Part:
     _, names = imagesets.source(params.name, part)
-    labels = learning.files.labels(run.files, run.inputs, names).tolist()
+    labels = learning.data.image_files.labels(run.files, run.inputs, names).tolist()
     kept, every = set(params.kept), imagesets.positions(params.name, part, labels)
     chosen = [i for i in every if labels[i] in kept]
     if lacking := sorted(kept - {labels[i] for i in chosen}):
@@ -209,8 +209,10 @@ def _part(run: Run, params: Dataset, part: str, indices: Sequence[int]) -> Part:
     if count is not None:
         if count > len(indices):
             raise StageError(f"`take.{part}: {count}` is more than the {len(indices)} there are")
-        labels = learning.files.labels(run.files, run.inputs, names)[list(indices)].tolist()
+        labels = learning.data.image_files.labels(run.files, run.inputs, names)[
+            list(indices)
+        ].tolist()
         place = {position: rank for rank, position in enumerate(indices)}
         order = [place[i] for i in imagesets.shuffled(params.name, indices)]
-        indices = [indices[i] for i in learning.selection.balanced(labels, order, count)]
+        indices = [indices[i] for i in learning.data.balanced.balanced(labels, order, count)]
     return Part(images, names, tuple(indices))

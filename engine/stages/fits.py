@@ -99,17 +99,17 @@ def fits(
     steps = tuple(sorted(set(params.steps)))
     family = stream(run, tasks)
     try:
-        scene = learning.meta.fitting.scene(family, range(params.count), _POINTS)
+        scene = learning.metalearning.loop.function_fits.scene(family, range(params.count), _POINTS)
     except ValueError as error:
         raise StageError(f"{tasks.task}: {error}") from error
-    columns: dict[str, learning.meta.fitting.Fits] = {}
+    columns: dict[str, learning.metalearning.loop.function_fits.Fits] = {}
     for place, title in titles(run.sources["learner"]).items():
         found = learner[place]
         own = found.trained["bn_stats"] if isinstance(found, Learner) else None
         method = None if _adapts(found) else params.method
         who = ready(run, found, method, scene.batch, own or "support")
         name = f"{title} + {method.kind}" if method else title
-        columns[name] = learning.meta.fitting.fits(who, scene, steps)
+        columns[name] = learning.metalearning.loop.function_fits.fits(who, scene, steps)
     names = list(columns)
     parts = [names[first : first + _WIDE] for first in range(0, len(names), _WIDE)]
     pictures = [

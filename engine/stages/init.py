@@ -49,5 +49,5 @@ def init(run: Run, params: Init, *, data: Dataset | None = None) -> Untrained:
     shape = data.shape if data else params.shape
     if shape is None:
         return Untrained(Model(net, None, {}, {}, seed))
-    drawn = learning.nets.build(net, shape, seed)
-    return Untrained(Model(net, shape, {}, learning.weights.portable(drawn.state_dict())))
+    drawn = learning.models.backbones.build(net, shape, seed)
+    return Untrained(Model(net, shape, {}, learning.training.weights.portable(drawn.state_dict())))

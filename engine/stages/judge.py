@@ -82,17 +82,17 @@ def judge(run: Run, params: Judge, *, data: Dataset) -> Appointed:
         "init": run.seed("init"), "head": run.seed("head"), "order": run.seed("order"),
         "augment": run.seed("augment"), "noise": run.seed("noise"),
     }  # fmt: skip
-    lessons = learning.generative.judges.lessons(task, data.name, seeds)
+    lessons = learning.generative.judging.classifiers.lessons(task, data.name, seeds)
     trained = {name: _trained(run, params, name, lesson) for name, lesson in lessons.items()}
     right = {
-        name: learning.generative.judges.accuracy(net, lessons[name])
+        name: learning.generative.judging.classifiers.accuracy(net, lessons[name])
         for name, net in trained.items()
     }
-    rejected = learning.generative.judges.rejected(trained["junk"], lessons["junk"])
+    rejected = learning.generative.judging.classifiers.rejected(trained["junk"], lessons["junk"])
     weights = {
         f"{name}.{key}": item
         for name, net in trained.items()
-        for key, item in learning.weights.portable(net.state_dict()).items()
+        for key, item in learning.training.weights.portable(net.state_dict()).items()
     }
     named = {"plain": "judge_accuracy", "second": "second_accuracy", "junk": "junk_accuracy"}
     metrics = {f"{data.task}/{named[name]}": share for name, share in right.items()}
@@ -105,13 +105,13 @@ def judge(run: Run, params: Judge, *, data: Dataset) -> Appointed:
 
 
 def _trained(
-    run: Run, params: Judge, name: str, lesson: "learning.generative.judges.Lesson"
-) -> "learning.nets.Network":
+    run: Run, params: Judge, name: str, lesson: "learning.generative.judging.classifiers.Lesson"
+) -> "learning.models.backbones.Network":
     steps = params.total(len(lesson.task.parts["train"]), params.batch, otherwise=STEPS)
-    trainer = learning.generative.judges.trainer(
+    trainer = learning.generative.judging.classifiers.trainer(
         params.net.model_dump(), lesson, params.recipe(steps), params.batch, run.report
     )
-    learning.train.fit(trainer, lambda _, total, of: run.steps(name, total, of))
+    learning.training.trainer.fit(trainer, lambda _, total, of: run.steps(name, total, of))
     if trainer.diverged:
         raise StageError(f"the judge `{name}` diverged: lower `lr`")
     return trainer.net

@@ -93,25 +93,29 @@ def likelihood(run: Run, params: Likelihood, *, generator: Generator, data: Data
     count = len(examples)
     if params.images is not None and params.images > count:
         raise StageError(f"{data.task} has {count} {params.part} images, not {params.images}")
-    places = learning.generative.bound.places(examples.y, params.images)
-    whole = learning.generative.pairs.pixels(examples)
+    places = learning.generative.training.iwae_bound.places(examples.y, params.images)
+    whole = learning.generative.models.generator.pixels(examples)
     # Of the whole part, for what is drawn for an image depends on its place.
-    images = learning.generative.binarised.fixed(whole, _binarise(generator))[places]
+    images = learning.generative.models.binarize.fixed(whole, _binarise(generator))[places]
     y = None
     if generator.classes:
         labels = examples.y[places]
-        y = learning.generative.bound.renumbered(labels, data.classes, generator.classes)
-    pair = learning.generative.pairs.restore(generator, run.device)
-    bound = learning.generative.bound.Bound(pair, images, y, draws=params.k, places=places)
+        y = learning.generative.training.iwae_bound.renumbered(
+            labels, data.classes, generator.classes
+        )
+    pair = learning.generative.models.generator.restore(generator, run.device)
+    bound = learning.generative.training.iwae_bound.Bound(
+        pair, images, y, draws=params.k, places=places
+    )
     most = max(params.k)
     for step in run.steps("bound", bound.steps, bound):
         bound.step(step)
         run.report(step, **{f"nll_{most}": -bound.mean(most)})
     found = {k: -bound.mean(k) for k in params.k}
-    told = _notes(generator, params, binary=learning.generative.bound.binary(images))
+    told = _notes(generator, params, binary=learning.generative.training.iwae_bound.binary(images))
     if generator.data != data.name:
         told.append(f"trained on {generator.data}, judged on {data.name}")
-    error = learning.statistics.standard_error(bound.values(most).tolist())
+    error = learning.evaluation.statistics.standard_error(bound.values(most).tolist())
     if error is not None and math.isfinite(error):
         told.append(f"nll_{most} has a standard error of {error:.2f} over {len(images)} images")
     return Bounded(_scores(params, generator, data, found, told))
@@ -132,7 +136,7 @@ def _fits(generator: Generator, data: Dataset, part: str) -> None:
     if part not in data.parts or not len(data.parts[part]):
         other = "val" if part == "test" else "test"
         raise StageError(f"{data.task} has no {part} images; if it has others: `part: {other}`")
-    levels = learning.generative.pairs.levels
+    levels = learning.generative.models.generator.levels
     if generator.likelihood["kind"] == "logistic" and levels(generator.data) != levels(data.name):
         raise StageError(
             f"pixels of {data.name} have {levels(data.name)} levels, and the generator scores "

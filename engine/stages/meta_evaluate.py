@@ -17,7 +17,7 @@ from pipelines.core.facts import Facts, Look
 from pipelines.core.stage import Params, stage
 
 if TYPE_CHECKING:
-    from engine.learning.meta.judging import Judging
+    from engine.learning.metalearning.loop.evaluation import Judging
 
 TASKS = 600
 """Tasks where their stream is endless."""
@@ -166,9 +166,11 @@ def meta_evaluate(
         source = stream(run, family)
         first = source.batch([0])
         who = ready(run, learner, method, first, bn_stats)
-        size = learning.meta.judging.chunk(first)
+        size = learning.metalearning.loop.evaluation.chunk(first)
         count = family.count or TASKS
-        judging = learning.meta.judging.Judging(who, source, count, size, params.curve)
+        judging = learning.metalearning.loop.evaluation.Judging(
+            who, source, count, size, params.curve
+        )
         found[name] = _finish(run, name, judging)
         if name == "test":
             notes = judged.notes(who.net, family, bn_stats)

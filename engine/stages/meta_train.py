@@ -202,23 +202,23 @@ def meta_train(
 def _trainer(
     run: Run,
     params: MetaTrain,
-    algorithm: "learning.meta.algorithm.Algorithm",
+    algorithm: "learning.metalearning.algorithms.base.Algorithm",
     begun: Begun,
-    family: "learning.meta.streams.Family",
+    family: "learning.metalearning.tasks.streams.Family",
     validate: TaskFamily | None,
-) -> "learning.meta.trainer.MetaTrainer":
+) -> "learning.metalearning.loop.trainer.MetaTrainer":
     outer = params.outer or usual(params.algorithm)
     first = family.batch(range(CONSTANT))
-    plan = learning.meta.trainer.Plan(
+    plan = learning.metalearning.loop.trainer.Plan(
         tasks=params.budget.tasks,
         meta_batch=params.meta_batch,
         recipe=outer.recipe(_steps(params)),
         compute=params.compute,
         bfloat16=params.precision == "bfloat16",
-        constant=learning.meta.batches.constant_loss(first),
+        constant=learning.metalearning.tasks.batches.constant_loss(first),
         start=first.classified,
     )
-    return learning.meta.trainer.MetaTrainer(
+    return learning.metalearning.loop.trainer.MetaTrainer(
         algorithm,
         begun.net,
         begun.theta,
@@ -233,24 +233,26 @@ def _trainer(
 def _watch(
     run: Run,
     params: MetaTrain,
-    algorithm: "learning.meta.algorithm.Algorithm",
+    algorithm: "learning.metalearning.algorithms.base.Algorithm",
     begun: Begun,
     validate: TaskFamily | None,
-) -> "learning.watch.Watch":
+) -> "learning.training.monitor.Watch":
     """Validation on the way, all on the same tasks."""
     if validate is None:
-        return learning.watch.Watch(dict, (), report=run.report, tell=run.note)
+        return learning.training.monitor.Watch(dict, (), report=run.report, tell=run.note)
     tasks = stream(run, validate)
     count = validate.count or VALIDATED
     first = tasks.batch([0])
     fitting(algorithm, begun, first, validate.task)
-    size = learning.meta.judging.chunk(first)
+    size = learning.metalearning.loop.evaluation.chunk(first)
     mark = params.algorithm.trained_steps or 0
 
-    def judge() -> learning.meta.judging.Judging:
-        theta = learning.meta.batches.detached(begun.theta.weights)
-        who = learning.meta.judging.Learner(algorithm, begun.net, theta, begun.theta.state)
-        return learning.meta.judging.judged(who, tasks, count, size, mark)
+    def judge() -> learning.metalearning.loop.evaluation.Judging:
+        theta = learning.metalearning.tasks.batches.detached(begun.theta.weights)
+        who = learning.metalearning.loop.evaluation.Learner(
+            algorithm, begun.net, theta, begun.theta.state
+        )
+        return learning.metalearning.loop.evaluation.judged(who, tasks, count, size, mark)
 
     def measure() -> dict[str, float]:
         judging = judge()
@@ -260,7 +262,7 @@ def _watch(
     patience = None
     if params.stop:
         by = params.stop.by
-        patience = learning.watch.Patience(
+        patience = learning.training.monitor.Patience(
             measure=lambda: judge().means()[by],
             sign=1 if by == "loss" else -1,
             every=-(-params.stop.every // params.meta_batch),
@@ -268,7 +270,7 @@ def _watch(
             restore=params.stop.restore == "best",
         )
     steps = [-(-mark // params.meta_batch) for mark in _marks(params)]
-    watch = learning.watch.Watch(
+    watch = learning.training.monitor.Watch(
         measure, steps, patience=patience, report=run.report, tell=run.note
     )
     return watch
@@ -285,7 +287,7 @@ def _marks(params: MetaTrain) -> list[int]:
     return sorted(min(mark * params.meta_batch, params.budget.tasks) for mark in marks)
 
 
-def _final(trainer: "learning.meta.trainer.MetaTrainer") -> dict[str, float]:
+def _final(trainer: "learning.metalearning.loop.trainer.MetaTrainer") -> dict[str, float]:
     """What validation tasks give of the weights that are kept."""
     watch = trainer.watch
     # With early stopping these need not be the weights of a point of the curve.
@@ -296,7 +298,7 @@ def _final(trainer: "learning.meta.trainer.MetaTrainer") -> dict[str, float]:
 
 def _scores(
     run: Run,
-    trainer: "learning.meta.trainer.MetaTrainer",
+    trainer: "learning.metalearning.loop.trainer.MetaTrainer",
     begun: Begun,
     final: Mapping[str, float],
 ) -> Scores:

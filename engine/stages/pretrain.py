@@ -57,24 +57,26 @@ def pretrain(run: Run, params: Pretrain, *, data: Dataset) -> Pretrained:
     """Train a backbone and a head for the dataset's task from random weights."""
     fields = params.net.model_dump()
     task = loaded(run, data, needs=("train",))
-    net = learning.nets.build(fields, task.shape, run.seed("init")).to(run.device)
-    head = learning.heads.drawn(net.width, len(task.classes), run.seed("head"))
+    net = learning.models.backbones.build(fields, task.shape, run.seed("init")).to(run.device)
+    head = learning.models.linear_heads.drawn(net.width, len(task.classes), run.seed("head"))
     net.heads[task.name] = head.module().to(run.device)
     steps = params.total(len(task.parts["train"]), params.batch, otherwise=STEPS)
-    seeds = learning.mixture.Seeds(run.seed("order"), run.seed("augment"), run.seed("replay"))
-    trainer = learning.train.Trainer(
+    seeds = learning.training.replay.Seeds(
+        run.seed("order"), run.seed("augment"), run.seed("replay")
+    )
+    trainer = learning.training.trainer.Trainer(
         net,
-        learning.mixture.Mixture(task, (), batch=params.batch, replayed=0, seeds=seeds),
+        learning.training.replay.Mixture(task, (), batch=params.batch, replayed=0, seeds=seeds),
         params.recipe(steps),
-        learning.watch.Watch(
+        learning.training.monitor.Watch(
             lambda: _validation(net, task), _marks(steps), report=run.report, tell=run.note
         ),
         run.report,
     )
-    learning.train.fit(trainer, run.steps)
-    judged = learning.metrics.judged(net, task, task.name)
+    learning.training.trainer.fit(trainer, run.steps)
+    judged = learning.evaluation.metrics.judged(net, task, task.name)
     (digest,) = run.digests.get("data", ("",))
-    weights = learning.weights.portable(net.state_dict())
+    weights = learning.training.weights.portable(net.state_dict())
     made = {task.name: Head(data.classes, digest, "pretrain")}
     return Pretrained(
         Model(fields, data.shape, made, weights),
@@ -86,8 +88,10 @@ def _marks(steps: int) -> list[int]:
     return sorted({round(steps * look / LOOKS) for look in range(1, LOOKS + 1)} - {0})
 
 
-def _validation(net: "learning.nets.Network", task: "learning.data.Task") -> dict[str, float]:
+def _validation(
+    net: "learning.models.backbones.Network", task: "learning.data.device_data.Task"
+) -> dict[str, float]:
     if "val" not in task.parts:
         return {}
-    accuracy, loss = learning.metrics.scored(net, task.name, task.parts["val"])
+    accuracy, loss = learning.evaluation.metrics.scored(net, task.name, task.parts["val"])
     return {f"{task.name}/val_accuracy": accuracy, f"{task.name}/val_loss": loss}

@@ -194,7 +194,7 @@ def sample(run: Run, params: Sample, *, generator: Generator, data: Dataset | No
         made = way(params.how).make(found)
     except Diverged as diverged:
         run.note(str(diverged))
-        none = learning.generative.snapshots.none(generator.shape)
+        none = learning.generative.training.snapshots.none(generator.shape)
         return Drawn(Samples(generator.data, generator.shape, str(diverged), none), Gallery(()))
     for note in made.notes:
         run.note(note)

@@ -153,9 +153,9 @@ def _choice(
     """
     sign = 1 if params.goal == "min" else -1
     best = min(means.values(), key=lambda mean: sign * mean)
-    margin = learning.statistics.ROUNDING * abs(best)
+    margin = learning.evaluation.statistics.ROUNDING * abs(best)
     equal = [label for label in order if label in means and abs(means[label] - best) <= margin]
-    error = learning.statistics.standard_error(values[equal[0]])
+    error = learning.evaluation.statistics.standard_error(values[equal[0]])
     if params.tie == "best" or error is None:
         return equal[0]
     return next(

@@ -100,7 +100,7 @@ def _drawn(run: Run, data: Dataset, name: str, count: int) -> Part:
     if count > len(part):
         raise StageError(f"{data.task} has {len(part)} {name} images, fewer than {count}")
     labels, order = _shuffled(run, data, name)
-    chosen = learning.selection.balanced(labels, order, count)
+    chosen = learning.data.balanced.balanced(labels, order, count)
     there, left = len(set(labels)), len({labels[place] for place in chosen})
     if count and left < there:
         run.note(f"`{name}: {count}` keeps an image of {left} of the {there} classes only")
@@ -119,14 +119,16 @@ def _bounded(run: Run, data: Dataset, each: int) -> Part:
     if few:
         all_kept = listed(f"{names.get(label, label)} has {n}" for label, n in few.items())
         run.note(f"`train_per_class: {each}` keeps all images of smaller classes: {all_kept}")
-    chosen = learning.selection.at_most(labels, order, each)
+    chosen = learning.data.balanced.at_most(labels, order, each)
     return replace(part, indices=tuple(part.indices[place] for place in chosen))
 
 
 def _shuffled(run: Run, data: Dataset, name: str) -> tuple[list[int], list[int]]:
     """Labels of a part's examples, and an order of them that is drawn by the seed."""
     part = data.parts[name]
-    labels = learning.files.labels(run.files, data.files, part.labels)[list(part.indices)]
+    labels = learning.data.image_files.labels(run.files, data.files, part.labels)[
+        list(part.indices)
+    ]
     order = list(range(len(part)))
     random.Random(f"{run.seed('subset')}/{name}").shuffle(order)
     return labels.tolist(), order

@@ -112,7 +112,7 @@ def _table(look: Look, params: Tasks) -> tuple[Facts, int | None]:
     shown = safe_text(params.file)
     try:
         sheet = tables.known(look.folder / params.file, params.choice)
-    except learning.sheets.SheetError as error:
+    except learning.data.csv_tasks.SheetError as error:
         look.error(error.place, f"{shown}: {safe_text(str(error))}", safe_text(error.hint))
         return Facts(), None
     except OSError as error:
@@ -242,7 +242,9 @@ def _columns(run: Run, params: Tasks) -> dict[str, Any]:
     """What of a table is drawn from."""
     digest = run.inputs[tables.NAME]
     try:
-        sheet = params.choice.read(BytesIO(learning.files.content(run.files[digest], digest)))
+        sheet = params.choice.read(
+            BytesIO(learning.data.image_files.content(run.files[digest], digest))
+        )
     except ValueError as error:
         raise StageError(safe_text(f"{params.file}: {error}")) from error
     tasks = params.choice.tasks(sheet)
@@ -261,7 +263,7 @@ def _enough(run: Run, params: Tasks, data: Dataset) -> None:
         raise StageError(f"`ways` is above the {len(data.classes)} classes of {data.task}")
     counts: Counter[int] = Counter()
     for part in data.parts.values():
-        labels = learning.files.labels(run.files, data.files, part.labels)
+        labels = learning.data.image_files.labels(run.files, data.files, part.labels)
         counts.update(labels[list(part.indices)].tolist())
     there = min(counts[label] for label in data.classes)
     if lacking := _lacking(params, there):

@@ -80,7 +80,7 @@ def vae(run: Run, params: Vae, *, data: Dataset) -> Trained:
     mean code, serves as a pretrained model.
     """
     found = params.objective
-    objective = learning.generative.objective.Objective(
+    objective = learning.generative.training.objective.Objective(
         params.beta, params.kl_warmup, params.free_bits,
         found.k if isinstance(found, Iwae) else None,
     )  # fmt: skip

@@ -138,10 +138,14 @@ def test_every_other_error_passes_as_it_is(tmp_path: Path, error: Exception) -> 
 def test_a_checkpoint_without_room_leaves_those_before_it(tmp_path: Path) -> None:
     store = Store(tmp_path / "store")
     key = "a" * 64
-    store.checkpoint_save(key, lambda f: learning.checkpoint.save(f, {"step": 1}), {"step": 1})
+    store.checkpoint_save(
+        key, lambda f: learning.training.checkpoint.save(f, {"step": 1}), {"step": 1}
+    )
     large = {"step": 2, "weights": torch.zeros(50_000)}
     with pytest.raises(EnvironmentFault, match="limit on the size of files"), limited(BYTES):
-        store.checkpoint_save(key, lambda f: learning.checkpoint.save(f, large), {"step": 2})
+        store.checkpoint_save(
+            key, lambda f: learning.training.checkpoint.save(f, large), {"step": 2}
+        )
     assert store.checkpoint_note(key) == {"step": 1}
     assert store.checkpoint_load(key) is not None
 

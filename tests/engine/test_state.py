@@ -41,7 +41,7 @@ POISONS = {
     "time.time = lambda: 0": "time.time was replaced",
     "builtins.sum = max": "builtins.sum was replaced",
     "sys.stdout = open('/dev/null', 'w')": "sys.stdout and the like: ",
-    "from engine.learning import heads; heads.ridge = None": "engine.learning.heads.ridge was rep",
+    "from engine.learning.models import linear_heads as heads; heads.ridge = None": "engine.learning.models.linear_heads.ridge was rep",
     "from engine.run import Run; Run.seed = lambda *_: 0": "engine.run.Run.seed was replaced",
     "np.mean = np.median": "numpy.mean was replaced",
     "np.random.shuffle = print": "numpy.random.shuffle was replaced",
@@ -90,7 +90,7 @@ import threading, time, warnings
 import numpy as np
 import torch
 import engine.perform
-from engine.learning import heads, preload
+from engine.learning.models import linear_heads as heads; from engine.learning import preload
 from engine.executors.state import State
 
 locale.setlocale(locale.LC_ALL, "C.UTF-8")

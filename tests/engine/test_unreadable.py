@@ -6,7 +6,7 @@ from PIL import Image
 
 from engine import launch
 from engine.events import CellFailed
-from engine.learning.unreadable import UnreadableError
+from engine.learning.data.unreadable import UnreadableError
 from engine.request import Request
 
 TEXT = """version: 1

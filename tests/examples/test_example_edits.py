@@ -104,13 +104,13 @@ def with_a_function_more(text: str) -> str:
 @pytest.mark.parametrize(
     ("module", "reached_by"),
     [
-        ("engine/learning/watch.py", {"backbone", "tuned"}),
-        ("engine/learning/heads.py", {"backbone", "probe", "tuned"}),
+        ("engine/learning/training/monitor.py", {"backbone", "tuned"}),
+        ("engine/learning/models/linear_heads.py", {"backbone", "probe", "tuned"}),
         ("engine/methods/finetune.py", {"tuned"}),
-        ("engine/learning/selection.py", {"old", "new", "few"}),
-        ("engine/learning/statistics.py", {"result"}),
+        ("engine/learning/data/balanced.py", {"old", "new", "few"}),
+        ("engine/learning/evaluation/statistics.py", {"result"}),
         ("engine/schedule.py", set()),
-        ("engine/learning/kernels.py", set()),
+        ("engine/learning/training/kernels.py", set()),
         ("meta_tui/plain.py", set()),
     ],
 )
@@ -130,10 +130,13 @@ def test_exactly_the_stages_that_reach_an_edited_helper_run_again(copy, module, 
 
 @pytest.mark.slow
 def test_an_edit_that_changes_numbers_goes_on_to_what_reads_them(copy):
-    copy.edit("engine/learning/heads.py", lambda text: text.replace("2 * draws - 1", "draws - 0.5"))
+    copy.edit(
+        "engine/learning/models/linear_heads.py",
+        lambda text: text.replace("2 * draws - 1", "draws - 0.5"),
+    )
     ran = copy.run()
     assert set(ran) == {"backbone", "probe", "tuned", "result"}
-    assert ran["backbone"] == "code: engine/learning/heads.py changed"
+    assert ran["backbone"] == "code: engine/learning/models/linear_heads.py changed"
     assert "scores" in ran["result"]
 
 
@@ -144,7 +147,7 @@ def test_comments_docstrings_and_blank_lines_run_nothing_again(copy):
         assert body != text
         return f"# Another comment.\n\n{body}\n\n# And one at the end.\n"
 
-    copy.edit("engine/learning/heads.py", told_otherwise)
+    copy.edit("engine/learning/models/linear_heads.py", told_otherwise)
     assert {state for state, _ in copy.plan().values()} == {"hit"}
     assert copy.run() == {}
 

@@ -10,7 +10,7 @@ import yaml
 
 from engine.catalogue import Catalogue
 from engine.imagesets import MNIST_FILES
-from engine.learning import alphabets
+from engine.learning.data import omniglot_index
 from pipelines.pipeline import check
 
 FENCE = re.compile(r"^```ya?ml[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -47,15 +47,15 @@ def collections(tmp_path_factory):
         (folder / "mnist" / name).touch()
     (folder / "omniglot" / "splits").mkdir(parents=True)
     archives = {
-        name: zipfile.ZipFile(folder / "omniglot" / name, "w") for name in alphabets.ARCHIVES
+        name: zipfile.ZipFile(folder / "omniglot" / name, "w") for name in omniglot_index.ARCHIVES
     }
-    for character in alphabets.folders():
+    for character in omniglot_index.folders():
         archive = archives[f"{character.partition('/')[0]}.zip"]
-        for drawer in range(1, alphabets.DRAWERS + 1):
+        for drawer in range(1, omniglot_index.DRAWERS + 1):
             archive.writestr(f"{character}/0000_{drawer:02}.png", b"")
     for archive in archives.values():
         archive.close()
-    names = alphabets.characters()
+    names = omniglot_index.characters()
     for part, first, last in (("train", 0, 1028), ("val", 1028, 1200), ("test", 1200, 1623)):
         listed = "\n".join(f"{name}/rot000" for name in names[first:last])
         (folder / "omniglot" / "splits" / f"vinyals_{part}.txt").write_text(listed + "\n")

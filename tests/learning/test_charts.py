@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engine.learning import charts, ink, panels
-from engine.learning.charts import Chart, Curve, Panel, Style
-from engine.learning.ticks import Axis, fitted, labels
+from engine.learning.plotting import drawing, line_charts
+from engine.learning.plotting import panel as panels
+from engine.learning.plotting.line_charts import Chart, Curve, Panel, Style
+from engine.learning.plotting.ticks import Axis, fitted, labels
 
 RED = (255, 0, 0)
 SIZE = (100.0, 80.0)
@@ -26,14 +27,14 @@ def pixels(image, colour=RED):
 def drawn(*curves, **fields):
     """One panel without numbers around it, so that it is the whole page but its margin."""
     axes = {"x_range": (0.0, 1.0), "y_range": (0.0, 1.0), **fields}
-    return charts.draw(Chart(((Panel(curves, **axes),),), size=SIZE))
+    return line_charts.draw(Chart(((Panel(curves, **axes),),), size=SIZE))
 
 
 def plot_of(image):
     """The plotted part of a lone panel: it ends a margin before the right edge."""
-    right = image.width - 16 * ink.SCALE
-    top = 16 * ink.SCALE
-    width, height = (round(n * ink.SCALE) for n in SIZE)
+    right = image.width - 16 * drawing.SCALE
+    top = 16 * drawing.SCALE
+    width, height = (round(n * drawing.SCALE) for n in SIZE)
     return image.crop((right - width, top, right, top + height))
 
 
@@ -77,15 +78,15 @@ def test_a_dashed_line_has_gaps_and_a_whole_one_has_none():
     )
     columns = np.unique(dashed[:, 1])
     # The y axis covers the first point.
-    assert len(np.unique(whole[:, 1])) >= (SIZE[0] - 1) * ink.SCALE
+    assert len(np.unique(whole[:, 1])) >= (SIZE[0] - 1) * drawing.SCALE
     # Of 100 points, 10 of each 15 are drawn, the last dash in full.
-    assert len(columns) == pytest.approx(70 * ink.SCALE, abs=8)
+    assert len(columns) == pytest.approx(70 * drawing.SCALE, abs=8)
     assert (np.diff(columns) > 1).sum() == 6
 
 
 def test_a_dash_goes_on_around_corners():
     points = [(float(i), 0.0) for i in range(101)]
-    pieces = list(ink._dashed(points, (7.0, 3.0)))
+    pieces = list(drawing._dashed(points, (7.0, 3.0)))
     assert [(piece[0][0], piece[-1][0]) for piece in pieces] == [
         (pytest.approx(10.0 * k), pytest.approx(10.0 * k + 7)) for k in range(10)
     ]
@@ -96,9 +97,9 @@ def test_a_sign_stands_on_its_point_with_a_rim_of_paper(marker):
     image = drawn(Curve([0.5], [0.5], style=solid(width=0.0, marker=marker, radius=5.0)))
     assert at(image, 0.5, 0.5) == RED
     found = pixels(image)
-    assert np.ptp(found[:, 0]) == pytest.approx(10 * ink.SCALE, abs=6)
+    assert np.ptp(found[:, 0]) == pytest.approx(10 * drawing.SCALE, abs=6)
     part = np.asarray(plot_of(image))
-    assert (part == 255).all(2).sum() > 10 * ink.SCALE
+    assert (part == 255).all(2).sum() > 10 * drawing.SCALE
 
 
 def test_a_band_lies_between_its_edges_and_lets_the_ground_through():
@@ -113,7 +114,7 @@ def test_a_band_lies_between_its_edges_and_lets_the_ground_through():
 
 def test_axes_have_room_for_bands():
     line = Curve([0.0, 1.0], [0.5, 0.5], "", solid(), (-3.0, -3.0), (9.0, 9.0))
-    axis = charts.y_axis([Panel((line,))])
+    axis = line_charts.y_axis([Panel((line,))])
     assert axis.low < -3
     assert axis.high > 9
 
@@ -126,8 +127,8 @@ def test_what_lies_outside_the_axes_is_cut_off():
 
 
 def plot_of_titled(image):
-    right = image.width - 16 * ink.SCALE
-    width, height = (round(n * ink.SCALE) for n in SIZE)
+    right = image.width - 16 * drawing.SCALE
+    width, height = (round(n * drawing.SCALE) for n in SIZE)
     # Above stands a title, below numbers: the plot is the highest part with any red.
     top = pixels(image)[:, 0].min()
     return image.crop((right - width, top, right, top + height))
@@ -137,9 +138,9 @@ def test_panels_that_share_axes_show_the_same_range_and_numbers_once():
     low = Panel((Curve([0.0, 1.0], [0.0, 1.0], style=solid()),), y_label="y", x_label="x")
     high = Panel((Curve([0.0, 1.0], [0.0, 9.0], style=solid()),), y_label="y", x_label="x")
     rows = ((low, high),)
-    shared, own = (charts.draw(Chart(rows, size=SIZE, shared=way)) for way in (True, False))
-    gutter = own.width - 2 * (16 + SIZE[0]) * ink.SCALE - 14 * ink.SCALE
-    assert own.width - shared.width == pytest.approx(gutter / 2, abs=8 * ink.SCALE)
+    shared, own = (line_charts.draw(Chart(rows, size=SIZE, shared=way)) for way in (True, False))
+    gutter = own.width - 2 * (16 + SIZE[0]) * drawing.SCALE - 14 * drawing.SCALE
+    assert own.width - shared.width == pytest.approx(gutter / 2, abs=8 * drawing.SCALE)
     # On the axis of the higher, the lower line stays at the foot of its panel.
     reach = {}
     for name, image in {"shared": shared, "own": own}.items():
@@ -152,28 +153,28 @@ def test_panels_that_share_axes_show_the_same_range_and_numbers_once():
 def test_the_legend_names_each_curve_once_and_wraps():
     panel = Panel(tuple(Curve([0.0], [0.0], label) for label in ("one", "two", "one", "")))
     bare = Panel(tuple(Curve([0.0], [0.0], "") for _ in range(4)))
-    lines = charts._legend(Chart(((panel, panel),)), 300.0)
+    lines = line_charts._legend(Chart(((panel, panel),)), 300.0)
     assert [[curve.label for _, curve in line] for line in lines] == [["one", "two"]]
-    assert charts._legend(Chart(((bare,),)), 300.0) == []
+    assert line_charts._legend(Chart(((bare,),)), 300.0) == []
     many = Panel(tuple(Curve([0.0], [0.0], f"a long label {i}") for i in range(7)))
-    lines = charts._legend(Chart(((many,),)), 300.0)
+    lines = line_charts._legend(Chart(((many,),)), 300.0)
     assert len(lines) > 2
     for line in lines:
         x, last = line[-1]
-        assert x + charts._length(last) + ink.text_width(last.label, 11.0) <= 300
-    assert charts.draw(Chart(((many,),))).height > charts.draw(Chart(((panel,),))).height
+        assert x + line_charts._length(last) + drawing.text_width(last.label, 11.0) <= 300
+    assert line_charts.draw(Chart(((many,),))).height > line_charts.draw(Chart(((panel,),))).height
 
 
 def test_a_label_wider_than_the_page_has_a_line_of_its_own():
     wide = Panel((Curve([0.0], [0.0], "x" * 200), Curve([0.0], [0.0], "y")))
-    lines = charts._legend(Chart(((wide,),)), 100.0)
+    lines = line_charts._legend(Chart(((wide,),)), 100.0)
     assert [len(line) for line in lines] == [1, 1]
 
 
 def test_the_same_chart_gives_the_same_png_without_anything_beside_it():
     chart = Chart(((Panel((Curve([0.0, 1.0], [0.0, 2.0], "a"),), "title"),),), "A title")
-    content = charts.png(chart)
-    assert content == charts.png(chart)
+    content = line_charts.png(chart)
+    assert content == line_charts.png(chart)
     with Image.open(io.BytesIO(content)) as image:
         assert image.format == "PNG"
         assert image.info == {}
@@ -188,11 +189,11 @@ def test_the_same_chart_gives_the_same_png_without_anything_beside_it():
 @pytest.mark.parametrize("rows", [(), ((),), ((Panel(()),), (Panel(()), Panel(())))])
 def test_rows_that_make_no_chart_are_refused(rows):
     with pytest.raises(ValueError, match="same number of panels"):
-        charts.draw(Chart(rows))
+        line_charts.draw(Chart(rows))
 
 
 def test_a_panel_without_curves_is_drawn_too():
-    assert charts.draw(Chart(((Panel((), log_y=True),),))).width > 100
+    assert line_charts.draw(Chart(((Panel((), log_y=True),),))).width > 100
 
 
 @pytest.mark.parametrize(
@@ -252,8 +253,8 @@ def test_an_axis_fits_what_is_finite_and_never_has_no_length():
 
 
 def test_letters_that_the_font_lacks_are_replaced():
-    assert ink.lettered("a − b × π\n\x1b") == "a - b x ???"  # noqa: RUF001
-    assert ink.lettered("4.1 → 0.9 ± 0.1 · a") == "4.1 -> 0.9 ± 0.1 · a"
+    assert drawing.lettered("a − b × π\n\x1b") == "a - b x ???"  # noqa: RUF001
+    assert drawing.lettered("4.1 → 0.9 ± 0.1 · a") == "4.1 -> 0.9 ± 0.1 · a"
 
 
 def test_a_title_and_a_note_that_do_not_fit_in_one_line_take_two():
@@ -267,15 +268,15 @@ def test_a_title_and_a_note_that_do_not_fit_in_one_line_take_two():
 
 
 def test_a_title_is_cut_to_the_width_of_its_panel():
-    assert ink.cut("short", 12.0, 100.0) == "short"
-    cut = ink.cut("x" * 100, 12.0, 100.0)
+    assert drawing.cut("short", 12.0, 100.0) == "short"
+    cut = drawing.cut("x" * 100, 12.0, 100.0)
     assert cut.endswith("x…")
-    assert 90 < ink.text_width(cut, 12.0) <= 100
+    assert 90 < drawing.text_width(cut, 12.0) <= 100
 
 
 def test_text_is_wrapped_at_blanks_to_the_width():
-    lines = ink.wrapped("one two three four five six seven", 11.0, 80.0)
+    lines = drawing.wrapped("one two three four five six seven", 11.0, 80.0)
     assert " ".join(lines) == "one two three four five six seven"
     assert len(lines) > 1
-    assert all(ink.text_width(line, 11.0) <= 80 for line in lines)
-    assert ink.wrapped("", 11.0, 80.0) == []
+    assert all(drawing.text_width(line, 11.0) <= 80 for line in lines)
+    assert drawing.wrapped("", 11.0, 80.0) == []

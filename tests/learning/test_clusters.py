@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from engine.learning.clusters import Draws
+from engine.learning.evaluation.clusters import Draws
 
 
 def episodes(rng, classes, ways, count=600):

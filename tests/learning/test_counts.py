@@ -4,7 +4,7 @@ from fractions import Fraction
 import pytest
 
 from engine.folders import borders
-from engine.learning.counts import dealt, exact, until
+from engine.learning.training.exact_counts import dealt, exact, until
 from engine.optimizers import Training
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engine.learning.decoded import Broken, decode
+from engine.learning.data.decoded_images import Broken, decode
 
 HEIGHT, WIDTH = 5, 7
 DRAWS = np.random.default_rng(0)

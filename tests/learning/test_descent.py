@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from engine.learning.checkpoint import copied
-from engine.learning.descent import Descent
+from engine.learning.training.checkpoint import copied
+from engine.learning.training.fast_adam import Descent
 
 RULES = {
     "adam": lambda weights: torch.optim.Adam(weights, lr=0.1, fused=True),

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engine.learning import alphabets, drawings
-from engine.learning.alphabets import ARCHIVES
+from engine.learning.data import omniglot_images, omniglot_index
+from engine.learning.data.omniglot_index import ARCHIVES
 
-PLACE = alphabets.numbers()
+PLACE = omniglot_index.numbers()
 
 
 def _png(ink, mode="1"):
@@ -47,7 +47,7 @@ def _index(name, drawer=1, quarter=0):
 
 
 def test_a_drawing_is_shrunk_by_area_so_that_all_ink_is_kept():
-    found = drawings.images(
+    found = omniglot_images.images(
         _archives(_greek()), ["area"], np.array([_index("Greek/character01", i) for i in (1, 20)])
     )
     assert found.shape == (2, 1, 28, 28)
@@ -60,20 +60,20 @@ def test_ink_is_high_and_paper_is_0():
     blank = {name: _png(np.zeros((105, 105))) for name in _greek()}
     black = {name: _png(np.ones((105, 105))) for name in _greek()}
     index = np.array([_index("Greek/character01")])
-    assert drawings.images(_archives(blank), ["blank"], index).max() == 0
-    assert drawings.images(_archives(black), ["black"], index).min() == 225
+    assert omniglot_images.images(_archives(blank), ["blank"], index).max() == 0
+    assert omniglot_images.images(_archives(black), ["black"], index).min() == 225
 
 
 def test_a_quarter_turns_a_drawing_counter_clockwise():
     index = np.array([_index("Greek/character01", 3, quarter) for quarter in range(4)])
-    found = drawings.images(_archives(_greek()), ["turns"], index)[:, 0]
+    found = omniglot_images.images(_archives(_greek()), ["turns"], index)[:, 0]
     for quarter in range(4):
         np.testing.assert_array_equal(found[quarter], np.rot90(found[0], quarter))
     assert (found[1] != found[0]).any()
 
 
 def test_the_label_of_an_example_is_its_character_and_its_turn():
-    labels = drawings.labels()
+    labels = omniglot_images.labels()
     assert len(labels) == 1623 * 20 * 4
     name = "Keble/character05"
     assert labels[_index(name, 20, 3)] == PLACE[name] * 4 + 3
@@ -82,11 +82,11 @@ def test_the_label_of_an_example_is_its_character_and_its_turn():
 
 def test_drawings_are_decoded_once_for_one_digest():
     index = np.array([_index("Greek/character01")])
-    first = drawings.images(_archives(_greek()), ["kept"], index)
-    again = drawings.images(dict.fromkeys(ARCHIVES, b"not read"), ["kept"], index)
+    first = omniglot_images.images(_archives(_greek()), ["kept"], index)
+    again = omniglot_images.images(dict.fromkeys(ARCHIVES, b"not read"), ["kept"], index)
     np.testing.assert_array_equal(first, again)
-    with pytest.raises(drawings.Broken, match="no zip archive"):
-        drawings.images(dict.fromkeys(ARCHIVES, b"read"), ["other"], index)
+    with pytest.raises(omniglot_images.Broken, match="no zip archive"):
+        omniglot_images.images(dict.fromkeys(ARCHIVES, b"read"), ["other"], index)
 
 
 FIRST = "images_background/Greek/character01/0394_01.png"
@@ -103,41 +103,45 @@ BAD = {
 def test_an_archive_that_is_not_as_expected_is_refused_by_the_name_of_its_member(case):
     other, message = BAD[case]
     members = {name: content for name, content in (_greek() | other).items() if content is not None}
-    with pytest.raises(drawings.Broken, match=message):
-        drawings.images(_archives(members), [case], np.array([_index("Greek/character01")]))
+    with pytest.raises(omniglot_images.Broken, match=message):
+        omniglot_images.images(_archives(members), [case], np.array([_index("Greek/character01")]))
 
 
 def test_a_member_outside_its_folder_is_never_read():
     members = _greek(**{"../../images_background/Greek/character01/0001_01.png": b"hostile"})
-    found = drawings.images(
+    found = omniglot_images.images(
         _archives(members), ["outside"], np.array([_index("Greek/character01")])
     )
     assert found.any()
 
 
 def test_there_are_1623_characters_of_50_alphabets():
-    names = alphabets.characters()
+    names = omniglot_index.characters()
     assert len(set(names)) == len(names) == 1623
     assert len({name.partition("/")[0] for name in names}) == 50
-    assert sum(folder.startswith("images_background/") for folder in alphabets.folders()) == 964
+    assert (
+        sum(folder.startswith("images_background/") for folder in omniglot_index.folders()) == 964
+    )
 
 
 def test_a_member_that_changed_is_found_without_decoding(monkeypatch):
     contents = _archives(_greek())
     index = np.array([_index("Greek/character01")])
-    monkeypatch.setattr(drawings, "_packed", lambda _: pytest.fail("decoded"))
-    drawings.check(contents, index)
+    monkeypatch.setattr(omniglot_images, "_packed", lambda _: pytest.fail("decoded"))
+    omniglot_images.check(contents, index)
     name = "images_background.zip"
     broken = bytearray(contents[name])
     at = broken.index(b"IDAT")
     broken[at + 10] ^= 1
-    with pytest.raises(drawings.Broken, match=r"images_background\.zip holds .*0394_01\.png.*CRC"):
-        drawings.check({**contents, name: bytes(broken)}, index)
+    with pytest.raises(
+        omniglot_images.Broken, match=r"images_background\.zip holds .*0394_01\.png.*CRC"
+    ):
+        omniglot_images.check({**contents, name: bytes(broken)}, index)
 
 
 @pytest.mark.parametrize("case", ["lacks", "twice", "large"])
 def test_an_archive_that_is_not_as_expected_is_found_without_decoding(case):
     other, message = BAD[case]
     members = {name: content for name, content in (_greek() | other).items() if content is not None}
-    with pytest.raises(drawings.Broken, match=message):
-        drawings.check(_archives(members), np.array([_index("Greek/character01")]))
+    with pytest.raises(omniglot_images.Broken, match=message):
+        omniglot_images.check(_archives(members), np.array([_index("Greek/character01")]))

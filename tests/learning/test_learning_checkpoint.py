@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from engine.learning import checkpoint, weights
+from engine.learning.training import checkpoint, weights
 
 
 def test_a_state_comes_back_as_it_was(tmp_path):
@@ -45,7 +45,7 @@ def test_random_states_bring_every_generator_back(tmp_path):
 BARE = """
 import random, sys
 from pathlib import Path
-from engine.learning import checkpoint
+from engine.learning.training import checkpoint
 folder = Path(sys.argv[1])
 state = {"random": checkpoint.random_states(), "own": checkpoint.copied({"a": [1, (2.5, "b")]})}
 drawn = random.random()

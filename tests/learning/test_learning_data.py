@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from engine.learning import files, selection
-from engine.learning.data import Batches, Examples, Scaling, rotate
-from engine.learning.unreadable import UnreadableError
+from engine.learning.data import balanced, image_files
+from engine.learning.data.device_data import Batches, Examples, Scaling, rotate
+from engine.learning.data.unreadable import UnreadableError
 
 
 def _images(n=3, size=6):
@@ -65,27 +65,27 @@ def test_a_changed_file_is_refused(tmp_path):
     path = tmp_path / "digits.csv.gz"
     path.write_bytes(gzip.compress(b"other"))
     with pytest.raises(ValueError, match="has changed"):
-        files.content(path, "0" * 64)
+        image_files.content(path, "0" * 64)
 
 
 @pytest.mark.parametrize(("pack", "what"), [(bytes, "has"), (gzip.compress, "unpacks to")])
 def test_a_file_that_holds_too_much_is_not_held(tmp_path, monkeypatch, pack, what):
     path = tmp_path / "images"
     path.write_bytes(pack(bytes(10_001)))
-    monkeypatch.setattr(files, "MOST_BYTES", 10_000)
+    monkeypatch.setattr(image_files, "MOST_BYTES", 10_000)
     told = rf"images {what} more than 10,000 bytes, the most that are read; give a smaller file"
     with pytest.raises(UnreadableError, match=told):
-        files.content(path, hashlib.sha256(bytes(10_001)).hexdigest())
-    monkeypatch.setattr(files, "MOST_BYTES", 10_001)
-    assert files.content(path, hashlib.sha256(bytes(10_001)).hexdigest()) == bytes(10_001)
+        image_files.content(path, hashlib.sha256(bytes(10_001)).hexdigest())
+    monkeypatch.setattr(image_files, "MOST_BYTES", 10_001)
+    assert image_files.content(path, hashlib.sha256(bytes(10_001)).hexdigest()) == bytes(10_001)
 
 
 def test_digits_of_one_line_without_end_are_refused_unread(tmp_path):
     path = tmp_path / "digits.csv"
-    path.write_bytes(content := b"1" * (files.CSV_BYTES + 1))
+    path.write_bytes(content := b"1" * (image_files.CSV_BYTES + 1))
     digest = hashlib.sha256(content).hexdigest()
     with pytest.raises(UnreadableError, match=r"has 4,194,305 bytes; a file of digits has at most"):
-        files.images({digest: path}, {"digits.csv": digest}, "digits.csv")
+        image_files.images({digest: path}, {"digits.csv": digest}, "digits.csv")
 
 
 def _idx(tmp_path, body, extents=(2, 2, 2)):
@@ -97,23 +97,23 @@ def _idx(tmp_path, body, extents=(2, 2, 2)):
 
 
 def test_an_idx_file_is_read(tmp_path):
-    found = files.images(*_idx(tmp_path, bytes(range(8))))
+    found = image_files.images(*_idx(tmp_path, bytes(range(8))))
     np.testing.assert_array_equal(found, np.arange(8).reshape(2, 1, 2, 2))
 
 
 def test_an_idx_file_that_is_cut_short_is_refused(tmp_path):
     with pytest.raises(ValueError, match="cut short"):
-        files.images(*_idx(tmp_path, bytes(7)))
+        image_files.images(*_idx(tmp_path, bytes(7)))
 
 
 def test_a_balanced_choice_has_equal_classes_and_prefers_what_comes_first():
     labels = [0, 0, 0, 0, 1, 1, 2, 2]
     order = [3, 2, 1, 0, 5, 4, 7, 6]
-    assert selection.balanced(labels, order, 3) == [3, 5, 7]
-    assert selection.balanced(labels, order, 7) == [1, 2, 3, 4, 5, 6, 7]
+    assert balanced.balanced(labels, order, 3) == [3, 5, 7]
+    assert balanced.balanced(labels, order, 7) == [1, 2, 3, 4, 5, 6, 7]
 
 
 def test_a_smaller_balanced_choice_lies_within_a_larger_one():
     labels = [i % 3 for i in range(30)]
     order = list(reversed(range(30)))
-    assert set(selection.balanced(labels, order, 7)) < set(selection.balanced(labels, order, 12))
+    assert set(balanced.balanced(labels, order, 7)) < set(balanced.balanced(labels, order, 12))

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from engine.learning.losses import READ_EVERY, Losses
+from engine.learning.training.loss_log import READ_EVERY, Losses
 
 
 class Heard:

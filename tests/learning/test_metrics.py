@@ -1,6 +1,6 @@
 import pytest
 
-from engine.learning import metrics
+from engine.learning.evaluation import metrics
 
 
 def test_the_kinds_of_forgetting_add_up():

@@ -5,10 +5,10 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from engine.learning import nets
-from engine.learning.counts import exact
-from engine.learning.data import Batches, Examples, Scaling, Task
-from engine.learning.mixture import Mixture, Old, Seeds
+from engine.learning.data.device_data import Batches, Examples, Scaling, Task
+from engine.learning.models import backbones
+from engine.learning.training.exact_counts import exact
+from engine.learning.training.replay import Mixture, Old, Seeds
 
 
 def _task(name, value, n=40):
@@ -20,7 +20,7 @@ def _task(name, value, n=40):
 
 @pytest.fixture
 def net():
-    found = nets.build({"kind": "conv4", "width": 4, "norm": "group"}, (1, 8, 8), seed=0)
+    found = backbones.build({"kind": "conv4", "width": 4, "norm": "group"}, (1, 8, 8), seed=0)
     for name in ("new", "one", "two"):
         found.heads[name] = nn.Linear(found.width, 3)
     return found
@@ -117,7 +117,9 @@ def test_a_share_of_the_batch_is_exact_on_average_over_steps_and_old_tasks(net, 
 
 def test_the_loss_of_a_batch_is_the_mean_over_its_images_whatever_the_count():
     """Against float64, with another count of old images in every step."""
-    net = nets.build({"kind": "conv4", "width": 4, "norm": "group"}, (1, 8, 8), seed=0).double()
+    net = backbones.build(
+        {"kind": "conv4", "width": 4, "norm": "group"}, (1, 8, 8), seed=0
+    ).double()
     for name in ("new", "one"):
         net.heads[name] = nn.Linear(net.width, 3).double()
     new, old = (replace(_task(name, value), rotate=0.0) for name, value in (("new", 0), ("one", 1)))

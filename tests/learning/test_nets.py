@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from engine.learning import nets
+from engine.learning.models import backbones
 
 GROUP = {"kind": "conv4", "width": 8, "norm": "group"}
 
@@ -12,14 +12,14 @@ GROUP = {"kind": "conv4", "width": 8, "norm": "group"}
     [((1, 8, 8), 8), ((1, 28, 28), 8), ((3, 84, 84), 8 * 25), ((1, 1, 5), 40)],
 )
 def test_a_conv4_fits_every_image(shape, features):
-    net = nets.build(GROUP, shape, seed=0)
+    net = backbones.build(GROUP, shape, seed=0)
     assert net.features(torch.zeros(2, *shape)).shape == (2, features)
     assert net.width == features
 
 
 def test_strides_in_place_of_pools_give_mean_features_of_maps_halved_upward():
     strided = GROUP | {"downsample": "stride"}
-    net = nets.build(strided, (1, 28, 28), seed=0)
+    net = backbones.build(strided, (1, 28, 28), seed=0)
     x = torch.rand(3, 1, 28, 28)
     sides = []
     for layer in net.backbone:
@@ -32,52 +32,55 @@ def test_strides_in_place_of_pools_give_mean_features_of_maps_halved_upward():
     torch.testing.assert_close(x, last.mean((2, 3)))
     assert net.width == x.shape[1] == 8
     assert not any(isinstance(layer, nn.MaxPool2d) for layer in net.backbone)
-    pooled = nets.build(GROUP | {"downsample": "pool"}, (1, 28, 28), seed=0)
-    assert pooled.state_dict().keys() == nets.build(GROUP, (1, 28, 28), seed=0).state_dict().keys()
+    pooled = backbones.build(GROUP | {"downsample": "pool"}, (1, 28, 28), seed=0)
+    assert (
+        pooled.state_dict().keys()
+        == backbones.build(GROUP, (1, 28, 28), seed=0).state_dict().keys()
+    )
     assert sum(isinstance(layer, nn.MaxPool2d) for layer in pooled.backbone) == 4
 
 
 @pytest.mark.parametrize("shape", [(1, 8, 8), (3, 84, 84), (1, 1, 5)])
 def test_a_strided_conv4_fits_every_image(shape):
-    net = nets.build(GROUP | {"downsample": "stride"}, shape, seed=0)
+    net = backbones.build(GROUP | {"downsample": "stride"}, shape, seed=0)
     assert net.features(torch.zeros(2, *shape)).shape == (2, net.width)
 
 
 def test_an_mlp_flattens_its_images():
-    net = nets.build({"kind": "mlp", "hidden": [7, 5]}, (1, 4, 4), seed=0)
+    net = backbones.build({"kind": "mlp", "hidden": [7, 5]}, (1, 4, 4), seed=0)
     assert net.features(torch.zeros(2, 1, 4, 4)).shape == (2, 5)
 
 
 @pytest.mark.parametrize("norm", ["group", "layer", "batch", "none"])
 def test_every_norm_trains(norm):
-    net = nets.build({"kind": "conv4", "width": 6, "norm": norm}, (1, 8, 8), seed=0)
+    net = backbones.build({"kind": "conv4", "width": 6, "norm": norm}, (1, 8, 8), seed=0)
     net.features(torch.randn(4, 1, 8, 8)).sum().backward()
     assert all(item.grad is not None for item in net.parameters())
 
 
 def test_weights_depend_on_the_seed_alone():
     torch.manual_seed(0)
-    one = nets.build(GROUP, (1, 8, 8), seed=3).state_dict()
+    one = backbones.build(GROUP, (1, 8, 8), seed=3).state_dict()
     torch.manual_seed(1)
-    other = nets.build(GROUP, (1, 8, 8), seed=3).state_dict()
+    other = backbones.build(GROUP, (1, 8, 8), seed=3).state_dict()
     assert all(torch.equal(one[name], other[name]) for name in one)
-    third = nets.build(GROUP, (1, 8, 8), seed=4).state_dict()
+    third = backbones.build(GROUP, (1, 8, 8), seed=4).state_dict()
     assert not torch.equal(one["backbone.0.weight"], third["backbone.0.weight"])
 
 
 @pytest.mark.parametrize("task", ["low", "type", "values", "weight", "training"])
 def test_a_task_may_have_any_name_and_its_head_comes_back(task):
-    net = nets.build(GROUP, (1, 8, 8), seed=0)
+    net = backbones.build(GROUP, (1, 8, 8), seed=0)
     net.heads[task] = nn.Linear(net.width, 3)
     held = net.state_dict()
     assert f"heads.{task}.weight" in held
-    again = nets.restore(GROUP, (1, 8, 8), held, {task: 3})
+    again = backbones.restore(GROUP, (1, 8, 8), held, {task: 3})
     x = torch.randn(2, 1, 8, 8)
     assert torch.equal(net(x, task), again(x, task))
 
 
 def test_frozen_statistics_of_batch_norm_do_not_move():
-    net = nets.build({"kind": "conv4", "width": 4, "norm": "batch"}, (1, 8, 8), seed=0)
+    net = backbones.build({"kind": "conv4", "width": 4, "norm": "batch"}, (1, 8, 8), seed=0)
     net.train()
     net.train_statistics(train=False)
     before = net.state_dict()["backbone.1.running_mean"].clone()

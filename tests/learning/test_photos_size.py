@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.learning import photos
+from engine.learning.data import image_folder_pixels
 
 
 def test_a_file_of_gigabytes_is_no_image(tmp_path: Path) -> None:
@@ -12,6 +12,8 @@ def test_a_file_of_gigabytes_is_no_image(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
         with (tmp_path / name / "a.png").open("wb") as file:
             file.write(b"\x89PNG\r\n\x1a\n")
-            file.truncate(photos.FILE_BYTES + 1)
-    with pytest.raises(photos.UnreadableError, match="an image has at most 268,435,456"):
-        photos.listing(tmp_path, "0" * 64)
+            file.truncate(image_folder_pixels.FILE_BYTES + 1)
+    with pytest.raises(
+        image_folder_pixels.UnreadableError, match="an image has at most 268,435,456"
+    ):
+        image_folder_pixels.listing(tmp_path, "0" * 64)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from engine.learning import statistics
+from engine.learning.evaluation import statistics
 
 VALUES = [0.1, 0.4, -0.2, 0.3, 0.25, 0.0]
 

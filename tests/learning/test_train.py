@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from engine.learning.train import Recipe
+from engine.learning.training.trainer import Recipe
 
 
 def test_the_rate_rises_in_the_warm_up_and_then_stays():

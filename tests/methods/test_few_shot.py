@@ -5,8 +5,9 @@ import json
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from engine.learning import heads
-from engine.learning.meta import inner, probed, prototypes, tuned
+from engine.learning.metalearning.algorithms import finetuned, nearest_prototype, ridge_probe
+from engine.learning.metalearning.inner import spaces
+from engine.learning.models import linear_heads
 from engine.methods import AnyFewShot, Finetune, Lora, Probe, Prototype
 from engine.methods.lora import LowRank
 
@@ -21,8 +22,8 @@ def test_one_text_is_what_an_inner_loop_trains_and_how_to_tune():
     text = '{"kind": "lora", "rank": 2, "alpha": 8, "targets": ["all-conv"]}'
     low, method = LowRank.model_validate_json(text), FEW_SHOT.validate_json(text)
     assert isinstance(method, Lora)
-    assert low.inner() == method.inner() == inner.Lora(2, 8.0, ("all-conv",))
-    assert LowRank().inner() == inner.Lora()
+    assert low.inner() == method.inner() == spaces.Lora(2, 8.0, ("all-conv",))
+    assert LowRank().inner() == spaces.Lora()
 
 
 @pytest.mark.parametrize("targets", [[], ["all-convs"], "all"])
@@ -35,14 +36,16 @@ def test_each_kind_adapts_as_its_fields_say():
     adamw = {"kind": "adamw", "betas": (0.9, 0.999), "weight_decay": 0.1}
     given = {"lr": 0.3, "clip": 2.0, "head": "kept", "optimizer": {**adamw, "betas": [0.9, 0.999]}}
     expected = {"lr": 0.3, "clip": 2.0, "head": "kept", "optimizer": adamw, "seed": 7}
-    assert value(kind="finetune", **given).few_shot(7) == tuned.Tuned(**expected)
+    assert value(kind="finetune", **given).few_shot(7) == finetuned.Tuned(**expected)
     found = value(kind="lora", rank=2, targets=["0"], **given).few_shot(7)
-    assert found == tuned.Tuned(**expected, inner=inner.Lora(2, 8.0, ("0",)))
-    assert value(kind="probe").few_shot(7) == probed.Probed(None)
-    assert value(kind="probe", l2="loo").few_shot() == probed.Probed(None)
-    assert value(kind="probe", l2=0.1).few_shot() == probed.Probed(0.1)
-    assert value(kind="prototype").few_shot(7) == prototypes.Nearest("euclidean")
-    assert value(kind="prototype", distance="cosine").few_shot() == prototypes.Nearest("cosine")
+    assert found == finetuned.Tuned(**expected, inner=spaces.Lora(2, 8.0, ("0",)))
+    assert value(kind="probe").few_shot(7) == ridge_probe.Probed(None)
+    assert value(kind="probe", l2="loo").few_shot() == ridge_probe.Probed(None)
+    assert value(kind="probe", l2=0.1).few_shot() == ridge_probe.Probed(0.1)
+    assert value(kind="prototype").few_shot(7) == nearest_prototype.Nearest("euclidean")
+    assert value(kind="prototype", distance="cosine").few_shot() == nearest_prototype.Nearest(
+        "cosine"
+    )
 
 
 def test_what_the_stage_gives_fills_in_what_the_method_does_not_say():
@@ -102,5 +105,5 @@ def test_a_probe_tells_how_it_chose_its_penalty():
     assert not Probe(l2="loo").few_shot_notes(2)
     assert ["0.01" in note for note in Probe(l2="loo").few_shot_notes(1)] == [True]
     assert not Probe(l2=0.1).few_shot_notes(1)
-    assert heads.GRID[len(heads.GRID) // 2] == 0.01
+    assert linear_heads.GRID[len(linear_heads.GRID) // 2] == 0.01
     assert not Finetune().few_shot_notes(1)

@@ -47,8 +47,8 @@ def small(bench, digits):
 
 def test_its_squared_error_is_summed_over_pixels_from_0_to_1(bench, digits, small):
     found = small
-    pair = learning.generative.pairs.restore(found.generator, "cpu")
-    part = learning.data.load(digits, bench.files, "cpu").parts["test"]
+    pair = learning.generative.models.generator.restore(found.generator, "cpu")
+    part = learning.data.device_data.load(digits, bench.files, "cpu").parts["test"]
     images = part.x.float() / 16
     made = pair.images(pair.codes(images).mean)
     error = (made - images).square().flatten(1).sum(1).double().mean()

@@ -13,8 +13,8 @@ from pydantic import ValidationError
 
 from engine import imagesets
 from engine.artifacts import Dataset
-from engine.learning import data, files
-from engine.learning.unreadable import UnreadableError
+from engine.learning.data import device_data, image_files
+from engine.learning.data.unreadable import UnreadableError
 from engine.stages.dataset import dataset
 from engine.stages.subset import subset
 from pipelines.core.errors import MissingFiles, StageError
@@ -26,7 +26,7 @@ def test_digits_are_split_within_each_class_and_no_example_is_in_two_parts(bench
     found = bench.dataset()
     parts = [set(part.indices) for part in found.parts.values()]
     assert sum(map(len, parts)) == len(set.union(*parts)) == 1797
-    labels = files.labels(bench.files, found.files, "digits.csv")
+    labels = image_files.labels(bench.files, found.files, "digits.csv")
     for name, share in {"train": 0.6, "val": 0.2, "test": 0.2}.items():
         counts = np.bincount(labels[list(found.parts[name].indices)])
         np.testing.assert_allclose(counts / np.bincount(labels), share, atol=0.01)
@@ -43,8 +43,8 @@ def test_the_split_is_the_same_for_ever(bench):
 
 def test_only_the_classes_asked_for_are_kept_in_the_order_of_the_head(bench):
     found = bench.dataset(classes=[7, 2])
-    task = data.load(found, bench.files, "cpu")
-    labels = files.labels(bench.files, found.files, "digits.csv")
+    task = device_data.load(found, bench.files, "cpu")
+    labels = image_files.labels(bench.files, found.files, "digits.csv")
     chosen = labels[list(found.parts["test"].indices)]
     assert set(chosen) == {2, 7}
     assert task.parts["test"].y.tolist() == [0 if label == 7 else 1 for label in chosen]
@@ -52,7 +52,7 @@ def test_only_the_classes_asked_for_are_kept_in_the_order_of_the_head(bench):
 
 def test_take_keeps_equal_classes(bench):
     found = bench.dataset(classes=[1, 2, 3], take={"train": 30, "val": 7})
-    labels = files.labels(bench.files, found.files, "digits.csv")
+    labels = image_files.labels(bench.files, found.files, "digits.csv")
     assert np.bincount(labels[list(found.parts["train"].indices)])[1:].tolist() == [10, 10, 10]
     assert len(found.parts["val"]) == 7
     assert len(found.parts["test"]) > 100
@@ -65,9 +65,9 @@ def test_take_of_more_than_there_is_says_how_many_there_are(bench):
 
 def test_the_shifted_test_set_is_the_same_each_time_and_is_not_the_test_set(bench):
     found = bench.dataset(shifted={"rotate": [30, 60]})
-    first = data.load(found, bench.files, "cpu").parts
+    first = device_data.load(found, bench.files, "cpu").parts
     torch.manual_seed(5)
-    second = data.load(found, bench.files, "cpu").parts
+    second = device_data.load(found, bench.files, "cpu").parts
     assert torch.equal(
         first["shifted"].pictures(slice(None)), second["shifted"].pictures(slice(None))
     )
@@ -90,7 +90,9 @@ def test_the_artifact_names_its_examples_and_comes_back(bench, tmp_path):
 
 
 def _labels(bench, found):
-    return {name: part.y for name, part in data.load(found, bench.files, "cpu").parts.items()}
+    return {
+        name: part.y for name, part in device_data.load(found, bench.files, "cpu").parts.items()
+    }
 
 
 def test_shuffled_labels_say_nothing_of_training_and_validation_images(bench):
@@ -107,7 +109,7 @@ def test_shuffled_labels_leave_images_and_what_is_said_of_them_as_they_are(bench
     asked = {"classes": [3, 8, 1], "take": {"train": 90}, "shifted": {"rotate": [30, 60]}}
     given, told = (bench.dataset(**asked, labels=labels) for labels in ("given", "shuffled"))
     assert told == replace(given, labels="shuffled")
-    before, after = (data.load(item, bench.files, "cpu").parts for item in (given, told))
+    before, after = (device_data.load(item, bench.files, "cpu").parts for item in (given, told))
     assert before.keys() == after.keys() == {"train", "val", "test", "shifted"}
     for part in before:
         assert torch.equal(before[part].x, after[part].x)
@@ -219,8 +221,8 @@ def mnist(bench):
 
 @pytest.mark.slow
 def test_mnist_is_what_everybody_knows(bench, mnist):
-    labels = files.labels(bench.files, mnist.files, "train-labels-idx1-ubyte")
-    pixels = files.images(bench.files, mnist.files, "train-images-idx3-ubyte") / 255
+    labels = image_files.labels(bench.files, mnist.files, "train-labels-idx1-ubyte")
+    pixels = image_files.images(bench.files, mnist.files, "train-images-idx3-ubyte") / 255
     assert np.bincount(labels).tolist() == MNIST_COUNTS
     assert pixels.mean() == pytest.approx(0.1307, abs=5e-5)
     assert pixels.std() == pytest.approx(0.3081, abs=5e-5)
@@ -234,7 +236,7 @@ def test_mnist_is_what_everybody_knows(bench, mnist):
 
 
 def test_digits_are_scaled_to_mean_0_and_deviation_1(bench):
-    every = data.load(bench.dataset(), bench.files, "cpu").parts
+    every = device_data.load(bench.dataset(), bench.files, "cpu").parts
     x = torch.cat([part.pictures(slice(None)) for part in every.values()])
     assert x.mean().item() == pytest.approx(0, abs=1e-3)
     assert x.std().item() == pytest.approx(1, abs=1e-3)
@@ -313,10 +315,10 @@ def test_packed_files_are_read_whatever_their_names(bench, tmp_path, monkeypatch
     plain = bench.dataset(name="mnist", root=str(folder))
     for file in folder.iterdir():
         file.write_bytes(gzip.compress(file.read_bytes()))
-    files.content.cache_clear()
+    image_files.content.cache_clear()
     found = bench.dataset(name="mnist", root=str(folder))
     assert found == plain
-    assert len(data.load(found, bench.files, "cpu").parts["train"]) == 10
+    assert len(device_data.load(found, bench.files, "cpu").parts["train"]) == 10
 
 
 def test_a_file_that_changed_since_the_plan_is_one_line(bench, tmp_path, monkeypatch):
@@ -325,6 +327,6 @@ def test_a_file_that_changed_since_the_plan_is_one_line(bench, tmp_path, monkeyp
     found = bench.dataset(name="mnist", root=str(folder))
     for name in (IMAGES, LABELS):
         (folder / name).write_bytes((folder / name).read_bytes()[:-1] + b"\7")
-    files.content.cache_clear()
+    image_files.content.cache_clear()
     with pytest.raises(UnreadableError, match=r"has changed: its content is .*; run again"):
-        data.load(found, bench.files, "cpu")
+        device_data.load(found, bench.files, "cpu")

@@ -28,9 +28,9 @@ def found_judge(bench, digits):
 @pytest.fixture(scope="module")
 def parts(bench, digits):
     """Part -> images of 8 bits, and labels."""
-    task = learning.data.load(digits, bench.files, "cpu")
+    task = learning.data.device_data.load(digits, bench.files, "cpu")
     return {
-        name: (learning.generative.judges.quantised(found), tuple(found.y.tolist()))
+        name: (learning.generative.judging.classifiers.quantised(found), tuple(found.y.tolist()))
         for name, found in task.parts.items()
     }
 
@@ -89,7 +89,7 @@ def test_the_test_images_are_at_no_distance_of_themselves(scored, parts):
 
 def test_training_images_are_at_the_floor_and_copies(scored, parts):
     train, labels = parts["train"]
-    chosen = learning.generative.fidelity.some(labels, 359)
+    chosen = learning.generative.judging.fidelity.some(labels, 359)
     found = scored(train[chosen], [labels[i] for i in chosen.tolist()])
     assert found["distance"] == pytest.approx(found["floor"], rel=1e-6)
     assert found["memorising"] == 0

@@ -11,9 +11,9 @@ from PIL import Image
 from pydantic import ValidationError
 
 from engine.artifacts import Gallery
-from engine.learning import charts
-from engine.learning.meta import fitting
-from engine.learning.meta.batches import Examples, SquaredError, TaskBatch
+from engine.learning.metalearning.loop import function_fits
+from engine.learning.metalearning.tasks.batches import Examples, SquaredError, TaskBatch
+from engine.learning.plotting import line_charts
 from engine.metalearning import figures
 from engine.metalearning.ready import ready, stream
 from engine.stages.fits import fits, titles
@@ -68,7 +68,7 @@ def colours(picture):
     """Colours of the palette that are in a picture."""
     found = {tuple(pixel) for pixel in opened(picture).reshape(-1, 3)[::3].tolist()}
     names = ("BLUE", "ORANGE", "PURPLE", "GREEN", "VERMILION", "SKY")
-    palette = {name: getattr(charts, name) for name in names}
+    palette = {name: getattr(line_charts, name) for name in names}
     return {
         name for name, text in palette.items()
         if tuple(int(text[i : i + 2], 16) for i in (1, 3, 5)) in found
@@ -87,8 +87,10 @@ def test_learners_and_models_stand_side_by_side_in_one_picture(bench, waves, mam
 
 
 def test_a_panel_shows_the_truth_the_fits_and_the_support_of_its_task(bench, waves, maml):
-    scene = fitting.scene(stream(bench.run(), waves), range(2), 50)
-    found = fitting.fits(ready(bench.run(), maml, None, scene.batch, "support"), scene, (0, 3))
+    scene = function_fits.scene(stream(bench.run(), waves), range(2), 50)
+    found = function_fits.fits(
+        ready(bench.run(), maml, None, scene.batch, "support"), scene, (0, 3)
+    )
     for task in (0, 1):
         (panel,) = figures._row(scene, {"maml": found}, (0, 3), (-5.0, 5.0), task)
         curves = {curve.label: curve for curve in panel.curves}
@@ -106,8 +108,10 @@ def test_a_panel_shows_the_truth_the_fits_and_the_support_of_its_task(bench, wav
 
 
 def test_functions_that_are_not_known_are_shown_by_their_queries(bench, waves, maml):
-    scene = dataclasses.replace(fitting.scene(stream(bench.run(), waves), range(1), 50), truth=None)
-    found = fitting.fits(ready(bench.run(), maml, None, scene.batch, "support"), scene, (0,))
+    scene = dataclasses.replace(
+        function_fits.scene(stream(bench.run(), waves), range(1), 50), truth=None
+    )
+    found = function_fits.fits(ready(bench.run(), maml, None, scene.batch, "support"), scene, (0,))
     (panel,) = figures._row(scene, {"maml": found}, (0, 1), (-5.0, 5.0), 0)
     assert panel.curves[0].label == "queries"
     assert panel.curves[0].y == scene.batch.query.y[0, :, 0].double().tolist()
@@ -171,16 +175,16 @@ def test_heights_show_all_that_is_true_and_cut_fits_that_are_far_from_it():
     support = Examples(*[torch.tensor([[[-1.0]], [[0.5]]])] * 2)
     query = Examples(*[torch.tensor([[[0.0]], [[1.0]]])] * 2)
     batch = TaskBatch(support, query, 1, SquaredError(), SquaredError())
-    fitted = fitting.Fits({0: [[0.5], [400.0]], 1: [[float("nan")], [float("inf")]]}, {})
-    low, high = figures._heights(fitting.Scene(batch, support.x, None), {"a": fitted})
+    fitted = function_fits.Fits({0: [[0.5], [400.0]], 1: [[float("nan")], [float("inf")]]}, {})
+    low, high = figures._heights(function_fits.Scene(batch, support.x, None), {"a": fitted})
     assert -1.2 < low < -1.0
     assert 2.2 < high < 2.5
     truth = torch.tensor([[-2.0, 0.0], [0.0, 0.0]])
-    low, high = figures._heights(fitting.Scene(batch, support.x, truth), {})
+    low, high = figures._heights(function_fits.Scene(batch, support.x, truth), {})
     assert -2.3 < low < -2.0
     assert 1.0 < high < 1.3
     alone = TaskBatch(query.tasks(slice(1)), query.tasks(slice(1)), 1, batch.loss, batch.loss)
-    low, high = figures._heights(fitting.Scene(alone, query.x, None), {})
+    low, high = figures._heights(function_fits.Scene(alone, query.x, None), {})
     assert low < 0.0 < high
 
 

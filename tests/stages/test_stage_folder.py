@@ -15,8 +15,8 @@ from pydantic import ValidationError
 from engine.artifacts import Dataset
 from engine.catalogue import Catalogue
 from engine.inputs import Inputs
-from engine.learning import data, folders, photos
-from engine.learning.unreadable import UnreadableError
+from engine.learning.data import device_data, image_folder, image_folder_pixels
+from engine.learning.data.unreadable import UnreadableError
 from engine.stages.dataset import dataset
 from engine.stages.evaluate import evaluate
 from engine.stages.pretrain import pretrain
@@ -57,14 +57,14 @@ def _fields(root, **fields):
 
 def _levels(bench, found, part):
     """Level of each image: what class and file it is of, as stored."""
-    return data.load(found, bench.files, "cpu").parts[part].x[:, 0, 0, 0].tolist()
+    return device_data.load(found, bench.files, "cpu").parts[part].x[:, 0, 0, 0].tolist()
 
 
 def test_images_are_those_of_the_files_with_the_class_of_their_folder(bench, images):
     found = bench.dataset(**_fields(images))
-    task = data.load(found, bench.files, "cpu")
+    task = device_data.load(found, bench.files, "cpu")
     assert found.names == CLASSES
-    assert found.classes == tuple(folders.number(name) for name in CLASSES)
+    assert found.classes == tuple(image_folder.number(name) for name in CLASSES)
     assert task.shape == found.shape == (1, 6, 5)
     for part in task.parts.values():
         assert (part.x // EACH == part.y[:, None, None, None]).all()
@@ -113,7 +113,7 @@ def test_classes_of_a_part_may_be_named(bench, images):
     fields = _fields(images, split="none", part="test", classes=["hen", "cat"])
     found = bench.dataset(**fields)
     assert found.names == ("hen", "cat")
-    task = data.load(found, bench.files, "cpu").parts["test"]
+    task = device_data.load(found, bench.files, "cpu").parts["test"]
     assert task.y.tolist() == [1] * EACH + [0] * EACH
     assert _levels(bench, found, "test") == [*range(20, 30), *range(70, 80)]
 
@@ -134,7 +134,7 @@ def test_a_class_is_known_by_its_name_in_whatever_folder(bench, images, tmp_path
     found = bench.dataset(**_fields(images))
     assert two.classes[0] == found.classes[3]
     assert two.classes[1] not in found.classes
-    assert folders.number("dog") == 0xCD6357EFDD96
+    assert image_folder.number("dog") == 0xCD6357EFDD96
 
 
 def test_images_of_a_folder_serve_as_any_others(bench, images):
@@ -164,7 +164,7 @@ def _read(bench, folder, image, size=(2, 2), color="gray", **how):
         image.save(folder / name / how.get("file", "x.png"))
     fields = {"split": "none", "part": "test", "root": str(folder), "color": color}
     found = bench.dataset(name="folder", size=list(size), **fields)
-    return data.load(found, bench.files, "cpu").parts["test"].x[0].numpy()
+    return device_data.load(found, bench.files, "cpu").parts["test"].x[0].numpy()
 
 
 def test_sizes_are_height_and_width(bench, tmp_path):
@@ -195,7 +195,7 @@ def test_transparency_is_white_paper_and_deep_pixels_lose_their_low_bits(
 
 def test_images_come_in_the_order_asked_for_each_as_often(images):
     index = np.array([42, 7, 42, 0])
-    found = photos.images(images, _digest(images), (1, 6, 5), index)
+    found = image_folder_pixels.images(images, _digest(images), (1, 6, 5), index)
     assert found[:, 0, 0, 0].tolist() == [42, 7, 42, 0]
 
 
@@ -211,7 +211,7 @@ def test_a_photo_is_turned_as_its_camera_was(bench, tmp_path):
         image.save(tmp_path / "own" / name / "x.png", exif=exif)
     fields = {"split": "none", "part": "test", "root": str(tmp_path / "own"), "color": "gray"}
     found = bench.dataset(name="folder", size=[1, 2], **fields)
-    assert data.load(found, bench.files, "cpu").parts["test"].x[0, 0].tolist() == [[255, 0]]
+    assert device_data.load(found, bench.files, "cpu").parts["test"].x[0, 0].tolist() == [[255, 0]]
 
 
 @pytest.mark.parametrize("form", ["jpg", "bmp", "gif", "webp", "tif", "ppm"])
@@ -277,16 +277,16 @@ def test_an_unchanged_folder_is_not_read_again(own, tmp_path, monkeypatch):
 def test_a_folder_that_changed_since_the_plan_is_refused_at_the_run(bench, own):
     found = bench.dataset(**_fields(own))
     Image.new("L", (5, 6), 250).save(own / "ant" / "00.png")
-    photos._held.cache_clear()
-    photos._decoded.cache_clear()
+    image_folder_pixels._held.cache_clear()
+    image_folder_pixels._decoded.cache_clear()
     with pytest.raises(ValueError, match=r"images has changed.*run again"):
-        data.load(found, bench.files, "cpu")
+        device_data.load(found, bench.files, "cpu")
 
 
 def test_checking_opens_each_image_once_for_all_datasets_of_a_folder(own, monkeypatch):
     opened = []
-    original = folders._begins
-    monkeypatch.setattr(folders, "_begins", lambda path: opened.append(path) or original(path))
+    original = image_folder._begins
+    monkeypatch.setattr(image_folder, "_begins", lambda path: opened.append(path) or original(path))
     text = "version: 1\nname: many\nstages:\n" + "".join(
         f"  {part}: {{uses: dataset, with: {{name: folder, root: images, size: [4, 4], "
         f"task: {part}, split: classes, part: {part}}}}}\n"

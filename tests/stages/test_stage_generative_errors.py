@@ -366,7 +366,7 @@ def test_nothing_is_written_and_the_command_exits_with_2(tmp_path):
 
 def test_levels_are_those_that_likelihoods_score():
     names = {"digits", "mnist", "omniglot", "folder"}
-    scored = {name: learning.generative.pairs.levels(name) for name in names}
+    scored = {name: learning.generative.models.generator.levels(name) for name in names}
     assert {name: imagesets.levels(name) for name in names} == scored
 
 

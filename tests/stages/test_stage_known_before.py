@@ -298,7 +298,7 @@ NETS = [
 def test_layers_are_named_as_the_net_that_is_built_names_them(
     net: Conv4 | Mlp, shape: tuple[int, ...]
 ) -> None:
-    built = learning.nets.build(net.model_dump(), shape, 0).backbone
+    built = learning.models.backbones.build(net.model_dump(), shape, 0).backbone
     kinds = {4: "conv", 2: "linear"}
     right = {
         name.removesuffix(".weight"): kinds[item.ndim]
@@ -306,7 +306,7 @@ def test_layers_are_named_as_the_net_that_is_built_names_them(
         if name.endswith(".weight") and item.ndim > 1
     }
     assert netshapes.layers(net.model_dump(), shape) == right
-    assert learning.nets.GROUP_CHANNELS == netshapes.GROUP_CHANNELS
+    assert learning.models.backbones.GROUP_CHANNELS == netshapes.GROUP_CHANNELS
 
 
 def test_what_follows_from_a_fault_is_not_told_two_stages_later(folder: Path) -> None:

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from engine import learning
-from engine.learning.generative.bound import Bound, places
+from engine.learning.generative.training.iwae_bound import Bound, places
 from engine.stages.autoencoder import autoencoder
 from engine.stages.likelihood import likelihood
 from engine.stages.vae import vae
@@ -34,18 +34,20 @@ def _judge(bench, generator, data, *, run=None, **fields):
 
 
 def _labels(bench, data):
-    return learning.data.load(data, bench.files, "cpu").parts["test"].y
+    return learning.data.device_data.load(data, bench.files, "cpu").parts["test"].y
 
 
 def _direct(bench, generator, data, k, part="test"):
     """The bound of every image, asked for without the stage."""
-    task = learning.data.load(data, bench.files, "cpu")
+    task = learning.data.device_data.load(data, bench.files, "cpu")
     way = generator.trained["binarise"]
-    images = learning.generative.binarised.fixed(
-        learning.generative.pairs.pixels(task.parts[part]), way
+    images = learning.generative.models.binarize.fixed(
+        learning.generative.models.generator.pixels(task.parts[part]), way
     )
     y = task.parts[part].y if generator.classes else None
-    bound = Bound(learning.generative.pairs.restore(generator, "cpu"), images, y, draws=[k])
+    bound = Bound(
+        learning.generative.models.generator.restore(generator, "cpu"), images, y, draws=[k]
+    )
     for step in range(1, bound.steps + 1):
         bound.step(step)
     return bound.values(k)
@@ -106,7 +108,7 @@ def test_the_validation_part_has_names_of_its_own(bench, trained, digits):
 def test_judging_stopped_and_resumed_equals_judging_in_one_go(
     bench, trained, digits, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("engine.learning.generative.bound.CODES", 1000)
+    monkeypatch.setattr("engine.learning.generative.training.iwae_bound.CODES", 1000)
     whole = _judge(bench, trained.generator, digits)
     run = bench.run()
     pieces = bench.interrupted(
@@ -169,7 +171,7 @@ def test_the_notes_say_what_the_nats_are_of(bench, digits, fields, first, other)
 def test_black_and_white_images_need_no_warning(bench, digits, monkeypatch):
     made = bench.stage(vae, {**SMALL, "steps": 3}, data=digits).generator
     monkeypatch.setattr(
-        "engine.learning.generative.pairs.pixels", lambda part: (part.x > 8).float()
+        "engine.learning.generative.models.generator.pixels", lambda part: (part.x > 8).float()
     )
     found = _judge(bench, made, digits, k=[2], images=20)
     assert not any("not a likelihood" in note for note in found.notes)

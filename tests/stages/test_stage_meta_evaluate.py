@@ -6,7 +6,7 @@ import torch
 
 from engine.channel import Silent
 from engine.comparison.intervals import judged as judged_interval
-from engine.learning.meta.episodes import Episodes
+from engine.learning.metalearning.tasks.episodes import Episodes
 from engine.metalearning import judged, ready
 from engine.stages.init import init
 from engine.stages.meta_evaluate import meta_evaluate

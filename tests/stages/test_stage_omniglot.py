@@ -14,16 +14,17 @@ from pydantic import ValidationError
 from engine import omniglot
 from engine.artifacts import Dataset
 from engine.catalogue import Catalogue
-from engine.learning import alphabets, data, files
-from engine.learning.mixture import Mixture, Seeds
-from engine.learning.unreadable import UnreadableError
+from engine.learning.data import device_data as data
+from engine.learning.data import image_files, omniglot_index
+from engine.learning.data.unreadable import UnreadableError
+from engine.learning.training.replay import Mixture, Seeds
 from engine.stages.dataset import dataset
 from engine.stages.pretrain import pretrain
 from engine.stages.subset import subset
 from pipelines.core.errors import MissingFiles, PipelineError
 from pipelines.pipeline import check
 
-PLACE = alphabets.numbers()
+PLACE = omniglot_index.numbers()
 
 
 def _twin(bench, folder, **fields):
@@ -74,7 +75,7 @@ def test_the_artifact_comes_back_and_holds_no_pixels(bench, omniglot_twin, tmp_p
     found.write(tmp_path)
     assert Dataset.read({"dataset.json": tmp_path / "dataset.json"}) == found
     assert (tmp_path / "dataset.json").stat().st_size < 5000
-    assert set(found.files) == {*alphabets.ARCHIVES, "vinyals_train.txt"}
+    assert set(found.files) == {*omniglot_index.ARCHIVES, "vinyals_train.txt"}
 
 
 def test_characters_serve_as_any_other_dataset(bench, omniglot_twin):
@@ -131,7 +132,9 @@ def test_what_facts_say_of_classes_is_what_there_is(bench, look, name):
         found = bench.dataset(name=name, classes=[label, (label + 1) % 10])
         fewest = {}
         for part, chosen in found.parts.items():
-            labels = files.labels(bench.files, found.files, chosen.labels)[list(chosen.indices)]
+            labels = image_files.labels(bench.files, found.files, chosen.labels)[
+                list(chosen.indices)
+            ]
             fewest[part] = min(np.bincount(labels, minlength=10)[list(found.classes)])
         assert facts["data"].examples == fewest
 
@@ -182,7 +185,7 @@ def test_an_archive_that_is_cut_short_is_refused_before_the_run(bench, folder):
 
 
 def test_both_archives_that_are_cut_short_are_told_at_once(bench, folder):
-    for name in alphabets.ARCHIVES:
+    for name in omniglot_index.ARCHIVES:
         (folder / name).write_bytes((folder / name).read_bytes()[:-500])
     with pytest.raises(MissingFiles, match=r"images_background\.zip is not a whole zip") as caught:
         bench.params(dataset, name="omniglot", part="val", root=str(folder)).files(Path())
@@ -197,7 +200,7 @@ def test_the_vinyals_split_needs_its_list_and_the_random_one_none(bench, folder)
     assert "vinyals_val.txt" in message
     assert "split: random" in hint
     fields = {"name": "omniglot", "part": "val", "root": str(folder), "split": "random"}
-    assert set(bench.params(dataset, **fields).files(Path())) == set(alphabets.ARCHIVES)
+    assert set(bench.params(dataset, **fields).files(Path())) == set(omniglot_index.ARCHIVES)
 
 
 @pytest.mark.parametrize(
@@ -219,7 +222,7 @@ def test_a_list_of_what_omniglot_does_not_have_is_refused(bench, folder, text, m
 def test_an_archive_whose_table_of_contents_is_too_large_is_refused_unread(
     bench, folder, monkeypatch
 ):
-    monkeypatch.setattr(alphabets, "_MOST_TABLE", 100)
+    monkeypatch.setattr(omniglot_index, "_MOST_TABLE", 100)
     with pytest.raises(OSError, match=r"table of contents has [0-9,]+ bytes, and has at most 100"):
         bench.params(dataset, name="omniglot", part="val", root=str(folder)).files(Path())
 
@@ -310,11 +313,11 @@ def test_the_vinyals_lists_have_1028_172_and_423_characters(real):
 
 def test_the_real_archives_hold_exactly_the_expected_drawings(real):
     found = []
-    for archive in alphabets.ARCHIVES:
+    for archive in omniglot_index.ARCHIVES:
         with zipfile.ZipFile(real / archive) as opened:
             found += [name for name in opened.namelist() if name.endswith(".png")]
     folders = sorted(name.rpartition("/")[0] for name in found)
-    assert folders == sorted(folder for folder in alphabets.folders() for _ in range(20))
+    assert folders == sorted(folder for folder in omniglot_index.folders() for _ in range(20))
 
 
 @pytest.mark.slow

@@ -14,7 +14,8 @@ from engine.artifacts import Gallery, Samples
 from engine.catalogue import Catalogue
 from engine.channel import Silent
 from engine.generative.scene import SAMPLE_SEED
-from engine.learning.generative import latents, pairs, picks
+from engine.learning.generative.models import generator as pairs
+from engine.learning.generative.sampling import indexing, latent_distributions
 from engine.stages.autoencoder import autoencoder
 from engine.stages.sample import Name, sample
 from engine.stages.vae import vae
@@ -75,13 +76,13 @@ def _bytes(images):
 
 
 def _test(bench, data):
-    task = learning.data.load(data, bench.files, "cpu")
+    task = learning.data.device_data.load(data, bench.files, "cpu")
     return task.parts["test"].x.float() / 16, task.parts["test"].y
 
 
 def _order(bench, y, seed=0):
     """Places of the test part, of classes y, as a walk takes them."""
-    return picks.shuffled(y, bench.run(seed).seed("noise") + 2)
+    return indexing.shuffled(y, bench.run(seed).seed("noise") + 2)
 
 
 def _alike(one, other, most=1):
@@ -95,7 +96,7 @@ def _alike(one, other, most=1):
 
 def test_prior_images_are_decoded_draws_of_n_0_1(bench, trained, draw):
     found = draw(count=2000).samples
-    z = latents.prior(2).draw(2000, bench.run().seed("noise"))
+    z = latent_distributions.prior(2).draw(2000, bench.run().seed("noise"))
     _alike(found.pixels, _bytes(_pair(trained, "vae").images(z)))
     assert stats.kstest(z[:, 0].numpy(), "norm").pvalue > 0.01
     assert (found.data, found.shape, found.how, found.labels) == ("digits", (1, 8, 8), "prior", ())
@@ -109,18 +110,18 @@ def test_fitted_images_are_decoded_draws_of_what_fits_the_codes_of_training_imag
     bench, digits, trained, draw, name, how
 ):
     seed, pair = bench.run().seed("noise"), _pair(trained, name)
-    part = learning.data.load(digits, bench.files, "cpu").parts["train"]
+    part = learning.data.device_data.load(digits, bench.files, "cpu").parts["train"]
     x, y = part.x.float() / 16, part.y if name == "told" else None
     if name == "told":  # it learned black and white images
-        x = learning.generative.binarised.fixed(x, "dynamic")
+        x = learning.generative.models.binarize.fixed(x, "dynamic")
     found = pair.codes(x, y)
     z = found.mean
     if name != "ae":  # draws of q(z|x), not means
         noise = torch.randn(z.shape, generator=torch.Generator().manual_seed(seed + 1))
         z = z + (found.log_variance / 2).exp() * noise
     fits = {
-        "matched": latents.matched, "covariance": latents.covariance,
-        "mixture": lambda z: latents.mixture(z, 10, seed + 3),
+        "matched": latent_distributions.matched, "covariance": latent_distributions.covariance,
+        "mixture": lambda z: latent_distributions.mixture(z, 10, seed + 3),
     }  # fmt: skip
     asked = torch.arange(30) % 10 if name == "told" else None
     wanted = pair.images(fits[how](z.double()).draw(30, seed), asked)
@@ -131,8 +132,10 @@ def test_fitted_images_are_decoded_draws_of_what_fits_the_codes_of_training_imag
 
 def test_a_mixture_has_as_many_gaussians_as_it_is_told(draw, monkeypatch):
     asked = []
-    real = latents.mixture
-    monkeypatch.setattr(latents, "mixture", lambda z, k, s: asked.append(k) or real(z, k, s))
+    real = latent_distributions.mixture
+    monkeypatch.setattr(
+        latent_distributions, "mixture", lambda z, k, s: asked.append(k) or real(z, k, s)
+    )
     found = draw("vae", {"kind": "mixture", "components": 3})
     assert asked == [3]
     assert found.samples.how == "mixture of 3"
@@ -148,7 +151,7 @@ def test_a_mixture_of_more_gaussians_than_codes_says_what_to_change(bench, digit
 
 
 def test_a_mixture_that_has_not_settled_is_noted(bench, draw, monkeypatch):
-    monkeypatch.setattr(latents, "ROUNDS", 2)
+    monkeypatch.setattr(latent_distributions, "ROUNDS", 2)
     run = bench.run(channel=Silent())
     draw("vae", "mixture", run=run)
     assert run.channel.notes == ["the mixture had not settled when its rounds were over"]
@@ -157,19 +160,21 @@ def test_a_mixture_that_has_not_settled_is_noted(bench, draw, monkeypatch):
 def test_what_is_fitted_sees_all_of_a_large_part_that_is_sorted_by_class(
     bench, digits, draw, monkeypatch
 ):
-    task = learning.data.load(digits, bench.files, "cpu")
+    task = learning.data.device_data.load(digits, bench.files, "cpu")
     order = task.parts["train"].y.argsort(stable=True).tolist()
     places = tuple(digits.parts["train"].indices[place] for place in order)
     train = replace(digits.parts["train"], indices=places)
     data, seen = replace(digits, parts={**digits.parts, "train": train}), []
-    monkeypatch.setattr(latents, "MOST", 50)
-    real = latents.codes
-    monkeypatch.setattr(latents, "codes", lambda *args: seen.append(args) or real(*args))
+    monkeypatch.setattr(latent_distributions, "MOST", 50)
+    real = latent_distributions.codes
+    monkeypatch.setattr(
+        latent_distributions, "codes", lambda *args: seen.append(args) or real(*args)
+    )
     for name in ("vae", "told"):
         draw(name, "matched", data=data)
     x = task.parts["train"].x[order].float() / 16
     y = task.parts["train"].y[order]
-    chosen = picks.shuffled(y, SAMPLE_SEED, 50).sort().values
+    chosen = indexing.shuffled(y, SAMPLE_SEED, 50).sort().values
     assert torch.bincount(y[chosen]).tolist() == pytest.approx([5] * 10, abs=1)
     assert seen[0][1].equal(x[chosen])
     assert seen[0][2] is None
@@ -194,7 +199,7 @@ def test_the_naive_draw_of_an_autoencoder_says_how_far_its_codes_are_from_it(ben
 def test_spreads_in_the_note_are_those_of_the_codes(bench, digits, trained, draw):
     run = bench.run(channel=Silent())
     draw("ae", run=run)
-    part = learning.data.load(digits, bench.files, "cpu").parts["train"]
+    part = learning.data.device_data.load(digits, bench.files, "cpu").parts["train"]
     low, high = sorted(_pair(trained, "ae").codes(part.x.float() / 16).mean.std(0).tolist())
     assert f"spreads of {low:.2g} to {high:.2g} a dimension" in run.channel.notes[0]
 
@@ -213,7 +218,7 @@ def test_all_classes_come_in_equal_shares_with_their_labels(draw):
 def test_classes_that_are_asked_for_come_as_asked(bench, trained, draw):
     found = draw("told", count=40, classes=[1, 0])
     assert found.samples.labels == (1, 0) * 20
-    z = latents.prior(4).draw(40, bench.run().seed("noise"))
+    z = latent_distributions.prior(4).draw(40, bench.run().seed("noise"))
     wanted = _pair(trained, "told").images(z, torch.tensor([1, 0]).repeat(20))
     _alike(found.samples.pixels, _bytes(wanted))
     ones, zeros = found.samples.pixels[::2].float(), found.samples.pixels[1::2].float()
@@ -223,7 +228,7 @@ def test_classes_that_are_asked_for_come_as_asked(bench, trained, draw):
 
 def test_labels_are_told_by_their_place_in_training_not_by_their_number(bench, trained, draw):
     found = draw("few", data=None, count=6, classes=[4, 7])
-    z = latents.prior(4).draw(6, bench.run().seed("noise"))
+    z = latent_distributions.prior(4).draw(6, bench.run().seed("noise"))
     wanted = _pair(trained, "few").images(z, torch.tensor([2, 0, 2, 0, 2, 0]))
     _alike(found.samples.pixels, _bytes(wanted))
     assert found.samples.labels == (4, 7) * 3
@@ -257,7 +262,7 @@ def test_reconstructions_are_of_test_images_by_their_mean_codes(bench, digits, t
     found = draw(name, "reconstruction", count=25).samples
     x, y = _test(bench, digits)
     if name == "told":
-        x = learning.generative.binarised.fixed(x, "dynamic")
+        x = learning.generative.models.binarize.fixed(x, "dynamic")
     order = _order(bench, y)[:25]
     pair, y = _pair(trained, name), y[order] if name == "told" else None
     _alike(found.pixels, _bytes(pair.images(pair.codes(x[order], y).mean, y)))
@@ -279,7 +284,7 @@ def test_an_interpolation_goes_from_a_reconstruction_to_another(
     ways = found.pixels.view(6, 5, 1, 8, 8)
     x, y = _test(bench, digits)
     order = _order(bench, y)[:1000]
-    left, right = picks.partners(y[order], 6, same=False)
+    left, right = indexing.partners(y[order], 6, same=False)
     assert (y[order][left] != y[order][right]).all()
     pair = _pair(trained, name)
     codes = [pair.codes(x[order][side]).mean for side in (left, right)]
@@ -306,8 +311,8 @@ def test_the_path_of_an_interpolation_may_be_chosen(draw):
 def test_who_is_told_a_class_goes_between_two_images_of_it(bench, digits, trained, draw):
     found = draw("told", {"kind": "interpolation", "steps": 3, "pairs": 7})
     x, y = _test(bench, digits)
-    x, order = learning.generative.binarised.fixed(x, "dynamic"), _order(bench, y)
-    left, right = picks.partners(y[order], 7, same=True)
+    x, order = learning.generative.models.binarize.fixed(x, "dynamic"), _order(bench, y)
+    left, right = indexing.partners(y[order], 7, same=True)
     pair, ways = _pair(trained, "told"), found.samples.pixels.view(7, 3, 1, 8, 8)
     for column, side in ((0, left), (2, right)):
         told = y[order][side]
@@ -343,7 +348,7 @@ def test_a_traversal_takes_the_dimension_first_that_says_most(bench, digits, tra
     pair = _pair(trained, "told")
     x, y = _test(bench, digits)
     order = _order(bench, y)
-    x = learning.generative.binarised.fixed(x, "dynamic")[order]
+    x = learning.generative.models.binarize.fixed(x, "dynamic")[order]
     codes = pair.codes(x, y[order])
     q = torch.distributions.Normal(codes.mean, (codes.log_variance / 2).exp())
     kl = torch.distributions.kl_divergence(q, torch.distributions.Normal(0.0, 1.0)).mean(0)
@@ -395,9 +400,9 @@ def test_a_traversal_without_data_starts_from_0_and_orders_by_what_moves_pixels(
 
 
 def test_pictures_of_walks_name_their_rows_and_columns(bench, digits, trained, draw, monkeypatch):
-    grids, real = [], learning.pictures.png
+    grids, real = [], learning.plotting.image_grid.png
     monkeypatch.setattr(
-        "engine.learning.pictures.png", lambda grid: grids.append(grid) or real(grid)
+        "engine.learning.plotting.image_grid.png", lambda grid: grids.append(grid) or real(grid)
     )
     draw("vae", {"kind": "traversal", "steps": 5})
     draw("ae", {"kind": "traversal", "steps": 4, "span": 2})
@@ -408,7 +413,11 @@ def test_pictures_of_walks_name_their_rows_and_columns(bench, digits, trained, d
     assert grids[3].column_labels == ["test", "0", "0.33", "0.67", "1", "test"]
     assert all(label.endswith(" nats") for label in grids[0].row_labels)
     codes = _pair(trained, "vae").codes(_test(bench, digits)[0])
-    says = learning.generative.walks.activity(codes).sort(descending=True).values.tolist()
+    says = (
+        learning.generative.sampling.latent_walks.activity(codes)
+        .sort(descending=True)
+        .values.tolist()
+    )
     told = [float(label.split()[1]) for label in grids[0].row_labels]
     assert told == pytest.approx(says, rel=0.006)
     assert {label[:3] for label in grids[1].row_labels} == {"z0:", "z1:"}
@@ -439,7 +448,7 @@ def test_the_manifold_of_an_autoencoder_covers_the_range_of_its_training_codes(
 ):
     found = draw("ae", {"kind": "manifold", "side": 4}).samples
     pair = _pair(trained, "ae")
-    part = learning.data.load(digits, bench.files, "cpu").parts["train"]
+    part = learning.data.device_data.load(digits, bench.files, "cpu").parts["train"]
     codes = pair.codes(part.x.float() / 16).mean.double()
     low, high = codes.quantile(0.01, 0), codes.quantile(0.99, 0)
     sheet = found.pixels.view(4, 4, 1, 8, 8)

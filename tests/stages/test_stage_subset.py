@@ -5,7 +5,7 @@ import pytest
 from pydantic import ValidationError
 
 from engine.channel import Silent
-from engine.learning import files
+from engine.learning.data import image_files
 from engine.stages.evaluate import evaluate
 from engine.stages.finetune import finetune
 from engine.stages.linear_probe import linear_probe
@@ -16,7 +16,7 @@ from pipelines.core.errors import StageError
 
 
 def _counts(bench, data, part):
-    labels = files.labels(bench.files, data.files, "digits.csv")
+    labels = image_files.labels(bench.files, data.files, "digits.csv")
     return np.bincount(labels[list(data.parts[part].indices)], minlength=10)
 
 
@@ -75,7 +75,7 @@ def test_facts_say_how_many_examples_of_the_smallest_class_stay(look, known, fie
 
 def _uneven(bench, data, few):
     """The same with so many training images of the first class alone."""
-    labels = files.labels(bench.files, data.files, "digits.csv")
+    labels = image_files.labels(bench.files, data.files, "digits.csv")
     part = data.parts["train"]
     rare = [i for i in part.indices if labels[i] == data.classes[0]]
     kept = tuple(i for i in part.indices if i not in set(rare[few:]))

@@ -16,8 +16,8 @@ from sklearn.preprocessing import StandardScaler
 from engine import tables
 from engine.artifacts import TaskFamily
 from engine.inputs import Inputs
-from engine.learning import sheets
-from engine.learning.meta import families
+from engine.learning.data import csv_tasks
+from engine.learning.metalearning.tasks import factory
 from engine.stages.tasks import tasks
 from pipelines.checks.leakage_warnings import leaks
 from pipelines.core.errors import MissingFiles, StageError
@@ -56,7 +56,7 @@ def family(bench, look, tmp_path):
 
 
 def _stream(bench, family, seed=0):
-    return families.sampler(family, bench.files, "cpu", seed)
+    return factory.sampler(family, bench.files, "cpu", seed)
 
 
 def _whose(batch):
@@ -159,7 +159,7 @@ def test_a_column_that_is_constant_in_training_keeps_its_unit(bench, family):
 def test_a_column_that_is_constant_up_to_rounding_is_only_shifted(value, rows):
     def columns(values, other):
         found = zip(values, other, strict=True)
-        return sheets.Sheet(("gain",), ("y",), {"a": list(found)}, {"a": 2})
+        return csv_tasks.Sheet(("gain",), ("y",), {"a": list(found)}, {"a": 2})
 
     other = [math.sin(i) for i in range(rows)]
     scale = tables.standard(columns([value] * rows, other))
@@ -176,7 +176,7 @@ def test_a_column_that_is_constant_up_to_rounding_is_only_shifted(value, rows):
 
 def test_what_varies_little_beside_its_mean_is_no_constant():
     times = [1.7e9 + i for i in range(48)]
-    sheet = sheets.Sheet(("t",), ("y",), {"a": [(t, 0.5) for t in times]}, {"a": 2})
+    sheet = csv_tasks.Sheet(("t",), ("y",), {"a": [(t, 0.5) for t in times]}, {"a": 2})
     scale = tables.standard(sheet)
     assert scale["std"] == [pytest.approx(StandardScaler().fit([[t] for t in times]).scale_[0]), 1]
 
@@ -239,7 +239,7 @@ class Long:
         self._rest, self._more, self.read_bytes = start, more, 0
 
     def read(self, size: int) -> bytes:
-        if self.read_bytes > 4 * sheets.MOST_ROW:
+        if self.read_bytes > 4 * csv_tasks.MOST_ROW:
             return b""
         self.read_bytes += size
         self._rest += self._more * (size // len(self._more) + 1)
@@ -264,23 +264,23 @@ CELL = "a cell has more than 131,072 letters, the limit"
 )
 def test_a_row_that_is_too_long_is_refused_before_it_is_held(start, more, message):
     file = Long(start, more)
-    with pytest.raises(sheets.SheetError) as caught:
-        sheets.read(file, None, ["y"])
+    with pytest.raises(csv_tasks.SheetError) as caught:
+        csv_tasks.read(file, None, ["y"])
     assert (str(caught.value), caught.value.place) == (message, "file")
     assert caught.value.hint == "are commas between the cells, and is every quote closed?"
-    assert file.read_bytes <= sheets.MOST_ROW + 2 * sheets.BLOCK
+    assert file.read_bytes <= csv_tasks.MOST_ROW + 2 * csv_tasks.BLOCK
 
 
 @pytest.mark.parametrize("block", [1, 2, 3, 7, 64])
 def test_where_a_file_is_cut_in_blocks_does_not_matter(monkeypatch, block):
     text = '\ufefftask,x,y\r\n"a\n\r\nä",1,2\r\n\r\nb,3,"4"\rb,5,6\n\nb,7,8'.encode()
-    monkeypatch.setattr(sheets, "BLOCK", block)
-    monkeypatch.setattr(sheets, "MOST_ROW", 14)
-    found = sheets.read(BytesIO(text), None, ["y"])
+    monkeypatch.setattr(csv_tasks, "BLOCK", block)
+    monkeypatch.setattr(csv_tasks, "MOST_ROW", 14)
+    found = csv_tasks.read(BytesIO(text), None, ["y"])
     assert found.rows == {"a\n\r\nä": [(1.0, 2.0)], "b": [(3.0, 4.0), (5.0, 6.0), (7.0, 8.0)]}
     assert found.lines == {"a\n\r\nä": 4, "b": 6}
-    with pytest.raises(sheets.SheetError, match="line 9: `x` is 'o', which is no finite number"):
-        sheets.read(BytesIO(text.replace(b"b,7", b"b,o")), None, ["y"])
+    with pytest.raises(csv_tasks.SheetError, match="line 9: `x` is 'o', which is no finite number"):
+        csv_tasks.read(BytesIO(text.replace(b"b,7", b"b,o")), None, ["y"])
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from engine import omniglot
 from engine.artifacts import TaskFamily
 from engine.families import Tasks
-from engine.learning.meta.families import sampler, stream_seed
+from engine.learning.metalearning.tasks.factory import sampler, stream_seed
 from engine.stages.dataset import dataset
 from engine.stages.subset import subset
 from engine.stages.tasks import tasks

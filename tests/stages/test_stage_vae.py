@@ -64,9 +64,11 @@ def test_a_vae_learns_and_is_judged_by_the_elbo_of_binarised_images(trained):
 def test_a_generator_comes_back_from_files_and_scores_the_same(bench, trained, digits, tmp_path):
     trained[0].generator.write(tmp_path)
     found = Generator.read({path.name: path for path in tmp_path.iterdir()})
-    pair = learning.generative.pairs.restore(found, "cpu")
-    task = learning.data.load(digits, bench.files, "cpu")
-    judged = learning.generative.assessed.assess(pair, task.parts["test"], "dynamic").metrics
+    pair = learning.generative.models.generator.restore(found, "cpu")
+    task = learning.data.device_data.load(digits, bench.files, "cpu")
+    judged = learning.generative.training.validation.assess(
+        pair, task.parts["test"], "dynamic"
+    ).metrics
     assert {f"digits/{name}": value for name, value in judged.items()} == {
         name: value for name, value in trained[0].scores.metrics.items() if "/val_" not in name
     }
@@ -78,7 +80,7 @@ def test_a_generator_comes_back_from_files_and_scores_the_same(bench, trained, d
 
 def test_a_conditional_vae_draws_what_it_is_told(trained):
     found = trained[0].generator
-    pair = learning.generative.pairs.restore(found, "cpu")
+    pair = learning.generative.models.generator.restore(found, "cpu")
     z = torch.randn(200, 8, generator=torch.Generator().manual_seed(0))
     zeros, ones = (pair.images(z, torch.full((200,), label)).mean(0) for label in (0, 1))
     middle = slice(3, 5)
@@ -89,11 +91,11 @@ def test_a_conditional_vae_draws_what_it_is_told(trained):
 
 def test_its_encoder_gives_the_mean_codes_as_features(bench, digits, small):
     found = small
-    pair = learning.generative.pairs.restore(found.generator, "cpu")
-    part = learning.data.load(digits, bench.files, "cpu").parts["test"]
+    pair = learning.generative.models.generator.restore(found.generator, "cpu")
+    part = learning.data.device_data.load(digits, bench.files, "cpu").parts["test"]
     model = found.encoder
-    net = learning.nets.restore(model.net, model.shape, model.weights, {})
-    codes = pair.codes(learning.generative.pairs.pixels(part)).mean
+    net = learning.models.backbones.restore(model.net, model.shape, model.weights, {})
+    codes = pair.codes(learning.generative.models.generator.pixels(part)).mean
     assert torch.allclose(net.features(part.pictures(slice(None))), codes, atol=1e-5)
 
 

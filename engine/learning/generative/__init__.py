@@ -1,23 +1,24 @@
 """Autoencoders and VAEs, drawing from them, and judging what they draw. torch only."""
 
-from engine.learning.generative import (
-    ascent,
-    assessed,
-    binarised,
-    bound,
+from engine.learning.generative.judging import (
+    classifiers,
+    corrupted_images,
     fidelity,
-    judges,
-    junk,
-    latents,
-    likelihoods,
-    nets,
+    image_statistics,
+)
+from engine.learning.generative.models import autoencoder, binarize, generator, likelihoods
+from engine.learning.generative.sampling import (
+    activation_maximization,
+    indexing,
+    latent_distributions,
+    latent_walks,
+)
+from engine.learning.generative.training import (
+    iwae_bound,
     objective,
-    pairs,
-    picks,
     snapshots,
-    surface,
     trainer,
-    walks,
+    validation,
 )
 
 __all__ = [

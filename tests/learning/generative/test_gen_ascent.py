@@ -3,10 +3,10 @@ import pytest
 import torch
 from scipy import ndimage
 
-from engine.learning import heads, nets
-from engine.learning.data import SCALINGS
-from engine.learning.generative import ascent
-from engine.learning.generative.ascent import Ascent, Attacked, Climb
+from engine.learning.data.device_data import SCALINGS
+from engine.learning.generative.sampling import activation_maximization
+from engine.learning.generative.sampling.activation_maximization import Ascent, Attacked, Climb
+from engine.learning.models import backbones, linear_heads
 
 SHAPE, CLASSES = (1, 8, 8), 4
 ASKED = [place % CLASSES for place in range(40)]
@@ -16,9 +16,9 @@ ASKED = [place % CLASSES for place in range(40)]
 def attacked():
     """A net with random weights: it too can be climbed."""
     torch.set_num_threads(1)
-    net = nets.build({"kind": "mlp", "hidden": [32]}, SHAPE, 1)
-    head = heads.drawn(net.width, CLASSES, 2)
-    net.heads["four"] = heads.Linear(4 * head.weight, head.bias).module()
+    net = backbones.build({"kind": "mlp", "hidden": [32]}, SHAPE, 1)
+    head = linear_heads.drawn(net.width, CLASSES, 2)
+    net.heads["four"] = linear_heads.Linear(4 * head.weight, head.bias).module()
     return Attacked(net, "four", SCALINGS["digits"])
 
 
@@ -66,7 +66,9 @@ def test_the_first_step_goes_along_the_slope_by_finite_differences(attacked):
                 moved[:, 0, y, x] += nudge
                 scores = attacked.logits(moved)[range(CLASSES), range(CLASSES)]
                 square = moved.square().flatten(1).sum(1)
-                values.append(scores - 0.3 * square - 0.05 * ascent.variation(moved))
+                values.append(
+                    scores - 0.3 * square - 0.05 * activation_maximization.variation(moved)
+                )
             slope = values[0] - values[1]
             taken = numbers(end)[:CLASSES, 0, y, x] - start[:CLASSES, 0, y, x]
             assert (slope.sign() == taken.sign()).all()
@@ -76,7 +78,7 @@ def test_the_first_step_goes_along_the_slope_by_finite_differences(attacked):
 
 def test_an_image_climbs_alone(attacked, monkeypatch):
     together = climbed(attacked).seen[-1]
-    monkeypatch.setattr(ascent, "CHUNK", 7)
+    monkeypatch.setattr(activation_maximization, "CHUNK", 7)
     apart = climbed(attacked).seen[-1]
     assert int((together.int() - apart.int()).abs().max()) <= 1
 
@@ -99,7 +101,7 @@ def test_a_start_is_noise_or_grey_with_a_trace_of_it(attacked, start, low, high)
 
 def test_the_penalty_of_variation_makes_images_smoother(attacked):
     rough, smooth = (
-        ascent.variation(numbers(climbed(attacked, tv=weight).seen[-1])).mean()
+        activation_maximization.variation(numbers(climbed(attacked, tv=weight).seen[-1])).mean()
         for weight in (0.0, 0.5)
     )
     assert smooth < rough / 2
@@ -116,12 +118,12 @@ def test_variation_counts_each_pair_of_neighbours_once():
     image = torch.zeros(2, 1, 3, 3)
     image[0, 0, 1, 1] = 2.0  # four neighbours
     image[1, 0, :, 0] = 1.0  # an edge from top to bottom
-    assert ascent.variation(image).tolist() == [8.0, 3.0]
+    assert activation_maximization.variation(image).tolist() == [8.0, 3.0]
 
 
 def test_a_blur_is_a_gaussian_blur():
     images = torch.rand(3, 2, 9, 7, generator=torch.Generator().manual_seed(0)).double()
-    found = ascent.blurred(images, 1.3)
+    found = activation_maximization.blurred(images, 1.3)
     wanted = ndimage.gaussian_filter(
         images.numpy(), (0, 0, 1.3, 1.3), mode="nearest", truncate=4 / 1.3
     )
@@ -134,14 +136,17 @@ def test_images_are_blurred_every_so_many_steps(attacked):
         for fields in ({"blur": 1.0, "blur_every": 1}, {"blur": 1.0, "blur_every": 12}, {})
     )
     assert torch.equal(sometimes[0], never[0])
-    rough = [float(ascent.variation(numbers(seen[1])).mean()) for seen in (often, sometimes, never)]
+    rough = [
+        float(activation_maximization.variation(numbers(seen[1])).mean())
+        for seen in (often, sometimes, never)
+    ]
     assert rough[1] < rough[2] * 0.6
     assert rough[0] < rough[2] * 0.6
 
 
 def test_a_shift_moves_each_image_by_its_own_pixels():
     images = torch.arange(2 * 2 * 3 * 4.0).view(2, 2, 3, 4)
-    found = ascent.shifted(images, torch.tensor([[1, 0], [-1, 2]]))
+    found = activation_maximization.shifted(images, torch.tensor([[1, 0], [-1, 2]]))
     assert torch.equal(found[0], images[0].roll(1, 1))
     assert torch.equal(found[1], images[1].roll((-1, 2), (1, 2)))
 
@@ -166,7 +171,9 @@ def test_jitter_makes_a_classifier_sure_of_the_shifted_image_too(attacked):
     kept = []
     for jitter in (0, 2):
         pixels = climbed(attacked, steps=100, jitter=jitter).seen[-1]
-        moved = ascent.shifted(pixels, torch.tensor([[1, 1]]).expand(len(ASKED), 2))
+        moved = activation_maximization.shifted(
+            pixels, torch.tensor([[1, 1]]).expand(len(ASKED), 2)
+        )
         kept.append(float(attacked.confidences(moved, torch.tensor(ASKED)).mean()))
     assert kept[1] > kept[0] + 0.1
 

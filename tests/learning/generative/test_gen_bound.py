@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch import nn
 
-from engine.learning.data import SCALINGS
-from engine.learning.generative import pairs
-from engine.learning.generative.bound import Bound, binary
-from engine.learning.generative.nets import Design
+from engine.learning.data.device_data import SCALINGS
+from engine.learning.generative.models import generator
+from engine.learning.generative.models.autoencoder import Design
+from engine.learning.generative.training.iwae_bound import Bound, binary
 
 SHAPE, Z, SIGMA = (1, 2, 3), 2, 0.5
 MLP = {"kind": "mlp", "hidden": [16], "activation": "tanh"}
@@ -18,7 +18,7 @@ MLP = {"kind": "mlp", "hidden": [16], "activation": "tanh"}
 
 def _linear(*, tilt=0.0, widen=1.0):
     """A pair whose p(x) is N(b, W W' + sigma^2 I); its posterior is q where nothing is off."""
-    pair = pairs.begin(
+    pair = generator.begin(
         Design(MLP, SHAPE, Z, "mnist"), {"kind": "gaussian", "sigma": SIGMA}, 0
     ).eval()
     pixels = math.prod(SHAPE)
@@ -49,7 +49,7 @@ def _images(count):
 
 
 def _bernoulli(net=MLP, **more):
-    pair = pairs.begin(Design(net, SHAPE, Z, "mnist", **more), {"kind": "bernoulli"}, 1).eval()
+    pair = generator.begin(Design(net, SHAPE, Z, "mnist", **more), {"kind": "bernoulli"}, 1).eval()
     with torch.no_grad():  # an untrained decoder says next to nothing of z
         for weight in pair.coder.decoder.parameters():
             weight.mul_(3)
@@ -158,7 +158,7 @@ def test_pixels_are_scored_by_the_likelihood_whether_binary_or_grey(kind):
 
 
 def test_a_logistic_likelihood_is_scored_by_its_own_density():
-    pair = pairs.begin(Design(MLP, SHAPE, Z, "mnist"), {"kind": "logistic"}, 1).eval()
+    pair = generator.begin(Design(MLP, SHAPE, Z, "mnist"), {"kind": "logistic"}, 1).eval()
     images = (_images(3) * 255).round() / 255
     bound = _run(Bound(pair, images, draws=[4]))
     expected = _weights(pair, images, 4).logsumexp(1) - math.log(4)
@@ -178,7 +178,7 @@ def test_a_conditional_pair_is_told_the_class_of_each_image(rows):
 
 def test_images_of_a_convolutional_decoder_are_judged_alike():
     net = {"kind": "conv", "width": 4, "hidden": 8}
-    pair = pairs.begin(Design(net, (1, 8, 8), Z, "digits"), {"kind": "bernoulli"}, 1).eval()
+    pair = generator.begin(Design(net, (1, 8, 8), Z, "digits"), {"kind": "bernoulli"}, 1).eval()
     images = (torch.rand(3, 1, 8, 8, generator=torch.Generator().manual_seed(1)) > 0.5).float()
     bound = _run(Bound(pair, images, draws=[5]))
     expected = _weights(pair, images, 5).logsumexp(1) - math.log(5)
@@ -205,7 +205,7 @@ def test_an_image_has_the_same_bound_alone_as_among_others():
 
 
 def test_a_bound_goes_on_from_its_state_to_the_same_bits(monkeypatch):
-    monkeypatch.setattr("engine.learning.generative.bound.CODES", 20)
+    monkeypatch.setattr("engine.learning.generative.training.iwae_bound.CODES", 20)
     pair, images = _bernoulli(), (_images(9) > 0.5).float()
     draws = [1, 10]
     whole = _run(Bound(pair, images, draws=draws))

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from engine.learning.generative import fidelity
+from engine.learning.generative.judging import fidelity
 
 
 def _points(n, d, seed=0):

@@ -5,9 +5,9 @@ import torch
 from torch.autograd import gradcheck
 from torch.nn import functional
 
-from engine.learning.generative import convolutions, gradients
-from engine.learning.generative.nets import Codes, Design, build
-from engine.learning.generative.objective import divergence
+from engine.learning.generative.models import convolutions, fused_terms
+from engine.learning.generative.models.autoencoder import Codes, Design, build
+from engine.learning.generative.training.objective import divergence
 
 ODD = [(0, 0), (1, 0), (0, 1), (1, 1)]
 DOUBLE = {"many": convolutions.doubled, "few": convolutions.doubled_few}
@@ -24,38 +24,38 @@ def test_log_probabilities_of_pixels_are_minus_the_cross_entropy_at_any_logit():
         images = torch.full_like(logits, chance)
         wanted = -functional.binary_cross_entropy_with_logits(logits, images, reduction="none")
         # One pixel an image: what is small stays exact beside what is large.
-        found = gradients.bernoulli(logits[:, None], images[:, None])
+        found = fused_terms.bernoulli(logits[:, None], images[:, None])
         assert torch.allclose(found, wanted, rtol=1e-12, atol=1e-12)
 
 
 def test_log_probabilities_are_exact_to_float32_where_logits_are_large():
     logits = 8 * drawn(64, 1, 28, 28).detach()
     images = (drawn(64, 1, 28, 28, seed=1) < logits).double().detach()
-    exact = gradients.bernoulli(logits, images)
-    assert torch.allclose(gradients.bernoulli(logits.float(), images.float()).double(), exact,
+    exact = fused_terms.bernoulli(logits, images)
+    assert torch.allclose(fused_terms.bernoulli(logits.float(), images.float()).double(), exact,
                           rtol=1e-6)  # fmt: skip
 
 
 def test_the_slope_of_a_log_probability_is_that_of_finite_differences():
     logits, images = drawn(3, 1, 2, 2), torch.rand(3, 1, 2, 2).double().requires_grad_()
-    assert gradcheck(gradients.bernoulli, (logits, images))
-    assert gradcheck(gradients.bernoulli, (5 * logits.detach().requires_grad_(), images.detach()))
+    assert gradcheck(fused_terms.bernoulli, (logits, images))
+    assert gradcheck(fused_terms.bernoulli, (5 * logits.detach().requires_grad_(), images.detach()))
 
 
 def test_codes_and_their_divergence_are_those_of_the_parts():
     mean, log_variance, noise = drawn(5, 3), drawn(5, 3, seed=1), drawn(5, 3, seed=2).detach()
-    z, kl = gradients.drawn(mean, log_variance, noise)
+    z, kl = fused_terms.drawn(mean, log_variance, noise)
     codes = Codes(mean, log_variance)
     assert torch.allclose(z, codes.noisy(noise), rtol=1e-14)
     assert torch.allclose(kl, divergence(codes).mean(0), rtol=1e-13)
-    assert gradcheck(lambda a, b: gradients.drawn(a, b, noise), (mean, log_variance))
+    assert gradcheck(lambda a, b: fused_terms.drawn(a, b, noise), (mean, log_variance))
 
 
 def test_what_has_no_second_derivative_says_so():
     x, weight, bias = drawn(1, 2, 2, 2), drawn(2, 1, 4, 4, seed=1), drawn(1, seed=2)
     for found in (
-        gradients.drawn(x[0, 0], x[0, 1], x[0, 0].detach())[0],
-        gradients.bernoulli(x, x.detach()),
+        fused_terms.drawn(x[0, 0], x[0, 1], x[0, 0].detach())[0],
+        fused_terms.bernoulli(x, x.detach()),
         convolutions.stacked(x),
         *(double(x, weight, bias, (0, 0)) for double in DOUBLE.values()),
     ):

@@ -4,9 +4,10 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
-from engine.learning import nets, train
-from engine.learning.data import Examples, Scaling, Task
-from engine.learning.generative import judges, junk
+from engine.learning.data.device_data import Examples, Scaling, Task
+from engine.learning.generative.judging import classifiers, corrupted_images
+from engine.learning.models import backbones
+from engine.learning.training import trainer as train
 
 SEEDS = {"init": 1, "head": 2, "order": 3, "augment": 4, "noise": 5}
 NET = {"kind": "mlp", "hidden": (16,)}
@@ -29,11 +30,13 @@ def digits():
 
 @pytest.fixture(scope="module")
 def lessons(digits):
-    return judges.lessons(digits, "digits", SEEDS)
+    return classifiers.lessons(digits, "digits", SEEDS)
 
 
 def _trainer(lesson, steps=3):
-    return judges.trainer(NET, lesson, train.Recipe(steps, 0.01, ADAM), 20, lambda step, **_: None)
+    return classifiers.trainer(
+        NET, lesson, train.Recipe(steps, 0.01, ADAM), 20, lambda step, **_: None
+    )
 
 
 @dataclass
@@ -73,12 +76,12 @@ def test_junk_is_one_more_class_of_the_third_judge_alone(digits, lessons):
 
 def test_held_out_junk_is_made_of_test_images_by_other_draws(digits):
     same = replace(digits, parts=dict.fromkeys(("train", "test"), digits.parts["train"]))
-    mixed = judges.lessons(same, "digits", SEEDS)["junk"].task.parts
+    mixed = classifiers.lessons(same, "digits", SEEDS)["junk"].task.parts
     assert not torch.equal(mixed["train"].x[300:], mixed["test"].x[300:])
 
 
 def test_no_two_judges_begin_alike_nor_as_a_classifier_of_these_seeds(lessons):
-    drawn = [nets.build(NET, (1, 8, 8), SEEDS["init"])]
+    drawn = [backbones.build(NET, (1, 8, 8), SEEDS["init"])]
     drawn += [_trainer(lesson).net for lesson in lessons.values()]
     first = [net.backbone[1].weight for net in drawn]
     assert not any(torch.equal(a, b) for i, a in enumerate(first) for b in first[:i])
@@ -86,8 +89,8 @@ def test_no_two_judges_begin_alike_nor_as_a_classifier_of_these_seeds(lessons):
 
 
 def test_junk_is_the_same_for_a_seed_and_other_for_another(digits):
-    x, y = judges.quantised(digits.parts["train"]), digits.parts["train"].y
-    first, again, other = (junk.make(x, y, 70, seed) for seed in (0, 0, 1))
+    x, y = classifiers.quantised(digits.parts["train"]), digits.parts["train"].y
+    first, again, other = (corrupted_images.make(x, y, 70, seed) for seed in (0, 0, 1))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
     assert first.dtype == torch.uint8
@@ -95,8 +98,8 @@ def test_junk_is_the_same_for_a_seed_and_other_for_another(digits):
 
 
 def test_more_junk_than_images_can_be_made(digits):
-    x, y = judges.quantised(digits.parts["train"])[:20], digits.parts["train"].y[:20]
-    assert junk.make(x, y, 70, 0).flatten(1).unique(dim=0).shape[0] > 60
+    x, y = classifiers.quantised(digits.parts["train"])[:20], digits.parts["train"].y[:20]
+    assert corrupted_images.make(x, y, 70, 0).flatten(1).unique(dim=0).shape[0] > 60
 
 
 @pytest.fixture(scope="module")
@@ -107,8 +110,8 @@ def flat():
 
 
 def _kind(name, images, count=140):
-    made = junk.make(*images, count, 3)
-    return made[junk.kinds(count) == list(junk.KINDS).index(name)]
+    made = corrupted_images.make(*images, count, 3)
+    return made[corrupted_images.kinds(count) == list(corrupted_images.KINDS).index(name)]
 
 
 def test_a_blend_lies_between_two_classes(flat):
@@ -140,7 +143,7 @@ def test_shuffling_moves_patches_and_changes_no_pixel():
 
 
 def test_noise_has_the_brightnesses_of_real_images_and_nothing_of_their_order(digits):
-    x, y = judges.quantised(digits.parts["train"]), digits.parts["train"].y
+    x, y = classifiers.quantised(digits.parts["train"]), digits.parts["train"].y
     made = _kind("noise", (x, y), 1400)
     levels = x.unique()
     shares = [
@@ -159,7 +162,7 @@ def test_greys_are_plain_and_of_many_brightnesses(flat):
 
 
 def test_a_blur_keeps_no_edge(digits):
-    x, y = judges.quantised(digits.parts["train"]), digits.parts["train"].y
+    x, y = classifiers.quantised(digits.parts["train"]), digits.parts["train"].y
     steps = [images.diff(dim=-1).abs().double().amax() for images in (
         x.int(), _kind("blurs", (x, y), 700).int()
     )]  # fmt: skip
@@ -178,7 +181,7 @@ def test_a_scribble_is_one_thick_line_the_same_in_all_colours(flat):
 def test_restored_judges_say_what_the_trained_ones_did(lessons):
     images = lessons["plain"].task.parts["test"].x
     judge = _judge(lessons)
-    seen = judges.look(judges.restore(judge, "cpu"), images, "digits")
+    seen = classifiers.look(classifiers.restore(judge, "cpu"), images, "digits")
     trainer = _trainer(lessons["junk"])
     train.fit(trainer)
     with torch.no_grad():
@@ -197,35 +200,35 @@ def test_accuracy_is_of_real_images_and_rejection_of_junk_by_kind(lessons):
         net.heads["judge"].weight.zero_()
         net.heads["judge"].bias.zero_()
         net.heads["judge"].bias[10] = 1  # all is junk
-    assert judges.accuracy(net, lesson) == 0
-    assert judges.rejected(net, lesson) == dict.fromkeys(junk.KINDS, 1.0)
+    assert classifiers.accuracy(net, lesson) == 0
+    assert classifiers.rejected(net, lesson) == dict.fromkeys(corrupted_images.KINDS, 1.0)
     with torch.no_grad():
         net.heads["judge"].bias[3] = 2  # all is a three
     threes = (lessons["plain"].task.parts["test"].y == 3).double().mean()
-    assert judges.accuracy(net, lesson) == pytest.approx(float(threes))
-    assert judges.rejected(net, lesson) == dict.fromkeys(junk.KINDS, 0.0)
+    assert classifiers.accuracy(net, lesson) == pytest.approx(float(threes))
+    assert classifiers.rejected(net, lesson) == dict.fromkeys(corrupted_images.KINDS, 0.0)
 
 
 def test_a_few_steps_teach_digits_from_junk(lessons):
     trainer = _trainer(lessons["junk"], 200)
     train.fit(trainer)
-    assert judges.accuracy(trainer.net, lessons["junk"]) > 0.7
-    rejected = judges.rejected(trainer.net, lessons["junk"])
+    assert classifiers.accuracy(trainer.net, lessons["junk"]) > 0.7
+    rejected = classifiers.rejected(trainer.net, lessons["junk"])
     assert min(rejected["noise"], rejected["greys"]) > 0.9
 
 
 def test_half_of_the_real_images_that_the_third_judge_learns_have_soft_edges(digits, lessons):
-    x = judges.quantised(digits.parts["train"])
+    x = classifiers.quantised(digits.parts["train"])
     large = torch.nn.functional.interpolate(x.float(), scale_factor=4).round().to(torch.uint8)
-    soft = junk.softened(large, 0)
+    soft = corrupted_images.softened(large, 0)
     changed = (soft != large).flatten(1).any(1)
     # Of the half that the coin chose, the least blurs change nothing.
     assert 0.3 < changed.double().mean() < 0.5
     step, before = (some.int().diff(dim=-1).abs().amax((1, 2, 3)) for some in (soft, large))
     assert (step <= before).all()
     assert step[changed].double().mean() > 0.5 * before[changed].double().mean()  # a digit still
-    assert torch.equal(soft, junk.softened(large, 0))
-    assert not torch.equal(soft, junk.softened(large, 1))
+    assert torch.equal(soft, corrupted_images.softened(large, 0))
+    assert not torch.equal(soft, corrupted_images.softened(large, 1))
     parts = lessons["junk"].task.parts
-    assert torch.equal(parts["train"].x[:300], junk.softened(x, SEEDS["noise"] + 2))
-    assert torch.equal(parts["test"].x[:100], judges.quantised(digits.parts["test"]))
+    assert torch.equal(parts["train"].x[:300], corrupted_images.softened(x, SEEDS["noise"] + 2))
+    assert torch.equal(parts["test"].x[:100], classifiers.quantised(digits.parts["test"]))

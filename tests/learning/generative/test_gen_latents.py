@@ -6,10 +6,18 @@ import torch
 from scipy import stats
 from sklearn.mixture import GaussianMixture
 
-from engine.learning.data import generator
-from engine.learning.generative import latents, pairs
-from engine.learning.generative.latents import Latent, codes, covariance, matched, mixture, prior
-from engine.learning.generative.nets import Design
+from engine.learning.data.device_data import generator
+from engine.learning.generative.models import generator as pairs
+from engine.learning.generative.models.autoencoder import Design
+from engine.learning.generative.sampling import latent_distributions
+from engine.learning.generative.sampling.latent_distributions import (
+    Latent,
+    codes,
+    covariance,
+    matched,
+    mixture,
+    prior,
+)
 
 MEAN = torch.tensor([1.0, -2.0, 0.5], dtype=torch.float64)
 COVARIANCE = torch.tensor([[2.0, 0.9, 0.0], [0.9, 1.0, -0.3], [0.0, -0.3, 0.5]]).double()
@@ -83,7 +91,7 @@ def test_covariance_is_that_of_the_codes_and_of_its_draws():
     latent = covariance(found)
     wanted = torch.from_numpy(np.cov(found.numpy().T, ddof=0))
     assert torch.allclose(latent.means[0], found.mean(0))
-    ridge = latents.RIDGE * wanted.diagonal().mean() * torch.eye(3)
+    ridge = latent_distributions.RIDGE * wanted.diagonal().mean() * torch.eye(3)
     assert torch.allclose(spread(latent)[0], wanted + ridge, rtol=0, atol=1e-11)
     assert latent.factors[0].equal(latent.factors[0].tril())
     n = 20_000
@@ -245,7 +253,7 @@ def test_fewer_codes_than_gaussians_are_refused_and_as_many_are_not():
 def test_a_mixture_says_whether_it_settled(monkeypatch):
     found = clusters(1500, width=3.0)[0]
     assert mixture(found, 4, 0).settled
-    monkeypatch.setattr(latents, "ROUNDS", 2)
+    monkeypatch.setattr(latent_distributions, "ROUNDS", 2)
     assert not mixture(found, 4, 0).settled
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.distributions import Normal
 
-from engine.learning.generative import likelihoods
+from engine.learning.generative.models import likelihoods
 
 
 def number(tensor):

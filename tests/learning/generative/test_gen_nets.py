@@ -2,10 +2,10 @@ import pytest
 import torch
 from torch.nn import functional
 
-from engine.learning import nets as networks
-from engine.learning.data import SCALINGS
-from engine.learning.generative import nets, pairs
-from engine.learning.generative.nets import Design
+from engine.learning.data.device_data import SCALINGS
+from engine.learning.generative.models import autoencoder, generator
+from engine.learning.generative.models.autoencoder import Design
+from engine.learning.models import backbones as networks
 
 MLP = {"kind": "mlp", "hidden": [12, 7], "activation": "tanh"}
 CONV = {"kind": "conv", "width": 4, "hidden": 10}
@@ -13,7 +13,7 @@ CONV = {"kind": "conv", "width": 4, "hidden": 10}
 
 def coder(net, shape=(1, 8, 8), classes=0, *, z=3, spread=True):
     """Untrained, but with biases that are not 0."""
-    made = nets.build(Design(net, shape, z, "digits", classes, spread), seed=5)
+    made = autoencoder.build(Design(net, shape, z, "digits", classes, spread), seed=5)
     draws = torch.Generator().manual_seed(6)
     with torch.no_grad():
         for item in made.parameters():
@@ -104,7 +104,7 @@ def test_a_conditional_coder_has_to_be_told():
 def test_a_backbone_gives_the_mean_codes_of_its_images(net, shape):
     made = coder(net, shape)
     images, scaling = pictures(shape), SCALINGS["digits"]
-    network = networks.restore(nets.encoder(made.design), shape, made.backbone(), {})
+    network = networks.restore(autoencoder.encoder(made.design), shape, made.backbone(), {})
     features = network.features((images - scaling.mean) / scaling.std)
     assert network.width == 3
     assert torch.allclose(features, made.encode(images).mean, atol=1e-6)
@@ -118,7 +118,7 @@ def test_a_backbone_of_one_who_was_told_hears_the_mean_of_all_labels():
         made.trunk[1].bias.mul_(1e-3)
         made.told.weight.mul_(1e-3)  # where tanh is the identity
     images, scaling = pictures((1, 8, 8)), SCALINGS["digits"]
-    network = networks.restore(nets.encoder(made.design), (1, 8, 8), made.backbone(), {})
+    network = networks.restore(autoencoder.encoder(made.design), (1, 8, 8), made.backbone(), {})
     features = network.features((images - scaling.mean) / scaling.std)
     each = [made.encode(images, torch.full((6,), label)).mean for label in range(4)]
     assert torch.allclose(features, torch.stack(each).mean(0), atol=1e-6)
@@ -127,18 +127,18 @@ def test_a_backbone_of_one_who_was_told_hears_the_mean_of_all_labels():
 
 def test_a_seed_gives_the_same_weights_and_another_others():
     design = Design(CONV, (1, 8, 8), 3, "digits", 4)
-    one, again, other = (nets.build(design, seed).state_dict() for seed in (1, 1, 2))
+    one, again, other = (autoencoder.build(design, seed).state_dict() for seed in (1, 1, 2))
     assert all(torch.equal(one[name], again[name]) for name in one)
     assert not torch.equal(one["told.weight"], other["told.weight"])
     assert not torch.equal(one["spread.weight"], other["spread.weight"])
 
 
 def test_images_and_codes_by_parts_are_those_at_once(monkeypatch):
-    pair = pairs.begin(Design(MLP, (1, 8, 8), 3, "digits", 4), {"kind": "bernoulli"}, 0)
+    pair = generator.begin(Design(MLP, (1, 8, 8), 3, "digits", 4), {"kind": "bernoulli"}, 0)
     images, y = pictures((1, 8, 8), 10), torch.arange(10) % 4
     whole = pair.codes(images, y)
     seen = pair.images(whole.mean, y)
-    monkeypatch.setattr(pairs, "CHUNK", 3)
+    monkeypatch.setattr(generator, "CHUNK", 3)
     parts = pair.codes(images, y)
     assert torch.allclose(parts.mean, whole.mean, atol=1e-6)
     assert torch.allclose(parts.log_variance, whole.log_variance, atol=1e-6)

@@ -5,9 +5,9 @@ import torch
 from torch import nn
 from torch.distributions import MultivariateNormal, Normal
 
-from engine.learning.generative import likelihoods, pairs
-from engine.learning.generative.nets import Codes, Design
-from engine.learning.generative.objective import Objective, cost, divergence, importance
+from engine.learning.generative.models import generator, likelihoods
+from engine.learning.generative.models.autoencoder import Codes, Design
+from engine.learning.generative.training.objective import Objective, cost, divergence, importance
 
 Y = torch.zeros(1, dtype=torch.int64)
 
@@ -66,7 +66,7 @@ def exact(images, z):
         coder.down.bias.copy_(-(w.T @ mean) / inner)
         coder.log_variance.copy_((sigma**2 / inner).log())
     cov = w @ w.T + sigma**2 * torch.eye(len(mean), dtype=torch.float64)
-    pair = pairs.Pair(coder, likelihoods.Gaussian(number(sigma)).double())
+    pair = generator.Pair(coder, likelihoods.Gaussian(number(sigma)).double())
     return pair, MultivariateNormal(mean, cov).log_prob(images.flatten(1))
 
 
@@ -80,7 +80,7 @@ def small(spread=True, classes=0, **likelihood):
         classes,
         spread,
     )
-    pair = pairs.begin(design, likelihood or {"kind": "bernoulli"}, 3).double()
+    pair = generator.begin(design, likelihood or {"kind": "bernoulli"}, 3).double()
     with torch.no_grad():
         for item in pair.parameters():
             item.mul_(2.0)
@@ -224,7 +224,7 @@ def test_a_trained_linear_vae_reaches_the_likelihood_of_principal_components():
     images = table(200)
     _, truth = exact(images, 2)
     torch.manual_seed(0)
-    pair = pairs.Pair(Linear(6, 2), likelihoods.Gaussian("learned").double())
+    pair = generator.Pair(Linear(6, 2), likelihoods.Gaussian("learned").double())
     rule = torch.optim.Adam(pair.parameters(), lr=0.1, fused=True)
     slower = torch.optim.lr_scheduler.CosineAnnealingLR(rule, 500)
     noise, y = draws(5), Y.expand(200)

@@ -12,13 +12,14 @@ from engine import learning
 from engine.artifacts import Generator
 from engine.generative import backwards, pictures
 from engine.generative.scene import Images, Scene
-from engine.learning.generative import nets, pairs
+from engine.learning.generative.models import autoencoder
+from engine.learning.generative.models import generator as pairs
 
 MLP = {"kind": "mlp", "hidden": [4], "activation": "relu"}
 
 
 def scene(kind="vae", classes=(), labels=None, names=(), z=2, binarise="none"):
-    design = nets.Design(MLP, (1, 4, 4), z, "digits", len(classes), kind == "vae")
+    design = autoencoder.Design(MLP, (1, 4, 4), z, "digits", len(classes), kind == "vae")
     pair = pairs.begin(design, {"kind": "bernoulli"}, 0).eval()
     generator = Generator(
         kind,
@@ -43,13 +44,13 @@ def numbered(n, *shape):
 @pytest.fixture
 def drawn(monkeypatch):
     """The last grid that was drawn."""
-    seen, real = [], learning.pictures.png
+    seen, real = [], learning.plotting.image_grid.png
 
     def png(grid):
         seen.append(grid)
         return real(grid)
 
-    monkeypatch.setattr("engine.learning.pictures.png", png)
+    monkeypatch.setattr("engine.learning.plotting.image_grid.png", png)
     return seen
 
 

@@ -3,17 +3,17 @@ import math
 import pytest
 import torch
 
-from engine.learning.checkpoint import copied
-from engine.learning.data import SCALINGS, Examples, Task, generator
-from engine.learning.generative import binarised
-from engine.learning.generative.assessed import SEED, assess, settle
-from engine.learning.generative.nets import Design
-from engine.learning.generative.objective import Objective, cost
-from engine.learning.generative.pairs import begin, pixels
-from engine.learning.generative.snapshots import Snapshots, shown
-from engine.learning.generative.trainer import GenerativeTrainer, Images, Plan, Seeds
-from engine.learning.train import Recipe
-from engine.learning.watch import Watch
+from engine.learning.data.device_data import SCALINGS, Examples, Task, generator
+from engine.learning.generative.models import binarize
+from engine.learning.generative.models.autoencoder import Design
+from engine.learning.generative.models.generator import begin, pixels
+from engine.learning.generative.training.objective import Objective, cost
+from engine.learning.generative.training.snapshots import Snapshots, shown
+from engine.learning.generative.training.trainer import GenerativeTrainer, Images, Plan, Seeds
+from engine.learning.generative.training.validation import SEED, assess, settle
+from engine.learning.training.checkpoint import copied
+from engine.learning.training.monitor import Watch
+from engine.learning.training.trainer import Recipe
 
 MLP = {"kind": "mlp", "hidden": [16], "activation": "relu"}
 CONV = {"kind": "conv", "width": 4, "hidden": 8}
@@ -234,12 +234,12 @@ def test_dimensions_count_as_used_from_a_tenth_of_a_nat():
 def test_drawn_pixels_are_on_as_often_as_they_are_bright_and_anew_each_time():
     images = torch.tensor([0.0, 0.1, 7 / 16, 0.999, 1.0]).repeat(40_000, 1, 1, 1)
     draws = generator(3)
-    seen = binarised.drawn(images, "dynamic", draws)
+    seen = binarize.drawn(images, "dynamic", draws)
     assert set(seen.unique().tolist()) == {0.0, 1.0}
     often = seen.mean((0, 1, 2)).tolist()
     assert (often[0], often[4]) == (0, 1)
     assert often[1:4] == pytest.approx([0.1, 7 / 16, 0.999], abs=0.008)
-    assert not torch.equal(seen, binarised.drawn(images, "dynamic", draws))
+    assert not torch.equal(seen, binarize.drawn(images, "dynamic", draws))
     # Neighbours have nothing to do with each other.
     both = (seen[:, 0, 0, 1] * seen[:, 0, 0, 2]).mean()
     assert float(both) == pytest.approx(0.1 * 7 / 16, abs=0.005)
@@ -247,19 +247,19 @@ def test_drawn_pixels_are_on_as_often_as_they_are_bright_and_anew_each_time():
 
 def test_judged_pixels_are_drawn_once_and_for_all():
     images = torch.tensor([0.0, 0.3, 1.0]).repeat(10_000, 1, 1, 1)
-    one = binarised.fixed(images, "dynamic")
-    assert torch.equal(one, binarised.fixed(images, "dynamic"))
+    one = binarize.fixed(images, "dynamic")
+    assert torch.equal(one, binarize.fixed(images, "dynamic"))
     assert one.mean((0, 1, 2)).tolist() == pytest.approx([0, 0.3, 1], abs=0.015)
-    assert torch.equal(binarised.fixed(images[:500], "dynamic"), one[:500])
+    assert torch.equal(binarize.fixed(images[:500], "dynamic"), one[:500])
 
 
 def test_a_threshold_cuts_at_one_half_and_greys_stay_greys():
     images = torch.tensor([[[[0.0, 0.5, 0.51, 1.0]]]])
-    for cut in (binarised.fixed(images, "threshold"), binarised.drawn(images, "threshold", None)):
+    for cut in (binarize.fixed(images, "threshold"), binarize.drawn(images, "threshold", None)):
         assert cut.flatten().tolist() == [0, 0, 1, 1]
-    assert binarised.fixed(images, "none") is images
+    assert binarize.fixed(images, "none") is images
     with pytest.raises(ValueError, match="'half' is no way"):
-        binarised.fixed(images, "half")
+        binarize.fixed(images, "half")
 
 
 def test_training_images_are_turned_where_the_dataset_asks():

@@ -8,13 +8,14 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional
 
-from engine.learning import nets
-from engine.learning.meta import batches, heads, stacked
+from engine.learning.metalearning.nets import stacked, task_heads
+from engine.learning.metalearning.tasks import batches
+from engine.learning.models import backbones
 
 NORMS = ("none", "batch", "layer", "group")
 
 
-def smooth(network: nets.Network) -> nets.Network:
+def smooth(network: backbones.Network) -> backbones.Network:
     """The same in float64 without kinks, whose derivatives finite differences can follow."""
     for name, module in list(network.backbone.named_children()):
         if isinstance(module, nn.ReLU):
@@ -24,9 +25,11 @@ def smooth(network: nets.Network) -> nets.Network:
     return network.double()
 
 
-def conv(norm: str, *, width: int = 8, shape: tuple[int, int, int] = (1, 4, 4)) -> nets.Network:
+def conv(
+    norm: str, *, width: int = 8, shape: tuple[int, int, int] = (1, 4, 4)
+) -> backbones.Network:
     """A small smooth conv4 whose norms and biases are not what they are at the start."""
-    network = smooth(nets.build({"kind": "conv4", "width": width, "norm": norm}, shape, 0))
+    network = smooth(backbones.build({"kind": "conv4", "width": width, "norm": norm}, shape, 0))
     draws = torch.Generator().manual_seed(1)
     with torch.no_grad():
         for item in network.backbone.parameters():
@@ -34,8 +37,8 @@ def conv(norm: str, *, width: int = 8, shape: tuple[int, int, int] = (1, 4, 4)) 
     return network
 
 
-def mlp(inputs: int = 1, hidden: tuple[int, ...] = (7, 6)) -> nets.Network:
-    return smooth(nets.build({"kind": "mlp", "hidden": list(hidden)}, (inputs,), 0))
+def mlp(inputs: int = 1, hidden: tuple[int, ...] = (7, 6)) -> backbones.Network:
+    return smooth(backbones.build({"kind": "mlp", "hidden": list(hidden)}, (inputs,), 0))
 
 
 def classified(
@@ -69,12 +72,12 @@ def regression(*, tasks: int = 2, n: int = 5, inputs: int = 1, outputs: int = 1)
     )
 
 
-def theta(network: nets.Network, head: heads.Head, outputs: int) -> dict[str, Tensor]:
-    own = {k: v.double() for k, v in heads.theta_of(head, network.width, outputs, 5).items()}
+def theta(network: backbones.Network, head: task_heads.Head, outputs: int) -> dict[str, Tensor]:
+    own = {k: v.double() for k, v in task_heads.theta_of(head, network.width, outputs, 5).items()}
     return stacked.theta_of(network) | own
 
 
-def outputs_of(network: nets.Network, weights: dict[str, Tensor], x: Tensor) -> Tensor:
+def outputs_of(network: backbones.Network, weights: dict[str, Tensor], x: Tensor) -> Tensor:
     """Outputs (n, C) of one task's net by `functional_call`; batch norm by its batch."""
     own = {k[9:]: v for k, v in weights.items() if k.startswith("backbone.")}
     buffers = {k: v.clone() for k, v in network.backbone.named_buffers()}
@@ -89,7 +92,7 @@ def loss_of(outputs: Tensor, y: Tensor, smoothing: float) -> Tensor:
 
 
 def maml_loss(
-    network: nets.Network, theta: dict[str, Tensor], batch: batches.TaskBatch, *, steps: int,
+    network: backbones.Network, theta: dict[str, Tensor], batch: batches.TaskBatch, *, steps: int,
     lr: float | tuple[float, ...], moved: tuple[str, ...] = ("",), second: bool = True,
     weights: tuple = (),
 ) -> Tensor:  # fmt: skip

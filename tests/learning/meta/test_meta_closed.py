@@ -5,7 +5,9 @@ import pytest
 import torch
 from torch.nn import functional
 
-from engine.learning.meta import algorithm, batches, closed, newton, protonet, ridge, stacked
+from engine.learning.metalearning.algorithms import base, closed_form, newton, protonet, ridge
+from engine.learning.metalearning.nets import stacked
+from engine.learning.metalearning.tasks import batches
 
 LEARNERS = {"ridge": ridge.Ridge(), "newton": newton.Newton(), "protonet": protonet.Protonet()}
 
@@ -29,11 +31,11 @@ def test_the_meta_gradient_is_the_slope_of_the_loss(name, norm, bn):
     net = stacked.StackedNet.of(network, bn=bn)
     start = reference.theta(network, "zero", 3)
     learner, batch = LEARNERS[name], reference.classified()
-    theta = algorithm.tracked(start | learner.start(start, 0))
+    theta = base.tracked(start | learner.start(start, 0))
     found = learner.meta_gradient(net, theta, batch, {})
 
     def losses(own):
-        return algorithm.query_losses(net, learner.adapt(net, own, batch), batch).detach()
+        return base.query_losses(net, learner.adapt(net, own, batch), batch).detach()
 
     torch.testing.assert_close(losses(theta), found.losses)
     ((slope, way),) = reference.differences(lambda own: losses(own).mean(), theta, 1)
@@ -66,7 +68,7 @@ def test_the_meta_gradient_is_that_of_a_plain_loop_in_the_primal(name, norm):
     net = stacked.StackedNet.of(network)
     start = reference.theta(network, "zero", 3)
     learner, batch = LEARNERS[name], reference.classified()
-    theta = algorithm.tracked(start | learner.start(start, 0))
+    theta = base.tracked(start | learner.start(start, 0))
     eye = {"head.weight": torch.eye(network.width).double(), "head.bias": torch.zeros(()).double()}
     losses = []
     for t in range(2):
@@ -243,7 +245,7 @@ def test_a_closed_form_has_one_moment():
     network = reference.conv("group")
     net, start = stacked.StackedNet.of(network), reference.theta(network, "zero", 3)
     theta = start | ridge.Ridge().start(start, 0)
-    found = algorithm.curve(ridge.Ridge(), net, theta, reference.classified(), (0, 10))
+    found = base.curve(ridge.Ridge(), net, theta, reference.classified(), (0, 10))
     assert list(found) == [0]
     assert len(list(ridge.Ridge().walk(net, theta, reference.classified(), 10, {}))) == 1
-    assert closed.LOG_L2 in theta
+    assert closed_form.LOG_L2 in theta

@@ -3,28 +3,31 @@
 import pytest
 import torch
 
-from engine.learning import nets
-from engine.learning.meta import algorithm, fitting, heads, stacked, streams
-from engine.learning.meta.batches import Examples
-from engine.learning.meta.judging import Learner
-from engine.learning.meta.maml import Maml
-from engine.learning.meta.ridge import Ridge
+from engine.learning.metalearning.algorithms import base
+from engine.learning.metalearning.algorithms.maml import Maml
+from engine.learning.metalearning.algorithms.ridge import Ridge
+from engine.learning.metalearning.loop import function_fits
+from engine.learning.metalearning.loop.evaluation import Learner
+from engine.learning.metalearning.nets import stacked, task_heads
+from engine.learning.metalearning.tasks import streams
+from engine.learning.metalearning.tasks.batches import Examples
+from engine.learning.models import backbones
 
 SINES = streams.Sinusoids(seed=5, shots=6, queries=4)
 NUMBERS = [0, 3, 8]
 
 
 def learner(kind, family=SINES):
-    network = nets.build({"kind": "mlp", "hidden": [16]}, (1,), seed=2)
+    network = backbones.build({"kind": "mlp", "hidden": [16]}, (1,), seed=2)
     theta = stacked.theta_of(network)
     if isinstance(kind, Maml):
-        theta |= heads.theta_of("learned", 16, 1, 0)
+        theta |= task_heads.theta_of("learned", 16, 1, 0)
     theta |= kind.start(theta, 0)
     return Learner(kind, stacked.StackedNet.of(network), theta, {})
 
 
 def test_the_scene_spans_the_inputs_and_knows_the_true_functions():
-    scene = fitting.scene(SINES, NUMBERS, 50)
+    scene = function_fits.scene(SINES, NUMBERS, 50)
     every = scene.batch.pooled.x
     assert (scene.x[0], scene.x[-1]) == (every.min(), every.max())
     torch.testing.assert_close(scene.truth, SINES.truth(NUMBERS, scene.x[None, :, None])[..., 0])
@@ -36,21 +39,21 @@ def test_a_family_whose_functions_are_not_known_is_shown_without_them():
         def batch(self, numbers):
             return SINES.batch(numbers)
 
-    assert fitting.scene(Measured(), NUMBERS, 50).truth is None
+    assert function_fits.scene(Measured(), NUMBERS, 50).truth is None
 
 
 @pytest.mark.parametrize("family", [streams.LinearFunctions(seed=0, inputs=2)])
 def test_functions_of_several_numbers_are_refused(family):
     with pytest.raises(ValueError, match="functions of one number"):
-        fitting.scene(family, NUMBERS, 50)
+        function_fits.scene(family, NUMBERS, 50)
 
 
 def test_curves_and_errors_are_those_of_the_adapted_nets():
     maml = Maml(steps=1, lr=0.05)
-    who, scene = learner(maml), fitting.scene(SINES, NUMBERS, 9)
-    found = fitting.fits(who, scene, (0, 3))
+    who, scene = learner(maml), function_fits.scene(SINES, NUMBERS, 9)
+    found = function_fits.fits(who, scene, (0, 3))
     assert list(found.curves) == list(found.errors) == [0, 3]
-    curve = algorithm.curve(maml, who.net, who.theta, scene.batch, (0, 3))
+    curve = base.curve(maml, who.net, who.theta, scene.batch, (0, 3))
     for step in (0, 3):
         assert found.errors[step] == pytest.approx(curve[step].losses.tolist(), rel=1e-5)
     assert found.errors[3] != pytest.approx(found.errors[0])
@@ -59,7 +62,7 @@ def test_curves_and_errors_are_those_of_the_adapted_nets():
     y = scene.batch.query.y
     for place in (0, 4, 8):
         x = scene.x[place].expand(3, y.shape[1], 1)
-        alone = algorithm.predict(who.net, weights, with_queries(scene.batch, x))
+        alone = base.predict(who.net, weights, with_queries(scene.batch, x))
         drawn = [curve[place] for curve in found.curves[3]]
         assert drawn == pytest.approx(alone[:, 0, 0].tolist(), rel=1e-4, abs=1e-6)
 
@@ -71,15 +74,17 @@ def with_queries(batch, x):
 
 def test_a_closed_form_has_one_fit_whatever_steps_are_asked_for():
     for marks in ((0, 1, 10), (0,)):
-        found = fitting.fits(learner(Ridge()), fitting.scene(SINES, NUMBERS, 9), marks)
+        found = function_fits.fits(learner(Ridge()), function_fits.scene(SINES, NUMBERS, 9), marks)
         assert list(found.curves) == [None]
-    before = fitting.fits(learner(Maml(steps=1, lr=0.1)), fitting.scene(SINES, NUMBERS, 9), (0,))
+    before = function_fits.fits(
+        learner(Maml(steps=1, lr=0.1)), function_fits.scene(SINES, NUMBERS, 9), (0,)
+    )
     assert list(before.curves) == [0]
 
 
 def test_padding_is_no_point():
     kept = torch.tensor([[True, True, False], [True, True, True]])
     x = torch.arange(6.0).reshape(2, 3, 1)
-    found = fitting.points(Examples(x, -x, kept))
+    found = function_fits.points(Examples(x, -x, kept))
     assert found == [([0.0, 1.0], [-0.0, -1.0]), ([3.0, 4.0, 5.0], [-3.0, -4.0, -5.0])]
-    assert fitting.points(Examples(x, -x))[0] == ([0.0, 1.0, 2.0], [-0.0, -1.0, -2.0])
+    assert function_fits.points(Examples(x, -x))[0] == ([0.0, 1.0, 2.0], [-0.0, -1.0, -2.0])

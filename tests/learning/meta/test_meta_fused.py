@@ -7,16 +7,20 @@ import pytest
 import torch
 from torch import nn
 
-from engine.learning import nets
-from engine.learning.meta import algorithm, batches, fused, heads, inner, maml, plain, stacked
+from engine.learning.metalearning.algorithms import base, maml
+from engine.learning.metalearning.inner import fused_mlp, spaces
+from engine.learning.metalearning.loop import looped
+from engine.learning.metalearning.nets import stacked, task_heads
+from engine.learning.metalearning.tasks import batches
+from engine.learning.models import backbones
 
 EXACT = 1e-10
 TASKS, OUTPUTS, INPUTS = 3, 4, 2
 
 
-def network(*hidden: int, inputs: int = INPUTS) -> nets.Network:
+def network(*hidden: int, inputs: int = INPUTS) -> backbones.Network:
     """With ReLUs, and biases that are not 0."""
-    found = nets.build({"kind": "mlp", "hidden": list(hidden)}, (inputs,), 0).double()
+    found = backbones.build({"kind": "mlp", "hidden": list(hidden)}, (inputs,), 0).double()
     draws = torch.Generator().manual_seed(1)
     with torch.no_grad():
         for item in found.backbone.parameters():
@@ -56,11 +60,11 @@ LOSSES = {
 NETS = {"deep": (9, 8, 7), "shallow": (7,), "linear": ()}
 
 
-def start(own: nets.Network, learner: maml.Maml):
+def start(own: backbones.Network, learner: maml.Maml):
     theta = reference.theta(own, learner.head, OUTPUTS)
     theta |= learner.start(theta, 0)
     draws = torch.Generator().manual_seed(6)
-    return algorithm.tracked(
+    return base.tracked(
         {
             name: item.double() + 0.05 * torch.rand(item.shape, generator=draws)
             for name, item in theta.items()
@@ -68,14 +72,14 @@ def start(own: nets.Network, learner: maml.Maml):
     )
 
 
-def both(learner: maml.Maml, own: nets.Network, batch: batches.TaskBatch):
+def both(learner: maml.Maml, own: backbones.Network, batch: batches.TaskBatch):
     """The meta-gradient written out, and that of autograd on the plain module, task by task."""
     theta = start(own, learner)
     found = learner.meta_gradient(stacked.StackedNet.of(own), theta, batch, {})
-    return found, learner.meta_gradient(plain.PlainNet.of(own), theta, batch, {})
+    return found, learner.meta_gradient(looped.PlainNet.of(own), theta, batch, {})
 
 
-def agree(learner: maml.Maml, own: nets.Network, batch: batches.TaskBatch) -> None:
+def agree(learner: maml.Maml, own: backbones.Network, batch: batches.TaskBatch) -> None:
     found, expected = both(learner, own, batch)
     assert all(item.any() for item in expected.gradient.values()), "dead units show nothing"
     assert reference.apart(found.gradient, expected.gradient) < EXACT
@@ -140,8 +144,8 @@ def test_the_gradient_is_the_slope_of_the_loss(loss, rates):
 def test_each_derivative_of_a_step_and_of_the_query_loss_is_that_of_finite_differences(loss):
     learner, own = maml.Maml(rates="tensor"), network(6, 5)
     net, batch, theta = stacked.StackedNet.of(own), batch_of(loss, padded=True), start(own, learner)
-    fast = inner.All().problem(net, theta, batch, "learned").fast
-    descent = fused.descent(net, fast, batch, second=True)
+    fast = spaces.All().problem(net, theta, batch, "learned").fast
+    descent = fused_mlp.descent(net, fast, batch, second=True)
     names = descent.names
     given = [fast[name].detach().clone().requires_grad_() for name in names]
     given += [theta[f"rates.{name}"].detach().clone().requires_grad_() for name in names]
@@ -167,15 +171,15 @@ def test_only_what_is_learned_has_a_gradient_and_it_is_the_same():
     learner, own = maml.Maml(steps=3, lr=0.1), network(6, 5)
     net, batch, theta = stacked.StackedNet.of(own), batch_of(LOSSES["entropy"]), start(own, learner)
     every = learner.meta_gradient(net, theta, batch, {}).gradient
-    some = learner.meta_gradient(net, algorithm.tracked(theta, ("head.",)), batch, {}).gradient
-    assert some.keys() == {heads.WEIGHT, heads.BIAS}
+    some = learner.meta_gradient(net, base.tracked(theta, ("head.",)), batch, {}).gradient
+    assert some.keys() == {task_heads.WEIGHT, task_heads.BIAS}
     assert reference.apart(some, {name: every[name] for name in some}) < EXACT
 
 
 def test_adaptation_and_walks_go_the_same_way():
     learner, own = maml.Maml(steps=2, lr=0.1, rates="step"), network(6, 5)
     batch, theta = batch_of(LOSSES["entropy"], masked=True), start(own, learner)
-    ours, plains = stacked.StackedNet.of(own), plain.PlainNet.of(own)
+    ours, plains = stacked.StackedNet.of(own), looped.PlainNet.of(own)
     expected = learner.adapt(plains, theta, batch)
     for name, item in learner.adapt(ours, theta, batch).items():
         torch.testing.assert_close(item, expected[name], rtol=EXACT, atol=EXACT)
@@ -190,7 +194,7 @@ def test_a_gradient_may_be_taken_twice_and_a_third_derivative_is_refused():
     learner, own = maml.Maml(steps=2, lr=0.1), network(6, 5)
     net, batch, theta = stacked.StackedNet.of(own), batch_of(LOSSES["entropy"]), start(own, learner)
     adapted = learner.adapt(net, theta, batch)
-    loss = algorithm.query_losses(net, adapted, batch).mean()
+    loss = base.query_losses(net, adapted, batch).mean()
     wanted = list(theta.values())
     first, again = (torch.autograd.grad(loss, wanted, retain_graph=True) for _ in range(2))
     assert all(torch.equal(one, other) for one, other in zip(first, again, strict=True))
@@ -224,21 +228,21 @@ class Absolute:
         return (outputs - examples.y).abs().sum(2).mean(1)
 
 
-def written_out(own: nets.Network, batch: batches.TaskBatch, inside=None, net=None) -> bool:
-    learner = maml.Maml(inner=inside or inner.All())
+def written_out(own: backbones.Network, batch: batches.TaskBatch, inside=None, net=None) -> bool:
+    learner = maml.Maml(inner=inside or spaces.All())
     theta = reference.theta(own, "learned", OUTPUTS)
     theta |= learner.start(theta, 0)
     net = net or stacked.StackedNet.of(own)
     problem = learner.inner.problem(net, theta, batch, "learned")
-    return fused.descent(net, problem.fast, batch, second=True) is not None
+    return fused_mlp.descent(net, problem.fast, batch, second=True) is not None
 
 
 def test_other_nets_losses_inner_loops_and_precisions_are_left_to_autograd():
     own, batch = network(6, 5), batch_of(LOSSES["square"])
     assert written_out(own, batch)
-    assert not written_out(own, batch, inside=inner.HeadOnly())
-    assert not written_out(own, batch, inside=inner.Lora(rank=1))
-    assert not written_out(own, batch, net=plain.PlainNet.of(own))
+    assert not written_out(own, batch, inside=spaces.HeadOnly())
+    assert not written_out(own, batch, inside=spaces.Lora(rank=1))
+    assert not written_out(own, batch, net=looped.PlainNet.of(own))
     assert not written_out(reference.smooth(network(6, 5)), batch)
     assert not written_out(own, replace(batch, loss=Absolute()))
     assert not written_out(own, replace(batch, test_loss=Absolute()))
@@ -262,5 +266,5 @@ def test_other_nets_losses_inner_loops_and_precisions_are_left_to_autograd():
     ids=["two linear", "no last relu", "relu first", "two relu", "no bias"],
 )
 def test_layers_in_another_order_are_left_to_autograd(body):
-    own = nets.Network(nn.Sequential(nn.Flatten(), *body).double(), 3)
+    own = backbones.Network(nn.Sequential(nn.Flatten(), *body).double(), 3)
     assert not written_out(own, batch_of(LOSSES["square"]))

@@ -4,12 +4,16 @@ import meta_reference as reference
 import pytest
 import torch
 
-from engine.learning.meta import algorithm, batches, heads, inner, maml, stacked, unroll
+from engine.learning.metalearning.algorithms import base as algorithm
+from engine.learning.metalearning.algorithms import maml
+from engine.learning.metalearning.inner import spaces, unroll
+from engine.learning.metalearning.nets import stacked, task_heads
+from engine.learning.metalearning.tasks import batches
 
 STEPS, LR = 3, 0.1
 
 
-def case(norm: str, head: heads.Head = "learned"):
+def case(norm: str, head: task_heads.Head = "learned"):
     network = reference.conv(norm)
     theta = algorithm.tracked(reference.theta(network, head, 3))
     return network, stacked.StackedNet.of(network), theta, reference.classified()
@@ -38,7 +42,7 @@ def test_the_meta_gradient_is_that_of_a_plain_loop(norm, order, memory):
 
 
 @pytest.mark.parametrize(
-    "inside", [inner.All(), inner.HeadOnly(), inner.Lora(rank=2, targets=("0", "[78]"))],
+    "inside", [spaces.All(), spaces.HeadOnly(), spaces.Lora(rank=2, targets=("0", "[78]"))],
     ids=lambda item: type(item).__name__,
 )  # fmt: skip
 @pytest.mark.parametrize(
@@ -60,7 +64,7 @@ def test_the_meta_gradient_is_the_slope_of_the_loss(norm, bn, inside):
     ((slope, way),) = reference.differences(loss, theta, 1)
     for learner in both:
         found = learner.meta_gradient(net, theta, batch, {}).gradient
-        assert any(name.startswith("lora.") for name in found) == isinstance(inside, inner.Lora)
+        assert any(name.startswith("lora.") for name in found) == isinstance(inside, spaces.Lora)
         assert reference.along(found, way) == pytest.approx(slope, rel=1e-6, abs=1e-8)
 
 
@@ -217,10 +221,10 @@ def test_where_the_hessian_vanishes_first_order_is_second_order():
         ]  # fmt: skip
 
     # In the head alone a linear model's outputs are linear, so such a loss has no Hessian there.
-    second, first = both(linear, inner.HeadOnly())
+    second, first = both(linear, spaces.HeadOnly())
     heads_only = [{k: v for k, v in g.items() if k.startswith("head.")} for g in (second, first)]
     assert reference.apart(*heads_only) < 1e-12
-    second, first = both(square, inner.HeadOnly())
+    second, first = both(square, spaces.HeadOnly())
     heads_only = [{k: v for k, v in g.items() if k.startswith("head.")} for g in (second, first)]
     assert reference.apart(*heads_only) > 1e-3
 
@@ -238,15 +242,15 @@ def test_a_zero_head_with_one_step_leaves_the_backbone_where_it_is():
     assert distance(2) > 1e-4
     # The inner loop then is ANIL's.
     one = maml.Maml(steps=1, lr=0.4, head="zero").adapt(net, theta, batch)
-    anil = maml.Maml(steps=1, lr=0.4, head="zero", inner=inner.HeadOnly()).adapt(net, theta, batch)
+    anil = maml.Maml(steps=1, lr=0.4, head="zero", inner=spaces.HeadOnly()).adapt(net, theta, batch)
     torch.testing.assert_close(one["head.weight"], anil["head.weight"])
 
 
 @pytest.mark.parametrize("memory", ["full", "recompute"])
 @pytest.mark.parametrize(
     ("inside", "learn"),
-    [(inner.All(), ("head.",)), (inner.HeadOnly(), ("backbone.",)), (inner.Lora(), ("lora.",)),
-     (inner.Lora(), ("backbone.", "head."))],
+    [(spaces.All(), ("head.",)), (spaces.HeadOnly(), ("backbone.",)), (spaces.Lora(), ("lora.",)),
+     (spaces.Lora(), ("backbone.", "head."))],
 )  # fmt: skip
 def test_only_what_is_learned_has_a_gradient_and_it_is_the_same(inside, learn, memory):
     _, net, start, batch = case("group")
@@ -260,7 +264,7 @@ def test_only_what_is_learned_has_a_gradient_and_it_is_the_same(inside, learn, m
 
 def test_a_new_adapter_changes_nothing_until_it_is_trained():
     _, net, theta, batch = case("group")
-    learner = maml.Maml(steps=0, inner=inner.Lora(rank=3))
+    learner = maml.Maml(steps=0, inner=spaces.Lora(rank=3))
     whole = theta | learner.start(theta, 0)
     same = algorithm.query_losses(net, maml.Maml(steps=0).adapt(net, theta, batch), batch)
     torch.testing.assert_close(
@@ -270,7 +274,7 @@ def test_a_new_adapter_changes_nothing_until_it_is_trained():
 
 def test_an_adapter_adds_alpha_over_rank_times_the_product_of_its_factors():
     _, net, theta, batch = case("group")
-    learner = maml.Maml(steps=0, inner=inner.Lora(rank=2, alpha=6.0, targets=("4",)))
+    learner = maml.Maml(steps=0, inner=spaces.Lora(rank=2, alpha=6.0, targets=("4",)))
     whole = moved(theta | learner.start(theta, 0))
     adapters = {name for name in whole if name.startswith("lora.")}
     assert adapters == {"lora.backbone.4.a", "lora.backbone.4.b"}
@@ -286,7 +290,7 @@ def test_an_adapter_adds_alpha_over_rank_times_the_product_of_its_factors():
 
 def test_targets_that_match_no_layer_are_an_error_that_lists_the_layers():
     with pytest.raises(ValueError, match=r"attention.*the net has 0 \(conv\), 4 \(conv\), 8"):
-        inner.Lora(targets=("attention",)).layers(stacked.theta_of(reference.conv("group")))
+        spaces.Lora(targets=("attention",)).layers(stacked.theta_of(reference.conv("group")))
 
 
 def test_a_learned_head_of_another_size_is_an_error():
@@ -301,7 +305,7 @@ def test_weights_of_step_losses_are_one_a_step():
         maml.Maml(steps=3, step_losses=(0.5, 0.5))
 
 
-@pytest.mark.parametrize("inside", [inner.All(), inner.HeadOnly(), inner.Lora()])
+@pytest.mark.parametrize("inside", [spaces.All(), spaces.HeadOnly(), spaces.Lora()])
 def test_a_walk_ends_where_adaptation_does_and_goes_on_beyond(inside):
     _, net, theta, batch = case("group")
     learner = maml.Maml(steps=STEPS, lr=LR, inner=inside, rates="step")

@@ -6,36 +6,37 @@ import torch
 from torch import nn
 from torch.func import functional_call
 
-from engine.learning import nets
-from engine.learning.meta import batches, layers, stacked
-from engine.learning.meta.layers import Pass
+from engine.learning.metalearning.nets import layers, stacked
+from engine.learning.metalearning.nets.layers import Pass
+from engine.learning.metalearning.tasks import batches
+from engine.learning.models import backbones
 
 TASKS = 3
 
 
-def strided() -> nets.Network:
+def strided() -> backbones.Network:
     first = nn.Conv2d(2, 6, 3, stride=2, padding=1, bias=False)
     second = nn.Conv2d(6, 4, 3, stride=2, padding=1, groups=2)
     backbone = nn.Sequential(first, nn.BatchNorm2d(6), nn.Tanh(), second, nn.Flatten())
-    return nets.Network(backbone.double(), 16)
+    return backbones.Network(backbone.double(), 16)
 
 
-def build(name: str) -> tuple[nets.Network, tuple[int, ...]]:
+def build(name: str) -> tuple[backbones.Network, tuple[int, ...]]:
     if name == "strided":
         return strided(), (2, 8, 8)
     if name == "downsampled":
         fields = {"kind": "conv4", "width": 4, "norm": "batch", "downsample": "stride"}
-        return reference.smooth(nets.build(fields, (1, 19, 28), 0)), (1, 19, 28)
+        return reference.smooth(backbones.build(fields, (1, 19, 28), 0)), (1, 19, 28)
     if name == "sinusoid":
-        return reference.smooth(nets.build({"kind": "mlp", "hidden": [40, 40]}, (1,), 0)), (1,)
+        return reference.smooth(backbones.build({"kind": "mlp", "hidden": [40, 40]}, (1,), 0)), (1,)
     if name == "relu":
-        return nets.build({"kind": "conv4", "width": 4, "norm": "batch"}, (1, 8, 8), 0).double(), (
+        return backbones.build({"kind": "conv4", "width": 4, "norm": "batch"}, (1, 8, 8), 0).double(), (
             1, 8, 8,
         )  # fmt: skip
     return reference.conv(name), (1, 4, 4)
 
 
-def weights_of(network: nets.Network, tasks: int) -> dict[str, torch.Tensor]:
+def weights_of(network: backbones.Network, tasks: int) -> dict[str, torch.Tensor]:
     draws = torch.Generator().manual_seed(0)
     return {
         name: (item + 0.1 * torch.randn(tasks, *item.shape, generator=draws, dtype=item.dtype))
@@ -43,7 +44,7 @@ def weights_of(network: nets.Network, tasks: int) -> dict[str, torch.Tensor]:
     }
 
 
-def plain(network: nets.Network, weights, x, task: int):
+def plain(network: backbones.Network, weights, x, task: int):
     own = {name[9:]: item[task if len(item) > 1 else 0] for name, item in weights.items()}
     buffers = {name: item.clone() for name, item in network.backbone.named_buffers()}
     return functional_call(network.backbone.train(), own | buffers, (x[task],))

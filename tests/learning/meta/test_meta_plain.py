@@ -9,24 +9,17 @@ from torch import nn
 from torch.func import grad, vmap
 from torch.nn import functional
 
-from engine.learning import nets
-from engine.learning.meta import (
-    algorithm,
-    inner,
-    maml,
-    newton,
-    plain,
-    protonet,
-    reptile,
-    ridge,
-    stacked,
-)
+from engine.learning.metalearning.algorithms import base, maml, newton, protonet, reptile, ridge
+from engine.learning.metalearning.inner import spaces
+from engine.learning.metalearning.loop import looped
+from engine.learning.metalearning.nets import stacked
+from engine.learning.models import backbones
 
 LEARNERS = {
     "maml": maml.Maml(steps=2, lr=0.1),
     "recomputed": maml.Maml(steps=3, lr=0.1, memory="recompute"),
-    "anil": maml.Maml(steps=2, lr=0.1, inner=inner.HeadOnly()),
-    "lora": maml.Maml(steps=2, lr=0.1, inner=inner.Lora(rank=2)),
+    "anil": maml.Maml(steps=2, lr=0.1, inner=spaces.HeadOnly()),
+    "lora": maml.Maml(steps=2, lr=0.1, inner=spaces.Lora(rank=2)),
     "reptile": reptile.Reptile(inner_batch=4),
     "ridge": ridge.Ridge(),
     "newton": newton.Newton(),
@@ -40,13 +33,13 @@ def test_any_module_in_a_plain_loop_has_the_same_meta_gradient(name, norm):
     network = reference.conv(norm)
     learner, batch = LEARNERS[name], reference.classified()
     start = reference.theta(network, "learned", 3)
-    theta = algorithm.tracked(start | learner.start(start, 0))
+    theta = base.tracked(start | learner.start(start, 0))
     ours = learner.meta_gradient(stacked.StackedNet.of(network), theta, batch, {})
-    net = plain.PlainNet.of(network)
+    net = looped.PlainNet.of(network)
     for found in (
         learner.meta_gradient(net, theta, batch, {}),
-        plain.Looped(learner).meta_gradient(net, theta, batch, {}),
-        plain.Looped(learner).meta_gradient(stacked.StackedNet.of(network), theta, batch, {}),
+        looped.Looped(learner).meta_gradient(net, theta, batch, {}),
+        looped.Looped(learner).meta_gradient(stacked.StackedNet.of(network), theta, batch, {}),
     ):
         assert reference.apart(found.gradient, ours.gradient) < 1e-8
         torch.testing.assert_close(found.losses, ours.losses)
@@ -59,8 +52,8 @@ def test_a_loop_adapts_and_walks_as_the_whole_batch_does(name):
     learner, batch, net = LEARNERS[name], reference.classified(), stacked.StackedNet.of(network)
     start = reference.theta(network, "learned", 3)
     theta = start | learner.start(start, 0)
-    whole = algorithm.curve(learner, net, theta, batch, (0, 2))
-    loop = algorithm.curve(plain.Looped(learner), net, theta, batch, (0, 2))
+    whole = base.curve(learner, net, theta, batch, (0, 2))
+    loop = base.curve(looped.Looped(learner), net, theta, batch, (0, 2))
     assert whole.keys() == loop.keys()
     for step, found in whole.items():
         torch.testing.assert_close(loop[step].losses, found.losses)
@@ -69,11 +62,11 @@ def test_a_loop_adapts_and_walks_as_the_whole_batch_does(name):
 def test_a_layer_that_no_stacked_net_knows_learns_in_the_plain_loop():
     torch.manual_seed(0)
     backbone = nn.Sequential(nn.Linear(1, 5), nn.LayerNorm(5), nn.Tanh()).double()
-    network = nets.Network(backbone, 5)
+    network = backbones.Network(backbone, 5)
     with pytest.raises(ValueError, match="LayerNorm"):
         stacked.StackedNet.of(network)
-    net, batch = plain.PlainNet.of(network), reference.regression()
-    theta = algorithm.tracked(reference.theta(network, "learned", 1))
+    net, batch = looped.PlainNet.of(network), reference.regression()
+    theta = base.tracked(reference.theta(network, "learned", 1))
     learner = maml.Maml(steps=2, lr=0.05)
     found = learner.meta_gradient(net, theta, batch, {}).gradient
     for slope, way in reference.differences(
@@ -84,31 +77,33 @@ def test_a_layer_that_no_stacked_net_knows_learns_in_the_plain_loop():
 
 def test_passes_leave_a_module_s_running_statistics_alone():
     network = reference.conv("batch")
-    net = plain.PlainNet.of(network)
+    net = looped.PlainNet.of(network)
     before = {name: item.clone() for name, item in network.named_buffers()}
-    theta = algorithm.tracked(reference.theta(network, "learned", 3))
+    theta = base.tracked(reference.theta(network, "learned", 3))
     maml.Maml().meta_gradient(net, theta, reference.classified(), {})
     assert all(torch.equal(before[name], item) for name, item in network.named_buffers())
 
 
 def test_statistics_that_a_module_cannot_be_told_of_are_refused():
     with pytest.raises(ValueError, match="bn: support"):
-        plain.PlainNet.of(reference.conv("batch"), bn="support")
+        looped.PlainNet.of(reference.conv("batch"), bn="support")
 
 
 def test_the_quickest_is_chosen_and_the_first_of_equals_runs_too():
     runs = []
     slow = lambda: (runs.append("slow"), time.sleep(0.02))  # noqa: E731
-    assert plain.fastest({"slow": slow, "quick": lambda: runs.append("quick")}, rounds=2) == "quick"
+    assert (
+        looped.fastest({"slow": slow, "quick": lambda: runs.append("quick")}, rounds=2) == "quick"
+    )
     assert runs == ["slow", "quick"] * 3
 
 
 def test_implementations_agree():
     network = reference.conv("group")
     learner, batch = LEARNERS["maml"], reference.classified()
-    theta = algorithm.tracked(reference.theta(network, "learned", 3))
-    ways = plain.implementations(learner, stacked.StackedNet.of(network), theta, batch)
-    assert plain.fastest(ways, rounds=1) in {"stacked", "looped"}
+    theta = base.tracked(reference.theta(network, "learned", 3))
+    ways = looped.implementations(learner, stacked.StackedNet.of(network), theta, batch)
+    assert looped.fastest(ways, rounds=1) in {"stacked", "looped"}
     one, other = (work().gradient for work in ways.values())
     assert reference.apart(one, other) < 1e-10
 
@@ -153,7 +148,7 @@ def test_vmap_over_a_second_gradient_through_batch_norm_is_wrong_and_the_stacked
     assert reference.apart(by_hand, truth) < 1e-10
 
     backbone = nn.Sequential(nn.Conv2d(3, 5, 3, padding=1, bias=False), nn.BatchNorm2d(5))
-    net = stacked.StackedNet.of(nets.Network(backbone, 5))
+    net = stacked.StackedNet.of(backbones.Network(backbone, 5))
 
     def stacked_loss(own, x):
         z = net.features(own, x, stacked.Pass(2)).unflatten(1, (2, 5)).transpose(0, 1)

@@ -7,9 +7,11 @@ import pytest
 import torch
 from torch.nn import functional
 
-from engine.learning import heads as plain
-from engine.learning.factors import cholesky
-from engine.learning.meta import algorithm, batches, probed, prototypes, stacked
+from engine.learning.metalearning.algorithms import base, nearest_prototype, ridge_probe
+from engine.learning.metalearning.nets import stacked
+from engine.learning.metalearning.tasks import batches
+from engine.learning.models import linear_heads as plain
+from engine.learning.models.cholesky import cholesky
 from engine.methods import probe
 
 WIDTHS = pytest.mark.parametrize("width", [4, 40], ids=["primal", "dual"])
@@ -44,7 +46,7 @@ def same(found, task, expected):
 @pytest.mark.parametrize("kind", ["classes", "regression"])
 def test_a_given_penalty_gives_each_task_the_ridge_head_of_that_penalty(kind, width):
     batch, z = case(width, kind=kind)
-    found = probed.Probed(0.03).fit({}, z, batch)
+    found = ridge_probe.Probed(0.03).fit({}, z, batch)
     for task in range(len(batch)):
         same(found, task, plain.ridge(z[task], targets_of(batch, task), 0.03))
 
@@ -52,7 +54,7 @@ def test_a_given_penalty_gives_each_task_the_ridge_head_of_that_penalty(kind, wi
 @WIDTHS
 def test_without_one_each_task_has_the_penalty_of_least_exact_leave_one_out_error(width):
     batch, z = case(width)
-    found = probed.Probed().fit({}, z, batch)
+    found = ridge_probe.Probed().fit({}, z, batch)
     chosen = set()
     for task in range(len(batch)):
         expected = plain.ridge_by_leaving_one_out(z[task], batch.support.y[task], 3)
@@ -69,8 +71,8 @@ def test_one_example_is_left_out_as_if_by_hand_at_any_scale_of_the_features(kind
     """Of long features a small penalty passes through all examples; no rounding may choose then."""
     batch, z = case(width, kind=kind)
     z = scale * z
-    found = probed.Probed().fit({}, z, batch)
-    left_out = probed.System.of(z, batch).left_out()
+    found = ridge_probe.Probed().fit({}, z, batch)
+    left_out = ridge_probe.System.of(z, batch).left_out()
     n, chosen = z.shape[1], set()
     for task in range(len(batch)):
         y, errors = targets_of(batch, task), []
@@ -94,32 +96,32 @@ def test_one_example_is_left_out_as_if_by_hand_at_any_scale_of_the_features(kind
 @pytest.mark.parametrize("width", [3, 40])
 def test_a_class_with_one_example_gets_the_middle_of_the_grid_and_other_tasks_do_not(width):
     batch, z = case(width, shots=1)
-    found = probed.Probed().fit({}, z, batch)
+    found = ridge_probe.Probed().fit({}, z, batch)
     for task in range(len(batch)):
         same(found, task, plain.ridge(z[task], targets_of(batch, task), 1e-2))
     batch, z = case(width, shots=2)
     kept = torch.ones(len(batch), 6, dtype=torch.bool)
     kept[0, -1] = False  # class 2 of the first task has one example now
     batch = replace(batch, support=replace(batch.support, kept=kept))
-    found = probed.Probed().fit({}, z, batch)
+    found = ridge_probe.Probed().fit({}, z, batch)
     same(found, 0, plain.ridge(z[0, :5], targets_of(batch, 0)[:5], 1e-2))
     for task in range(1, len(batch)):
         same(found, task, plain.ridge_by_leaving_one_out(z[task], batch.support.y[task], 3))
-    assert probe.MIDDLE == probed.MIDDLE == 1e-2
+    assert probe.MIDDLE == ridge_probe.MIDDLE == 1e-2
 
 
 def test_regression_from_one_example_is_finite_and_answers_it():
     batch = reference.regression(n=1)
     z = torch.randn(2, 1, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    found = probed.Probed().fit({}, z, batch)
+    found = ridge_probe.Probed().fit({}, z, batch)
     torch.testing.assert_close(found["head.bias"], batch.support.y[:, 0])
 
 
 LEARNERS = {
-    "loo": probed.Probed(),
-    "number": probed.Probed(0.1),
-    "euclidean": prototypes.Nearest(),
-    "cosine": prototypes.Nearest("cosine"),
+    "loo": ridge_probe.Probed(),
+    "number": ridge_probe.Probed(0.1),
+    "euclidean": nearest_prototype.Nearest(),
+    "cosine": nearest_prototype.Nearest("cosine"),
 }
 
 
@@ -148,7 +150,7 @@ def test_a_net_is_left_as_it_is_without_a_graph_and_in_its_precision(name):
         support=replace(batch.support, x=batch.support.x.float()),
         query=replace(batch.query, x=batch.query.x.float()),
     )
-    net, theta = stacked.StackedNet.of(network), algorithm.tracked(stacked.theta_of(network))
+    net, theta = stacked.StackedNet.of(network), base.tracked(stacked.theta_of(network))
     assert not LEARNERS[name].adapt(net, theta, batch)["head.weight"].requires_grad
     walked = list(LEARNERS[name].walk(net, theta, batch, 9, {}))
     assert len(walked) == 1
@@ -166,7 +168,7 @@ def queries(width):
 
 def test_a_euclidean_prototype_answers_with_the_nearest_mean():
     batch, z = case(6)
-    head = prototypes.Nearest().fit({}, z, batch)
+    head = nearest_prototype.Nearest().fit({}, z, batch)
     query = queries(6)
     logits = query @ head["head.weight"].mT + head["head.bias"][:, None]
     for task in range(5):
@@ -182,7 +184,7 @@ def test_a_cosine_prototype_answers_with_the_least_angle_at_any_scale():
     query = queries(6)
 
     def logits(z, query):
-        head = prototypes.Nearest("cosine").fit({}, z, batch)
+        head = nearest_prototype.Nearest("cosine").fit({}, z, batch)
         return query @ head["head.weight"].mT + head["head.bias"][:, None]
 
     found, longer = logits(z, query), logits(long, query)
@@ -202,7 +204,7 @@ def test_a_cosine_prototype_answers_with_the_least_angle_at_any_scale():
 def test_a_prototype_of_real_targets_is_an_error(distance):
     batch, z = case(3, kind="regression")
     with pytest.raises(ValueError, match="prototype answers classes"):
-        prototypes.Nearest(distance).fit({}, z, batch)
+        nearest_prototype.Nearest(distance).fit({}, z, batch)
 
 
 @pytest.mark.parametrize("l2", [1e-7, 1e-12, 1e-30, 1e-300])
@@ -210,7 +212,7 @@ def test_a_prototype_of_real_targets_is_an_error(distance):
 def test_a_penalty_near_0_gives_the_head_that_penalties_tend_to(width, l2):
     batch, z = case(width)
     z[:, :, 1] = z[:, :, 0] + 1e-17  # a feature that differs from another by rounding alone
-    found = probed.Probed(l2).fit({}, z, batch)
+    found = ridge_probe.Probed(l2).fit({}, z, batch)
     for task in range(len(z)):
         targets = targets_of(batch, task)
         centred, wanted = z[task] - z[task].mean(0), targets - targets.mean(0)
@@ -226,7 +228,7 @@ def test_features_that_are_no_numbers_give_a_head_that_is_none():
     batch, z = case(4)
     z[2, 0, 0] = torch.nan
     for l2 in (None, 0.1, 1e-9):
-        assert probed.Probed(l2).fit({}, z, batch)["head.weight"].isnan().all()
+        assert ridge_probe.Probed(l2).fit({}, z, batch)["head.weight"].isnan().all()
 
 
 def test_a_matrix_that_rounding_spoilt_has_a_factor_of_nan_and_others_keep_theirs():

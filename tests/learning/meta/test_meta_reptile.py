@@ -4,12 +4,14 @@ import meta_reference as reference
 import pytest
 import torch
 
-from engine.learning.meta import algorithm, batches, reptile, stacked
+from engine.learning.metalearning.algorithms import base, reptile
+from engine.learning.metalearning.nets import stacked
+from engine.learning.metalearning.tasks import batches
 
 
 def case(norm: str = "group", tasks: int = 3, head="learned"):
     network = reference.conv(norm)
-    theta = algorithm.tracked(reference.theta(network, head, 3))
+    theta = base.tracked(reference.theta(network, head, 3))
     batch = reference.classified(tasks=tasks)
     return network, stacked.StackedNet.of(network), theta, batch
 

@@ -5,9 +5,9 @@ import math
 import pytest
 import torch
 
-from engine.learning.data import Scaling
-from engine.learning.meta import batches, episodes, streams
-from engine.learning.meta.episodes import Episodes, Pool, Range
+from engine.learning.data.device_data import Scaling
+from engine.learning.metalearning.tasks import batches, episodes, streams
+from engine.learning.metalearning.tasks.episodes import Episodes, Pool, Range
 
 
 def pool(classes: int = 12, each: int = 6, rotations=1, side: int = 3) -> Pool:

@@ -4,30 +4,24 @@ import pytest
 import torch
 from torch.nn import functional
 
-from engine.learning import data, mixture, nets
-from engine.learning.meta import (
-    algorithm,
-    families,
-    heads,
-    judging,
-    maml,
-    rehearsal,
-    ridge,
-    stacked,
-    streams,
-    trainer,
-)
-from engine.learning.train import Recipe
-from engine.learning.watch import Watch, unheard
+from engine.learning.data import device_data
+from engine.learning.metalearning.algorithms import base, maml, ridge
+from engine.learning.metalearning.loop import evaluation, replay, trainer
+from engine.learning.metalearning.nets import stacked, task_heads
+from engine.learning.metalearning.tasks import factory, streams
+from engine.learning.models import backbones
+from engine.learning.training import replay as mixture
+from engine.learning.training.monitor import Watch, unheard
+from engine.learning.training.trainer import Recipe
 
 NET = {"kind": "mlp", "hidden": [6, 6]}
 
 
 def _theta(method, seed=0):
-    network = nets.build(NET, (1,), seed)
-    weights = stacked.theta_of(network) | heads.theta_of("learned", 6, 1, 3)
+    network = backbones.build(NET, (1,), seed)
+    weights = stacked.theta_of(network) | task_heads.theta_of("learned", 6, 1, 3)
     return stacked.StackedNet.of(network), trainer.Theta(
-        algorithm.tracked(weights | method.start(weights, 0))
+        base.tracked(weights | method.start(weights, 0))
     )
 
 
@@ -129,15 +123,15 @@ def test_the_best_weights_come_back_into_the_same_leaves():
 
 
 def test_learners_of_one_stream_differ_and_judges_agree():
-    seeds = {families.stream_seed(0, learner) for learner in (None, 0, 1)}
-    seeds |= {families.stream_seed(1, learner) for learner in (None, 0, 1)}
+    seeds = {factory.stream_seed(0, learner) for learner in (None, 0, 1)}
+    seeds |= {factory.stream_seed(1, learner) for learner in (None, 0, 1)}
     assert len(seeds) == 6
-    assert families.stream_seed(3) == families.stream_seed(3)
+    assert factory.stream_seed(3) == factory.stream_seed(3)
 
 
 def test_a_chunk_of_tasks_is_bounded():
     def chunk(shots, queries):
-        return judging.chunk(streams.Sinusoids(0, shots=shots, queries=queries).batch([0]))
+        return evaluation.chunk(streams.Sinusoids(0, shots=shots, queries=queries).batch([0]))
 
     assert chunk(900, 200) == 1
     assert chunk(1, 1) == 50
@@ -147,17 +141,17 @@ def test_a_chunk_of_tasks_is_bounded():
 def test_judging_in_chunks_is_judging_at_once():
     method = ridge.Ridge()
     net, theta = _theta(method)
-    who = judging.Learner(method, net, theta.weights, {})
+    who = evaluation.Learner(method, net, theta.weights, {})
     found = []
     for size in (3, 7, 10):
-        whole = judging.Judging(who, streams.Sinusoids(1), 10, size, (0,))
+        whole = evaluation.Judging(who, streams.Sinusoids(1), 10, size, (0,))
         for step in range(1, whole.steps + 1):
             whole.step(step)
         found.append(whole.values("loss", 0))
         assert len(found[-1]) == 10
     assert found[0] == pytest.approx(found[1], rel=1e-4)
     assert found[0] == pytest.approx(found[2], rel=1e-4)
-    mean = judging.judged(who, streams.Sinusoids(1), 10, 3, 0).means()
+    mean = evaluation.judged(who, streams.Sinusoids(1), 10, 3, 0).means()
     assert mean == {"loss": pytest.approx(sum(found[0]) / 10)}
 
 
@@ -201,8 +195,8 @@ def _judged(mark, losses, starts, **more):
     """Two tasks that were judged after so many steps."""
     method = ridge.Ridge()
     net, theta = _theta(method)
-    who = judging.Learner(method, net, theta.weights, {})
-    found = judging.Judging(who, streams.Sinusoids(1), 2, 2, (mark,))
+    who = evaluation.Learner(method, net, theta.weights, {})
+    found = evaluation.Judging(who, streams.Sinusoids(1), 2, 2, (mark,))
     held = {f"loss {mark}": torch.tensor(losses), "start": torch.tensor(starts), **more}
     found.load_state_dict({name: [values] for name, values in held.items()})
     return found
@@ -212,19 +206,19 @@ def _old(n=12):
     draws = torch.Generator().manual_seed(0)
     x = torch.randint(0, 16, (n, 1, 1, 4), generator=draws, dtype=torch.uint8)
     y = torch.arange(n) % 2
-    part = data.Examples(x, y, data.SCALINGS["digits"])
-    return data.Task("old", (0, 1), (1, 1, 4), {"train": part}), part
+    part = device_data.Examples(x, y, device_data.SCALINGS["digits"])
+    return device_data.Task("old", (0, 1), (1, 1, 4), {"train": part}), part
 
 
 @pytest.fixture
 def replaying():
     """A net with an old head, theta, and the rehearsal of a task whose batch is all of it."""
     task, part = _old()
-    network = nets.build(NET, (1, 1, 4), 0)
+    network = backbones.build(NET, (1, 1, 4), 0)
     network.heads["old"] = torch.nn.Linear(6, 2)
     held = {n: item.detach().clone().requires_grad_() for n, item in network.state_dict().items()}
     old = [mixture.Old(task, "old")]
-    return held, part, rehearsal.Rehearsal(network, old, share=0.25, order=1, replay=2), network
+    return held, part, replay.Rehearsal(network, old, share=0.25, order=1, replay=2), network
 
 
 def test_replay_has_its_share_of_the_gradient(replaying):
@@ -270,7 +264,7 @@ def test_an_old_image_weighs_as_much_as_a_new_example_however_many_there_are(rep
     seen = [rehearsed.mixed(theta, zero, 6) for _ in range(2)]
     network.load_state_dict(theta)
     network.double()
-    order = data.Batches(len(part), 1, "cpu").take(3)
+    order = device_data.Batches(len(part), 1, "cpu").take(3)
     for found, index in zip(seen, (order[:1], order[1:]), strict=True):
         pictures = part.pictures(index).double()
         loss = functional.cross_entropy(network(pictures, "old"), part.y[index], reduction="sum")
@@ -288,13 +282,13 @@ def test_a_step_without_an_old_image_keeps_the_weight_of_the_new_ones(replaying)
 
 
 def test_statistics_are_averaged_over_the_batches():
-    network = nets.build({"kind": "conv4", "width": 3, "norm": "batch"}, (1, 4, 4), 0)
+    network = backbones.build({"kind": "conv4", "width": 3, "norm": "batch"}, (1, 4, 4), 0)
     net = stacked.StackedNet.of(network)
     theta = stacked.theta_of(network)
 
     class Images:
         def batch(self, numbers):
-            from engine.learning.meta.batches import CrossEntropy, Examples, TaskBatch
+            from engine.learning.metalearning.tasks.batches import CrossEntropy, Examples, TaskBatch
 
             draws = torch.Generator().manual_seed(numbers[0])
             x = torch.randn(len(numbers), 4, 1, 4, 4, generator=draws) * (1 + numbers[0])
@@ -330,7 +324,7 @@ def test_the_rate_follows_its_schedule():
 
 def test_old_tasks_take_turns_with_what_is_left_over_and_go_on_where_they_were():
     """Three images for two tasks: one of them has two, the other one the next time."""
-    network = nets.build(NET, (1, 1, 4), 0)
+    network = backbones.build(NET, (1, 1, 4), 0)
     task, part = _old()
     olds = [mixture.Old(task, name) for name in ("old", "older")]
     for name in ("old", "older"):
@@ -339,7 +333,7 @@ def test_old_tasks_take_turns_with_what_is_left_over_and_go_on_where_they_were()
     zero = {name: torch.zeros_like(item) for name, item in theta.items()}
 
     def begun():
-        return rehearsal.Rehearsal(network, olds, share=0.5, order=1, replay=2)
+        return replay.Rehearsal(network, olds, share=0.5, order=1, replay=2)
 
     straight, stopped = begun(), begun()
     first = [straight.mixed(theta, zero, 3) for _ in range(2)]

@@ -9,7 +9,15 @@ import pytest
 import torch
 from torch import nn
 
-from engine.learning.meta import batches, fixed, inner, probed, prototypes, stacked, tuned
+from engine.learning.metalearning.algorithms import (
+    finetuned,
+    fixed_features,
+    nearest_prototype,
+    ridge_probe,
+)
+from engine.learning.metalearning.inner import spaces
+from engine.learning.metalearning.nets import stacked
+from engine.learning.metalearning.tasks import batches
 
 OPTIMIZERS = {
     "sgd": {"kind": "sgd"},
@@ -19,9 +27,9 @@ OPTIMIZERS = {
 }
 CLASSES = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
 INNER = {
-    "all": inner.All(),
-    "head": inner.HeadOnly(),
-    "lora": inner.Lora(rank=2, alpha=3.0, targets=("all-conv", "all-linear")),
+    "all": spaces.All(),
+    "head": spaces.HeadOnly(),
+    "lora": spaces.Lora(rank=2, alpha=3.0, targets=("all-conv", "all-linear")),
 }
 
 
@@ -72,7 +80,7 @@ def plain(network, learner, theta, batch, task, steps):
 @pytest.mark.parametrize("kind", ["classes", "regression"])
 def test_every_task_is_tuned_as_by_torch_alone(kind, optimizer, what, clip):
     network, net, theta, batch = case(kind)
-    learner = tuned.Tuned(
+    learner = finetuned.Tuned(
         lr=0.05, optimizer=OPTIMIZERS[optimizer], clip=clip, inner=INNER[what], head="kept"
     )
     theta = theta | learner.start(theta, 1)
@@ -91,7 +99,9 @@ def test_each_task_is_clipped_by_the_length_of_its_own_gradient():
     _, net, theta, batch = case()
 
     def lengths(clip):
-        before, after = tuned.Tuned(lr=0.1, clip=clip, head="kept").walk(net, theta, batch, 1, {})
+        before, after = finetuned.Tuned(lr=0.1, clip=clip, head="kept").walk(
+            net, theta, batch, 1, {}
+        )
         moved = [(after[name] - before[name]).flatten(1) for name in after]
         return torch.cat(moved, 1).norm(dim=1) / 0.1
 
@@ -117,7 +127,7 @@ def padded(batch):
 @pytest.mark.parametrize("head", ["random", "zero", "probe"])
 def test_padding_and_outputs_that_a_task_lacks_change_nothing(head, what):
     _, net, theta, batch = case()
-    learner = tuned.Tuned(lr=0.1, inner=INNER[what], head=head)
+    learner = finetuned.Tuned(lr=0.1, inner=INNER[what], head=head)
     theta = {name: item for name, item in theta.items() if not name.startswith("head.")}
     *_, short = learner.walk(net, theta, batch, 3, {})
     *_, long = learner.walk(net, theta, padded(batch), 3, {})
@@ -128,13 +138,13 @@ def test_padding_and_outputs_that_a_task_lacks_change_nothing(head, what):
 
 def test_a_random_head_belongs_to_the_seed_and_the_number_of_its_task():
     _, net, theta, batch = case()
-    learner = tuned.Tuned(seed=3)
+    learner = finetuned.Tuned(seed=3)
     (together,) = learner.walk(net, theta, batch, 0, {})
     last = batch.tasks(2, 3)
     assert last.numbers == (2,)
     (alone,) = learner.walk(net, theta, last, 0, {})
     assert torch.equal(together["head.weight"][2:], alone["head.weight"])
-    (other,) = tuned.Tuned(seed=4).walk(net, theta, last, 0, {})
+    (other,) = finetuned.Tuned(seed=4).walk(net, theta, last, 0, {})
     heads = [*together["head.weight"], *other["head.weight"]]
     assert len({float(head[0, 0]) for head in heads}) == 4
     assert all(0 < head.abs().max() <= net.width**-0.5 for head in heads)
@@ -143,20 +153,20 @@ def test_a_random_head_belongs_to_the_seed_and_the_number_of_its_task():
 
 def test_a_probed_head_starts_as_the_probe_of_the_net_and_a_zero_head_at_0():
     _, net, theta, batch = case()
-    (start,) = tuned.Tuned(head="probe").walk(net, theta, batch, 0, {})
-    (probe,) = probed.Probed().walk(net, theta, batch, 0, {})
+    (start,) = finetuned.Tuned(head="probe").walk(net, theta, batch, 0, {})
+    (probe,) = ridge_probe.Probed().walk(net, theta, batch, 0, {})
     for name in ("head.weight", "head.bias"):
         torch.testing.assert_close(start[name], probe[name])
-    (zero,) = tuned.Tuned(head="zero").walk(net, theta, batch, 0, {})
+    (zero,) = finetuned.Tuned(head="zero").walk(net, theta, batch, 0, {})
     assert not zero["head.weight"].any()
 
 
 def test_a_kept_head_is_that_of_theta_or_one_row_of_it_for_all():
     network, net, theta, batch = case()
-    (start,) = tuned.Tuned(head="kept").walk(net, theta, batch, 0, {})
+    (start,) = finetuned.Tuned(head="kept").walk(net, theta, batch, 0, {})
     assert all(torch.equal(head, theta["head.weight"]) for head in start["head.weight"])
     row = reference.theta(network, "shared", 3)
-    (start,) = tuned.Tuned(head="kept").walk(net, row, batch, 0, {})
+    (start,) = finetuned.Tuned(head="kept").walk(net, row, batch, 0, {})
     assert all(
         torch.equal(one, row["head.weight"][0]) for one in start["head.weight"].flatten(0, 1)
     )
@@ -167,13 +177,13 @@ def test_a_head_that_cannot_be_kept_is_an_error_that_says_what_else_to_take(has,
     network, net, _, batch = case()
     theta = reference.theta(network, *has)
     with pytest.raises(ValueError, match=f"3 outputs, and the model has {said}; say `head: zero`"):
-        list(tuned.Tuned(head="kept").walk(net, theta, batch, 1, {}))
+        list(finetuned.Tuned(head="kept").walk(net, theta, batch, 1, {}))
 
 
 def test_walking_keeps_no_graph_no_earlier_weights_and_leaves_what_it_gave():
     _, net, theta, batch = case()
     theta = {name: item.requires_grad_() for name, item in theta.items()}
-    learner = tuned.Tuned(lr=0.1, optimizer=OPTIMIZERS["adamw"])
+    learner = finetuned.Tuned(lr=0.1, optimizer=OPTIMIZERS["adamw"])
     walked = list(learner.walk(net, theta, batch, 3, {}))
     assert not any(item.requires_grad for weights in walked for item in weights.values())
     again = learner.walk(net, theta, batch, 3, {})
@@ -188,7 +198,7 @@ def test_walking_keeps_no_graph_no_earlier_weights_and_leaves_what_it_gave():
 
 def test_adapting_is_the_last_weight_of_a_walk():
     _, net, theta, batch = case()
-    learner = tuned.Tuned(lr=0.1, steps=2)
+    learner = finetuned.Tuned(lr=0.1, steps=2)
     adapted = learner.adapt(net, theta, batch)
     *_, last = learner.walk(net, theta, batch, 2, {})
     assert all(torch.equal(adapted[name], item) for name, item in last.items())
@@ -196,7 +206,7 @@ def test_adapting_is_the_last_weight_of_a_walk():
 
 def test_adapters_are_drawn_where_theta_has_none_and_change_nothing_at_first():
     _, net, theta, batch = case()
-    learner = tuned.Tuned(inner=INNER["lora"], head="kept", seed=5, lr=0.1)
+    learner = finetuned.Tuned(inner=INNER["lora"], head="kept", seed=5, lr=0.1)
     walked = list(learner.walk(net, theta, batch, 1, {}))
     given = list(learner.walk(net, theta | learner.start(theta, 5), batch, 1, {}))
     for one, other in zip(walked, given, strict=True):
@@ -208,12 +218,17 @@ def test_adapters_are_drawn_where_theta_has_none_and_change_nothing_at_first():
 
 @pytest.mark.parametrize(
     "learner",
-    [tuned.Tuned(), probed.Probed(), prototypes.Nearest(), prototypes.Nearest("cosine")],
+    [
+        finetuned.Tuned(),
+        ridge_probe.Probed(),
+        nearest_prototype.Nearest(),
+        nearest_prototype.Nearest("cosine"),
+    ],
     ids=["tuned", "probed", "euclidean", "cosine"],
 )
 def test_what_trains_no_net_says_so_and_leaves_out_no_adapter_silently(learner):
     _, net, theta, batch = case()
-    assert isinstance(learner, fixed.Fixed)
+    assert isinstance(learner, fixed_features.Fixed)
     with pytest.raises(TypeError, match="cannot train one"):
         learner.meta_gradient(net, theta, batch, {})
     theta = theta | INNER["lora"].start(theta, 0)
@@ -240,4 +255,4 @@ def test_targets_are_kinds_of_layers_or_patterns_of_names(targets, layers):
         "backbone.9.weight": torch.ones(5, 4),
         "head.weight": torch.ones(3, 5),
     }
-    assert inner.Lora(targets=targets).layers(theta) == [f"backbone.{name}" for name in layers]
+    assert spaces.Lora(targets=targets).layers(theta) == [f"backbone.{name}" for name in layers]

@@ -5,14 +5,14 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from engine.learning import nets
-from engine.learning.meta import layers, stacked, twice
-from engine.learning.meta.batches import Weights
+from engine.learning.metalearning.nets import double_backward, layers, stacked
+from engine.learning.metalearning.tasks.batches import Weights
+from engine.learning.models import backbones
 
 WINDOWS = {
-    "plain": twice.Window((1, 1), (1, 1), (1, 1), 1),
-    "grouped": twice.Window((1, 1), (1, 1), (1, 1), 2),
-    "strided": twice.Window((2, 1), (0, 1), (1, 2), 2),
+    "plain": double_backward.Window((1, 1), (1, 1), (1, 1), 1),
+    "grouped": double_backward.Window((1, 1), (1, 1), (1, 1), 2),
+    "strided": double_backward.Window((2, 1), (0, 1), (1, 2), 2),
 }
 
 
@@ -33,19 +33,19 @@ def draw(*shape: int, seed: int = 0) -> torch.Tensor:
 def test_a_convolution_s_derivatives_are_those_of_finite_differences(window, learned):
     given = [draw(2, 4, 5, 6), draw(4, 4 // window.groups, 3, 3), draw(4)]
     some = [item if place in learned else item.detach() for place, item in enumerate(given)]
-    assert check(lambda *of: twice.conv(*of, window), some)
+    assert check(lambda *of: double_backward.conv(*of, window), some)
 
 
 def test_a_convolution_without_bias_has_its_derivatives():
     x, weight = draw(2, 4, 5, 6), draw(4, 2, 3, 3)
-    work = lambda x, weight: twice.conv(x, weight, None, WINDOWS["grouped"])  # noqa: E731
+    work = lambda x, weight: double_backward.conv(x, weight, None, WINDOWS["grouped"])  # noqa: E731
     assert check(work, (x, weight))
 
 
 @pytest.mark.parametrize("eps", [1e-5, 0.5])
 def test_a_batch_norm_s_derivatives_are_those_of_finite_differences(eps):
     given = (draw(3, 4, 2, 3), draw(4), draw(4, seed=1))
-    work = lambda *of: twice.batch_norm(*of, eps)  # noqa: E731
+    work = lambda *of: double_backward.batch_norm(*of, eps)  # noqa: E731
     assert check(work, given)
 
 
@@ -53,18 +53,19 @@ def test_a_batch_norm_s_derivatives_are_those_of_finite_differences(eps):
 def test_a_pool_and_its_derivatives_are_those_of_torch_and_of_finite_differences(shape):
     x = draw(*shape)
     wanted = functional.max_pool2d(x, 2)
-    assert torch.equal(twice.pool(x), wanted)
+    assert torch.equal(double_backward.pool(x), wanted)
     pull = torch.arange(1.0, wanted.numel() + 1, dtype=torch.float64).view_as(wanted)
-    found, other = (torch.autograd.grad(y, x, pull)[0] for y in (twice.pool(x), wanted))
+    found, other = (torch.autograd.grad(y, x, pull)[0] for y in (double_backward.pool(x), wanted))
     assert torch.equal(found, other)
-    assert check(lambda x: twice.pool(x).sin(), (x,))
+    assert check(lambda x: double_backward.pool(x).sin(), (x,))
 
 
 def test_of_equal_pixels_the_first_is_pooled_as_torch_does():
     x = torch.randint(3, (4, 5, 6, 6), generator=torch.Generator().manual_seed(0)).float()
     x.requires_grad_()
     found, other = (
-        torch.autograd.grad(y.sum(), x)[0] for y in (twice.pool(x), functional.max_pool2d(x, 2))
+        torch.autograd.grad(y.sum(), x)[0]
+        for y in (double_backward.pool(x), functional.max_pool2d(x, 2))
     )
     assert torch.equal(found, other)
 
@@ -95,8 +96,8 @@ def test_second_derivatives_are_those_of_torch(normed):
     given = (draw(2, 4, 5, 6), draw(6, 2, 3, 3), draw(6), draw(6, seed=1), draw(6, seed=2))
     window = WINDOWS["strided"]
     ours = second(
-        lambda *of: twice.conv(*of, window),
-        (lambda *of: twice.batch_norm(*of, 1e-3)) if normed else scaled,
+        lambda *of: double_backward.conv(*of, window),
+        (lambda *of: double_backward.batch_norm(*of, 1e-3)) if normed else scaled,
         given,
     )
     theirs = second(
@@ -114,8 +115,8 @@ def test_second_derivatives_are_those_of_torch(normed):
 def test_a_third_derivative_is_refused(of):
     x, gain, shift = draw(3, 2, 2, 2), draw(2), draw(2, seed=1)
     work = {
-        "conv": lambda: twice.conv(x, draw(2, 2, 3, 3), gain, WINDOWS["plain"]),
-        "norm": lambda: twice.batch_norm(x, gain, shift, 1e-3),
+        "conv": lambda: double_backward.conv(x, draw(2, 2, 3, 3), gain, WINDOWS["plain"]),
+        "norm": lambda: double_backward.batch_norm(x, gain, shift, 1e-3),
     }
     (first,) = torch.autograd.grad(work[of]().pow(3).sum(), x, create_graph=True)
     with pytest.raises(RuntimeError, match="no third derivatives"):
@@ -125,7 +126,7 @@ def test_a_third_derivative_is_refused(of):
 @pytest.mark.parametrize("padding", ["same", "valid", 2])
 def test_padding_in_words_is_what_torch_makes_of_it(padding):
     module = nn.Conv2d(2, 3, (3, 5), padding=padding, dilation=(2, 1)).double()
-    net = stacked.StackedNet.of(nets.Network(nn.Sequential(module), 3))
+    net = stacked.StackedNet.of(backbones.Network(nn.Sequential(module), 3))
     x = draw(1, 2, 2, 9, 9)
     weights: Weights = {f"backbone.0.{k}": v[None] for k, v in module.named_parameters()}
     torch.testing.assert_close(net.features(weights, x, layers.Pass(1)), module(x[0]))

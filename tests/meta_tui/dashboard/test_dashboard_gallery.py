@@ -11,7 +11,7 @@ from test_dashboard_keys import append
 
 from engine.artifacts import Gallery, Picture
 from engine.events import RunEnded
-from engine.learning import pictures
+from engine.learning.plotting import image_grid as pictures
 from engine.store import Output, Result
 from meta_tui.dashboard.app import Dashboard
 from meta_tui.dashboard.screens.gallery import GalleryScreen, label, shared_ports

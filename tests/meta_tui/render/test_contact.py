@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
-from engine.learning import pictures
-from engine.learning.pictures import Grid
+from engine.learning.plotting import image_grid
+from engine.learning.plotting.image_grid import Grid
 from meta_tui.render import contact, drawing, pixels
 from meta_tui.render.spans import plain
 from pipelines.core.text import width
@@ -33,7 +33,7 @@ def bytes_of(image):
 def test_images_come_out_of_the_picture_as_they_went_in(side, labelled):
     given = images(10, side)
     labels = {"row_labels": ["one", "two"], "column_labels": list("abcde")} if labelled else {}
-    found = sheet_of(pictures.png(Grid(given, columns=5, title="A title", **labels)))
+    found = sheet_of(image_grid.png(Grid(given, columns=5, title="A title", **labels)))
     assert all((bytes_of(a) == b[0]).all() for a, b in zip(found.images, given, strict=True))
     assert found.columns == 5
     assert (found.row_labels, found.column_labels) == (
@@ -50,7 +50,7 @@ def at(shown, size, place, columns, gap=1):
 
 def test_where_there_is_room_images_are_enlarged_a_whole_number_of_times():
     given = images(6, 8)
-    sheet = sheet_of(pictures.png(Grid(given, columns=3)))
+    sheet = sheet_of(image_grid.png(Grid(given, columns=3)))
     shown = sheet.part(0, 80, 24, contact.HALVES, contact.GROUND)
     assert (shown.parts, shown.told) == (1, "")
     assert shown.image.size == (3 * 16 + 2, 2 * 16 + 1)  # 24 would need 49 rows of pixels of 48
@@ -60,7 +60,7 @@ def test_where_there_is_room_images_are_enlarged_a_whole_number_of_times():
 
 def test_images_without_labels_flow_into_as_many_columns_as_there_is_room_for():
     given = images(64)
-    sheet = sheet_of(pictures.png(Grid(given)))
+    sheet = sheet_of(image_grid.png(Grid(given)))
     assert sheet.columns == 8
     wide = sheet.part(0, 200, 60, contact.HALVES, contact.GROUND)
     assert wide.told == ""
@@ -81,7 +81,7 @@ def test_labelled_rows_and_columns_stay_what_they_are_and_are_shown_in_parts():
         "row_labels": ["image", "made", "again"],
         "column_labels": [f"c{n}" for n in range(12)],
     }
-    sheet = sheet_of(pictures.png(Grid(given, columns=12, **labels)))
+    sheet = sheet_of(image_grid.png(Grid(given, columns=12, **labels)))
     parts = [sheet.part(place, 82, 20, contact.HALVES, contact.GROUND) for place in range(6)]
     assert parts[0].parts == 6
     assert [part.told for part in parts] == [
@@ -97,7 +97,7 @@ def test_labelled_rows_and_columns_stay_what_they_are_and_are_shown_in_parts():
 @pytest.mark.parametrize("size", [(1, 1), (3, 2), (20, 5), (81, 23), (300, 90)])
 @pytest.mark.parametrize("count", [1, 18])
 def test_a_part_never_leaves_its_place_and_all_parts_show_all_images(unit, size, count):
-    sheet = sheet_of(pictures.png(Grid(images(count, 28), columns=min(count, 5))))
+    sheet = sheet_of(image_grid.png(Grid(images(count, 28), columns=min(count, 5))))
     first = sheet.part(0, *size, unit, contact.GROUND)
     assert first.image.width <= size[0] * unit.across
     assert first.image.height <= size[1] * unit.down
@@ -112,7 +112,7 @@ def test_a_part_never_leaves_its_place_and_all_parts_show_all_images(unit, size,
 @pytest.mark.parametrize("size", [(60, 12), (81, 23), (118, 36)])
 def test_labels_stand_at_their_images_in_rows_of_one_width(size):
     labels = {"row_labels": ["image", "made 漢字 by it"], "column_labels": list("abcd")}
-    found = drawing.halves(pictures.png(Grid(images(8, 8), columns=4, **labels)), *size)
+    found = drawing.halves(image_grid.png(Grid(images(8, 8), columns=4, **labels)), *size)
     texts = ["".join(tile.text or " " * tile.width for tile in row) for row in found.rows]
     assert len({sum(tile.width for tile in row) for row in found.rows}) == 1
     assert max(map(width, texts)) <= size[0]
@@ -130,7 +130,7 @@ def test_without_colours_a_dot_is_a_pixel_and_between_images_is_nothing(braille)
     given = np.zeros((4, 1, 8, 8), np.uint8)
     given[:, 0, 1:3, 1:7] = 255
     grid = Grid(given, columns=4, row_labels=["made"])
-    found = drawing.dots(pictures.png(grid), 60, 20, braille=braille)
+    found = drawing.dots(image_grid.png(grid), 60, 20, braille=braille)
     rows = plain(found.rows).splitlines()
     assert any(text.startswith("made") for text in rows)
     words = [row.removeprefix("made").split() for row in rows]

@@ -1,0 +1,98 @@
+"""First and second derivatives of the two losses in the outputs, written out."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from engine.learning.metalearning.tasks.batches import (
+    CrossEntropy,
+    Examples,
+    Loss,
+    SquaredError,
+    masked,
+)
+
+
+class Curvature(Protocol):
+    """Derivatives of a loss, summed over tasks, in outputs (T, n, C)."""
+
+    def first(self, outputs: Tensor) -> tuple[Tensor, Tensor]:
+        """The gradient, and a point for `second`."""
+        ...
+
+    def second(self, point: Tensor, tangent: Tensor) -> Tensor:
+        """The product of the Hessian at a point with a tangent."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Square:
+    """Of squared errors; `double` is twice their weight, (T, n or 1, C or 1) or a number."""
+
+    y: Tensor
+    double: Tensor | float
+
+    def first(self, outputs: Tensor) -> tuple[Tensor, Tensor]:
+        """See `Curvature`; the Hessian is the same at every point."""
+        return torch.sub(outputs, self.y).mul_(self.double), outputs
+
+    def second(self, point: Tensor, tangent: Tensor) -> Tensor:
+        """See `Curvature`."""
+        del point
+        return tangent * self.double
+
+
+@dataclass(frozen=True, slots=True)
+class _Entropy:
+    """Of weighted cross-entropies with targets (T, n, C) that sum to 1; the point is the softmax.
+
+    An output that a task lacks has a weight of 0.
+    """
+
+    targets: Tensor
+    weight: Tensor | float
+    ways: Tensor | None
+
+    def first(self, outputs: Tensor) -> tuple[Tensor, Tensor]:
+        """See `Curvature`."""
+        point = masked(outputs, self.ways).softmax(2)
+        return torch.sub(point, self.targets).mul_(self.weight), point
+
+    def second(self, point: Tensor, tangent: Tensor) -> Tensor:
+        """See `Curvature`: the softmax has the derivative diag(p) - p p^T."""
+        found: Tensor = torch.ops.aten._softmax_backward_data(tangent, point, 2, point.dtype)
+        return found.mul_(self.weight)
+
+
+def of(loss: Loss, examples: Examples, ways: Tensor | None, outputs: int) -> Curvature | None:
+    """The derivatives of a loss; None if it is neither of the two.
+
+    Args:
+        loss: of these examples.
+        examples: support or query.
+        ways: (T, C) bool, the outputs that each task has; None when it has all.
+        outputs: C.
+    """
+    weight = _weight(examples, ways)
+    if type(loss) is SquaredError:
+        return _Square(examples.y, 2 * weight)
+    if type(loss) is not CrossEntropy:
+        return None
+    targets = functional.one_hot(examples.y, outputs).to(examples.x.dtype)
+    if loss.smoothing:
+        there = targets.new_ones(1, outputs) if ways is None else ways.to(targets)
+        even = (there / there.sum(1, keepdim=True))[:, None]
+        targets = torch.lerp(targets, even.expand_as(targets), loss.smoothing)
+    return _Entropy(targets, weight, ways)
+
+
+def _weight(examples: Examples, ways: Tensor | None) -> Tensor | float:
+    """Share of each output in the loss of its task: (T, n or 1, C or 1), or a number."""
+    found: Tensor | float = 1 / examples.y.shape[1]
+    if examples.kept is not None:
+        kept = examples.kept.to(examples.x.dtype)
+        found = (kept / kept.sum(1, keepdim=True))[..., None]
+    return found if ways is None else found * ways[:, None].to(examples.x.dtype)
