@@ -19,7 +19,7 @@ from measure import spread, table
 # Asked of another process: the script `engine.py` beside this one hides the package here.
 SETTINGS = """
 import json
-from engine.executors.local import MALLOC, THREADS
+from engine.workers.local import MALLOC, THREADS
 print(json.dumps([THREADS, MALLOC]))
 """
 WORK = """

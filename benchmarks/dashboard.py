@@ -23,7 +23,7 @@ from benchmarks import dashboard_renderers, dashboard_runs, dashboard_training
 from benchmarks.dashboard_keys import pressed
 from benchmarks.dashboard_terminal import Grid, Terminal
 from benchmarks.measure import META, cost, spread, table
-from engine.runs import RunFolder
+from engine.rundir.run_folder import RunFolder
 
 _ROOT = Path(__file__).resolve().parent.parent
 _FLOOR = """

@@ -25,8 +25,8 @@ from textual.widgets import DataTable, RichLog
 
 from benchmarks import dashboard_runs
 from benchmarks.measure import spread, table
-from engine import events
-from engine.events import CellInfo
+from engine.rundir import events
+from engine.rundir.events import CellInfo
 from meta_tui.curves import Curve
 from meta_tui.dashboard.widgets.log import LogPane
 from meta_tui.dashboard.widgets.picture import tiles

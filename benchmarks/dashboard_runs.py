@@ -15,12 +15,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine import events, runs
-from engine.artifacts import Contrast, Interval, Row, Table
-from engine.events import CellInfo, Event, MetricBatch
-from engine.journal import Journal, Lines
-from engine.request import Request
-from engine.runs import RunFolder
+from engine.library.artifacts import Contrast, Interval, Row, Table
+from engine.planning.run_request import Request
+from engine.rundir import events, run_folder
+from engine.rundir.events import CellInfo, Event, MetricBatch
+from engine.rundir.journal import Journal, Lines
+from engine.rundir.run_folder import RunFolder
 from engine.store import Output, Result, Store
 
 METHODS, EACH, BACKBONES = 20, 49, 18
@@ -92,7 +92,7 @@ class Writer:
 
 def _folder(store: Path, name: str) -> RunFolder:
     text = "version: 1\nname: sweep\nstages: {}\n"
-    return runs.create(store, Request(store / f"{name}.yaml", store).encode(), text)
+    return run_folder.create(store, Request(store / f"{name}.yaml", store).encode(), text)
 
 
 def _began(folder: RunFolder, now: float) -> Event:

@@ -18,9 +18,9 @@ from pathlib import Path
 
 from benchmarks.dashboard_terminal import Terminal
 from benchmarks.measure import META, table
-from engine import runs
-from engine.events import CellStarted, decode, decode_batch
-from engine.runs import RunFolder
+from engine.rundir import run_folder
+from engine.rundir.events import CellStarted, decode, decode_batch
+from engine.rundir.run_folder import RunFolder
 
 _PIPELINE = """version: 1
 name: training
@@ -72,7 +72,7 @@ def _begun(store: Path) -> RunFolder:
     """The run, once its net trains."""
     until = time.monotonic() + 120
     while time.monotonic() < until:
-        for run in runs.every(store):
+        for run in run_folder.every(store):
             if run.metrics(1).exists():
                 return run
         time.sleep(0.1)

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Mapping
 
-from engine.run import Run
+from engine.stage_api.run import Run
 from pipelines.core.stage import Artifact, Params, stage
 
 

@@ -35,7 +35,7 @@ from benchmarks.generative_ways import (
     problem,
 )
 from benchmarks.measure import spread, table
-from engine.executors import local
+from engine.workers import local
 
 STEPS = 20
 EXACT = 1e-3

@@ -18,7 +18,7 @@ from engine.learning.generative.models import autoencoder, generator
 from engine.learning.generative.training import objective, snapshots, trainer
 from engine.learning.training import monitor
 from engine.learning.training import trainer as train
-from engine.run import Run
+from engine.stage_api.run import Run
 
 BATCH, LR, Z = 128, 1e-3, 32
 SHAPE = (1, 28, 28)

@@ -25,13 +25,13 @@ from torch.nn import functional
 
 from benchmarks import peers
 from benchmarks.measure import spread, table
-from engine.executors import local
 from engine.learning.metalearning.algorithms import base, maml
 from engine.learning.metalearning.loop import looped as plain
 from engine.learning.metalearning.nets import stacked, task_heads
 from engine.learning.metalearning.tasks import batches, streams
 from engine.learning.metalearning.tasks.batches import TaskBatch, Weights
 from engine.learning.models import backbones
+from engine.workers import local
 
 EXACT = 1e-9
 CONV4 = "conv4-64, 5-way 1-shot, 5 steps, T={}"

@@ -30,8 +30,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from engine.artifacts import Table
-from engine.artifacts.table import Row
+from engine.library.artifacts import Table
+from engine.library.artifacts.table import Row
 from engine.store import Result, Store
 from meta_tui.render.table import cell_text, text
 

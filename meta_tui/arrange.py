@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Literal, NamedTuple
 
-from engine.artifacts import Contrast, Interval, Row, Table
-from engine.comparison.measure import Measure
+from engine.library.artifacts import Contrast, Interval, Row, Table
+from engine.library.comparison.metric_ref import Measure
 from meta_tui.render.remarks import marks
 
 _Differences = Mapping[tuple[str, str], Contrast]

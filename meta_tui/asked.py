@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from engine.request import Request
+from engine.planning.run_request import Request
 from pipelines.core.errors import PipelineError
 from pipelines.core.text import listed, safe_text, shown
 from pipelines.yaml import source

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from engine.given import LONGEST, CellGiven, Given, Setting, read, written
-from engine.runs import RunFolder
+from engine.rundir.cell_settings import LONGEST, CellGiven, Given, Setting, read, written
+from engine.rundir.run_folder import RunFolder
 from engine.store import Result, Store
 from meta_tui.results import Missing, result
 from meta_tui.view import CellView, RunView, State

@@ -9,7 +9,7 @@ from math import isfinite
 from operator import lt
 from typing import Any
 
-from engine.events import MetricBatch
+from engine.rundir.events import MetricBatch
 from meta_tui.extremes import Extremes
 from pipelines.core.text import safe_text
 

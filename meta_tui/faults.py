@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from engine.catalogue import forget
-from engine.request import Request
-from engine.session import load
+from engine.planning.load import load
+from engine.planning.run_request import Request
+from engine.stage_api.catalogue import forget
 from pipelines.core.errors import MetaError, PipelineError, Problem
 from pipelines.core.text import safe_text
 

@@ -10,12 +10,12 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from engine import machine
-from engine.events import Event, MetricBatch, RunStarted, decode, decode_batch
-from engine.journal import MOST_BYTES, Tail
-from engine.runs import RunFolder
+from engine.rundir.events import Event, MetricBatch, RunStarted, decode, decode_batch
+from engine.rundir.journal import MOST_BYTES, Tail
+from engine.rundir.run_folder import RunFolder
 from meta_tui.logtail import LogTail
 from meta_tui.view import SENSELESS, RunView, fold, fold_batches
+from pipelines.core import os_errors
 
 MOST_DROPPED = 1_000
 """Damaged lines after which a journal is not read on: a kill tears one."""
@@ -76,7 +76,7 @@ class Feed:
             EnvironmentFault: names the file and the remedy.
         """
         if self._error is not None:
-            raise machine.unreadable(self.folder.events, self._error) from self._error
+            raise os_errors.unreadable(self.folder.events, self._error) from self._error
 
     def _read(self, budget_seconds: float) -> bool:
         until = self.clock() + budget_seconds

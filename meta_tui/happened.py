@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from engine.answers import CellCancelled, CellRetried, RequestRefused
-from engine.events import (
+from engine.rundir.answers import CellCancelled, CellRetried, RequestRefused
+from engine.rundir.events import (
     CellCached,
     CellCheckpointed,
     CellDamaged,
@@ -16,8 +16,8 @@ from engine.events import (
     Event,
     decode,
 )
-from engine.journal import MOST_BYTES, Tail
-from engine.runs import RunFolder
+from engine.rundir.journal import MOST_BYTES, Tail
+from engine.rundir.run_folder import RunFolder
 from pipelines.core.text import safe_text
 
 _CHUNK_BYTES = 1 << 16

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from engine import runs
+from engine.rundir import run_folder
 from meta_tui.asked import differences
 from meta_tui.runhead import Entry, asked, counted, read
 from pipelines.core.errors import EnvironmentFault
@@ -50,7 +50,7 @@ class History:
 
     def _list(self, now: float) -> None:
         try:
-            found = {folder.path.name: folder for folder in runs.every(self.store)}
+            found = {folder.path.name: folder for folder in run_folder.every(self.store)}
         except EnvironmentFault:
             # Those that are known stay, and tell each why no more can be read of it.
             found = {name: entry.folder for name, entry in self.entries.items()}

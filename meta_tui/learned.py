@@ -7,8 +7,8 @@ while to load.
 from collections.abc import Mapping
 from typing import Any
 
-from engine.artifacts import Scores
-from engine.comparison import plots, rows
+from engine.library.artifacts import Scores
+from engine.library.comparison import plots, rows
 from engine.store import Store
 from meta_tui.results import artifact
 from meta_tui.view import CellView, RunView

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from engine import runs
-from engine.events import CellFinished, RunStarted, decode
-from engine.history import LOOK_BACK
-from engine.journal import whole
-from engine.runs import RunFolder
+from engine.rundir import run_folder
+from engine.rundir.events import CellFinished, RunStarted, decode
+from engine.rundir.journal import whole
+from engine.rundir.previous_runs import LOOK_BACK
+from engine.rundir.run_folder import RunFolder
 from pipelines.core.errors import EnvironmentFault
 
 _FINISHED = f'"{CellFinished.kind}"'.encode()
@@ -47,7 +47,7 @@ class Past:
     def _before(self) -> list[RunFolder]:
         """The runs before ours; none where who asks may not list them, as the screen tells."""
         try:
-            every = runs.every(self.run.disk.root)
+            every = run_folder.every(self.run.disk.root)
         except EnvironmentFault:
             return []
         return [it for it in every if it.path.name < self.run.path.name]

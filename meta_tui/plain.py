@@ -6,8 +6,8 @@ heartbeat is due.
 
 from collections.abc import Mapping
 
-from engine.answers import CellCancelled, CellRetried, RequestRefused
-from engine.events import (
+from engine.rundir.answers import CellCancelled, CellRetried, RequestRefused
+from engine.rundir.events import (
     CellCached,
     CellDamaged,
     CellFailed,

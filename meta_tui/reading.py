@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from engine.artifacts import Table
-from engine.comparison.rebase import against
+from engine.library.artifacts import Table
+from engine.library.comparison.rebase import against
 from meta_tui.arrange import NAMES, STAGE, Column, Order, Sheet, arranged, axes, falls
 
 View = Literal["table", "bars", "plot"]

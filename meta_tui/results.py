@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from engine.artifacts import Gallery, Scores, Table
+from engine.library.artifacts import Gallery, Scores, Table
 from engine.store import Damaged, Miss, Result, Store
 from meta_tui.curves import Curves, published
 from meta_tui.view import CellView, RunView

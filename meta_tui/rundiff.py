@@ -4,8 +4,8 @@ import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from engine.artifacts import Table
-from engine.runs import RunFolder
+from engine.library.artifacts import Table
+from engine.rundir.run_folder import RunFolder
 from engine.store import Store
 from meta_tui.asked import differences
 from meta_tui.curves import Curves

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from engine.events import RunEnded, decode
-from engine.request import Request
-from engine.runs import RunFolder
+from engine.planning.run_request import Request
+from engine.rundir.events import RunEnded, decode
+from engine.rundir.run_folder import RunFolder
 from engine.store import files
 from meta_tui.view import State
 from pipelines.core.text import safe_text

@@ -8,8 +8,8 @@ safe to show.
 from collections.abc import Iterable
 from dataclasses import replace
 
-from engine.answers import CellCancelled, CellRetried, RequestRefused
-from engine.events import (
+from engine.rundir.answers import CellCancelled, CellRetried, RequestRefused
+from engine.rundir.events import (
     CellCached,
     CellCheckpointed,
     CellDamaged,

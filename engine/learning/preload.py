@@ -1,6 +1,6 @@
 """Loads what torch itself loads at its first optimiser: a second or two, once and not in each cell.
 
-Imported by processes from which others are forked (`engine.executors.keeper`). Nothing is computed.
+Imported by processes from which others are forked (`engine.workers.keeper`). Nothing is computed.
 """
 
 import torch

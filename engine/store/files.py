@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import pipelines.core.reading
-from engine import machine
+from pipelines.core import os_errors
 
 LINK = "it is a link, and a store holds none: put there what it leads to, or set META_HOME"
 NO_FILE = "it is no regular file"
@@ -31,7 +31,7 @@ def reading(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise machine.unreadable(path, error) from error
+        raise os_errors.unreadable(path, error) from error
 
 
 def open_regular(path: str | Path) -> int:

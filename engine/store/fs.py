@@ -16,9 +16,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from engine import machine
 from engine.store import abandoned, files, marker, names
-from pipelines.core import reading
+from pipelines.core import os_errors, reading
 from pipelines.core.errors import EnvironmentFault
 
 CHUNK = 1 << 20
@@ -67,7 +66,7 @@ def room(folder: Path, *, anywhere: bool = False) -> Iterator[None]:
         yield
     except Exception as error:
         fault = isinstance(error, EnvironmentFault)
-        number = 0 if fault else machine.no_room(error, folder, anywhere=anywhere)
+        number = 0 if fault else os_errors.no_room(error, folder, anywhere=anywhere)
         if not number:
             raise
         raise EnvironmentFault(f"cannot write in {folder}: {_NEEDED[number]}") from error

@@ -10,9 +10,8 @@ import os
 import re
 from pathlib import Path
 
-from engine import machine
 from engine.store import files
-from pipelines.core import reading
+from pipelines.core import os_errors, reading
 from pipelines.core.errors import EnvironmentFault
 
 NAME = "meta-store.json"
@@ -51,7 +50,7 @@ def marked(root: Path) -> bool:
     except (FileNotFoundError, NotADirectoryError):
         return False
     except OSError as error:
-        raise machine.unreadable(path, error) from error
+        raise os_errors.unreadable(path, error) from error
     found = _format(data)
     if found is None:
         raise EnvironmentFault(

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from engine import machine
-from engine.key import sha256
+from engine.identity.key import sha256
 from engine.store import files, fs, names
 from engine.store.touched import Stamp, Touched
+from pipelines.core import os_errors
 from pipelines.core.errors import EnvironmentFault, MetaError
 
 _OTHER_BYTES = "has other bytes"
@@ -196,8 +196,8 @@ def unreadable(path: Path, error: OSError) -> str:
     Raises:
         EnvironmentFault: the fault is not the file's, or it is for another user to read.
     """
-    if error.errno in _MACHINE or (error.errno in machine.BARRED and not _is_ours(path)):
-        raise machine.unreadable(path, error) from error
+    if error.errno in _MACHINE or (error.errno in os_errors.BARRED and not _is_ours(path)):
+        raise os_errors.unreadable(path, error) from error
     if isinstance(error, FileNotFoundError):
         return "is missing"
     return f"cannot be read ({error.strerror})"

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from engine.key import port_digest
+from engine.identity.key import port_digest
 from engine.store import files, fs, names
+from engine.store.digest import seal, unseal
 from engine.store.objects import Damaged, FileRef, Objects, unreadable
-from engine.store.seal import seal, unseal
 
 RESULT_FORMAT = 1
 _SENSELESS = (ValueError, KeyError, TypeError, AttributeError)

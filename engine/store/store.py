@@ -10,10 +10,10 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from engine.store import fs, locks, names
-from engine.store.locks import Lease
+from engine.store import fs, leases, names
+from engine.store.checkpoints import Partials
+from engine.store.leases import Lease
 from engine.store.objects import FileRef, Objects
-from engine.store.partial import Partials
 from engine.store.results import Miss, Output, Result, Results
 from pipelines.core import reading
 
@@ -119,8 +119,8 @@ class Store:
             owner: id of the run that asks.
         """
         name = names.sha256_name(key)
-        return locks.take(self.disk, self.disk.folder(self.root / "locks") / name, owner)
+        return leases.take(self.disk, self.disk.folder(self.root / "locks") / name, owner)
 
     def lease_owner(self, key: str) -> str:
         """Who computes a key now: `run 7f3a (pid 4123)`; empty when nobody does."""
-        return locks.owner(self.root / "locks" / names.sha256_name(key))
+        return leases.owner(self.root / "locks" / names.sha256_name(key))

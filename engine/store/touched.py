@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from engine.store import files, fs
-from engine.store.seal import seal, unseal
+from engine.store.digest import seal, unseal
 from pipelines.core.errors import EnvironmentFault
 
 Stamp = tuple[int, int, int, int, int]

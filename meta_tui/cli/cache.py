@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from engine.request import home
+from engine.planning.run_request import home
 from engine.store import Store, marker
-from engine.verify import LISTING, Damage, verify
+from engine.store.verification import LISTING, Damage, verify
 from meta_tui.cli import options
 from meta_tui.cli.output import say, say_json
 from meta_tui.render.celldetail import file_size

@@ -2,7 +2,7 @@
 
 import typer
 
-from engine.session import load
+from engine.planning.load import load
 from meta_tui.cli import options
 from meta_tui.cli.output import say, say_json, say_lines
 from meta_tui.cli.requests import request

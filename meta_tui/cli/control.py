@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from engine import control, runs
-from engine.answers import CellCancelled, CellRetried, RequestRefused
-from engine.events import Event, RunEnded
-from engine.request import home
-from engine.runs import RunFolder
+from engine.planning.run_request import home
+from engine.rundir import control, run_folder
+from engine.rundir.answers import CellCancelled, CellRetried, RequestRefused
+from engine.rundir.events import Event, RunEnded
+from engine.rundir.run_folder import RunFolder
 from meta_tui.cli import options
 from meta_tui.cli.output import say, say_lines, signs
 from meta_tui.feed import Feed
@@ -109,7 +109,7 @@ def stop(
 
 def _live(run: str) -> RunFolder:
     """The run that is meant, which must be live."""
-    folder = runs.find(home(), run)
+    folder = run_folder.find(home(), run)
     if not folder.alive():
         raise UsageError(f"run {folder.id} does not run: the same `meta run` goes on from there")
     return folder

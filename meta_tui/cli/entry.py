@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import typer
 
-from engine import machine
 from meta_tui.terminal import open_door, tell
+from pipelines.core import os_errors
 from pipelines.core.errors import MetaError, MissingFiles
 
 
@@ -78,7 +78,7 @@ def main() -> int:
     wanted = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
     try:
         if wanted:
-            machine.working_folder()
+            os_errors.working_folder()
         application(wanted)()
     except MissingFiles as error:
         return tell(error, error.hint)
@@ -86,5 +86,5 @@ def main() -> int:
         return tell(error)
     except OSError as error:
         # The machine refuses what nobody expected it to: too many open files, a folder that went.
-        return tell(machine.told(error))
+        return tell(os_errors.told(error))
     return 0

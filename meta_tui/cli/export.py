@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from engine.artifacts import Table
+from engine.library.artifacts import Table
 from engine.store import Store
 from meta_tui import export
 from meta_tui.arrange import Order, arranged

@@ -1,6 +1,6 @@
 """`meta plan`: what a run would do, and why."""
 
-from engine.preview import preview
+from engine.planning.preview import preview
 from meta_tui.cli import options
 from meta_tui.cli.output import say, say_json, say_lines
 from meta_tui.cli.requests import request

@@ -4,8 +4,8 @@ import dataclasses
 import time
 from pathlib import Path
 
-from engine import runs
-from engine.events import Event, MetricBatch
+from engine.rundir import run_folder
+from engine.rundir.events import Event, MetricBatch
 from meta_tui.cli.output import say_json, say_lines, signs
 from meta_tui.past import Past
 from meta_tui.plain import heartbeat, lines
@@ -36,7 +36,7 @@ class Pulse:
         """Say where the run stands, if it is time."""
         if view.run and not view.over and time.monotonic() - self._said > _HEARTBEAT_SECONDS:
             if self._past is None:
-                self._past = Past(runs.find(self._store, view.run))
+                self._past = Past(run_folder.find(self._store, view.run))
                 self._past.read_all(view.name)
             self.tell([heartbeat(view, time.time(), self._past.seconds)])
 

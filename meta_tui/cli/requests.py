@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from engine.request import Request, home
+from engine.planning.run_request import Request, home
 from pipelines.core.errors import UsageError
 
 _MODES = ("", "use", "refresh", "off", "require")

@@ -2,11 +2,12 @@
 
 import typer
 
-from engine import launch, runs
-from engine.aside import last_lines
-from engine.interrupts import Interrupts
-from engine.request import Request
-from engine.runs import RunFolder
+from engine.execution import launch
+from engine.execution.runner_log import last_lines
+from engine.execution.signals import Interrupts
+from engine.planning.run_request import Request
+from engine.rundir import run_folder
+from engine.rundir.run_folder import RunFolder
 from engine.store import Store
 from meta_tui.cli import options
 from meta_tui.cli.final import say_tables
@@ -76,7 +77,7 @@ def _told(asked: Request, *, as_json: bool) -> int:
     keep_going(interrupts.hang_up)
     printer = Printer(asked.store, as_json=as_json)
     code = launch.run(asked, printer, interrupts)
-    _tell_aside(runs.find(asked.store, printer.view.run))
+    _tell_aside(run_folder.find(asked.store, printer.view.run))
     whole = as_json or say_tables(printer.view, Store(asked.store, readonly=True))
     code = code or (0 if whole else StageError.exit_code)
     return code or (EnvironmentFault.exit_code if output_fault() else 0)

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from engine import runs
-from engine.request import home
-from engine.runs import RunFolder
+from engine.planning.run_request import home
+from engine.rundir import run_folder
+from engine.rundir.run_folder import RunFolder
 from meta_tui.cli import options
 from meta_tui.cli.output import say, say_json, say_lines, signs
 from meta_tui.feed import Feed
@@ -36,7 +36,7 @@ def whole(folder: RunFolder) -> RunView:
 
 
 def status(run: options.RunArgument = "", as_json: options.Json = False) -> None:
-    folder = runs.find(home(), run)
+    folder = run_folder.find(home(), run)
     view = whole(folder)
     if as_json:
         say_json(_described(view, alive=folder.alive()))
@@ -72,7 +72,7 @@ def logs(
     cell: Annotated[str, typer.Argument(help="The cell, or a stage that has one.")],
     run: options.Run = "",
 ) -> None:
-    folder = runs.find(home(), run)
+    folder = run_folder.find(home(), run)
     found = cells_named(whole(folder), cell)
     if len(found) > 1:
         # Who asks for the log of a stage most often wants to know how it failed.

@@ -1,6 +1,6 @@
 """`meta schema`: the JSON Schema of pipeline files, for editors."""
 
-from engine.catalogue import Catalogue
+from engine.stage_api.catalogue import Catalogue
 from meta_tui.cli import options
 from meta_tui.cli.output import say_json
 from pipelines.schema import jsonschema

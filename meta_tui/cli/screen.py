@@ -6,8 +6,8 @@ from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
-from engine.request import Request
-from engine.runs import RunFolder
+from engine.planning.run_request import Request
+from engine.rundir.run_folder import RunFolder
 from engine.store import Store
 from meta_tui import config, dashboard
 from meta_tui.cli.output import say, say_lines, signs

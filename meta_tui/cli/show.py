@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from engine import runs
-from engine.artifacts import Scores, Table
-from engine.request import home
+from engine.library.artifacts import Scores, Table
+from engine.planning.run_request import home
+from engine.rundir import run_folder
 from engine.store import Store
 from meta_tui.cli import gallery, options
 from meta_tui.cli.export import export_table
@@ -50,7 +50,7 @@ def show(
     ascii_signs: options.Ascii = False,
 ) -> None:
     ascii_only(wanted=ascii_signs)
-    view = read_whole(runs.find(home(), run))
+    view = read_whole(run_folder.find(home(), run))
     kept = Store(home(), readonly=True)
     if save is not None:
         _save(cells_named(view, cell) if cell else view.cells, kept, save)

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from engine.catalogue import Catalogue
+from engine.stage_api.catalogue import Catalogue
 from meta_tui.cli import options
 from meta_tui.cli.output import columns, say, say_json, say_lines
 from meta_tui.render.stagepage import markdown, page, wrapped

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from engine.request import home
+from engine.planning.run_request import home
 from meta_tui.cli import options
 from meta_tui.cli.output import ascii_only, interactive
 from meta_tui.cli.requests import request

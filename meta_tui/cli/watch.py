@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from engine import runs
-from engine.request import home
-from engine.runs import RunFolder
+from engine.planning.run_request import home
+from engine.rundir import run_folder
+from engine.rundir.run_folder import RunFolder
 from engine.store import Store
 from meta_tui import dashboard
 from meta_tui.cli import options
@@ -44,7 +44,7 @@ def watch(  # noqa: PLR0913 (Typer makes an option of each argument)
     served: Annotated[bool, typer.Option("--served", hidden=True)] = False,
 ) -> None:
     ascii_only(wanted=ascii_signs)
-    folder = runs.find(home(), run)
+    folder = run_folder.find(home(), run)
     if screenshot is not None:
         _picture(folder, screenshot, size, press)
     elif served:

@@ -4,7 +4,7 @@ import secrets
 import sys
 from importlib.util import find_spec
 
-from engine.runs import RunFolder
+from engine.rundir.run_folder import RunFolder
 from meta_tui import dashboard
 from meta_tui.cli.output import say
 from meta_tui.config import Config

@@ -14,8 +14,8 @@ from textual.command import Provider
 from textual.filter import LineFilter
 from textual.screen import Screen
 
-from engine.request import Request
-from engine.runs import RunFolder
+from engine.planning.run_request import Request
+from engine.rundir.run_folder import RunFolder
 from meta_tui.config import Config
 from meta_tui.dashboard.asking import Asking
 from meta_tui.dashboard.commands import Commands
@@ -284,7 +284,7 @@ class Dashboard(Asking):
 
     async def _started(self, request: Request | None, *, again: bool) -> None:
         """Start what is asked for, or what the run was asked for once more, and show that."""
-        launch = import_module("engine.launch")
+        launch = import_module("engine.execution.launch")
         try:
             if request is None or again:
                 folder = await asyncio.to_thread(launch.again, self.source.folder, request)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from engine.request import Request, asked
+from engine.planning.run_request import Request, asked
 from meta_tui.dashboard.source import Source
 from meta_tui.summary import counts_line
 from meta_tui.view import CellView, State

@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from engine import runs
-from engine.request import Request
-from engine.runs import RunFolder
+from engine.planning.run_request import Request
+from engine.rundir import run_folder
+from engine.rundir.run_folder import RunFolder
 from engine.store import Store
 from meta_tui.config import Config
 from meta_tui.dashboard.app import Dashboard
@@ -89,7 +89,7 @@ def _shown(app: Dashboard) -> Left:
 
 def latest(root: Path, store: Store, config: Config | None = None) -> Source:
     """The latest run of a store; of one that has none, a folder without an id that is not there."""
-    every = runs.every(root)
+    every = run_folder.every(root)
     folder = every[-1] if every else RunFolder(root / "runs" / "-")
     return Source(folder, store, config=config or Config())
 

@@ -4,11 +4,11 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from engine.answers import CellRetried
-from engine.artifacts import Table
-from engine.events import CellDamaged, Event
-from engine.request import Request
-from engine.runs import RunFolder
+from engine.library.artifacts import Table
+from engine.planning.run_request import Request
+from engine.rundir.answers import CellRetried
+from engine.rundir.events import CellDamaged, Event
+from engine.rundir.run_folder import RunFolder
 from engine.store import Store
 from meta_tui import results
 from meta_tui.config import Config

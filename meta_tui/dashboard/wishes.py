@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from engine import control
-from engine.answers import RequestRefused
-from engine.events import Event
-from engine.runs import RunFolder
+from engine.rundir import control
+from engine.rundir.answers import RequestRefused
+from engine.rundir.events import Event
+from engine.rundir.run_folder import RunFolder
 from meta_tui.view import CellView
 from pipelines.core.text import safe_text
 

@@ -4,7 +4,7 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 
-from engine.artifacts import Interval, Row
+from engine.library.artifacts import Interval, Row
 from meta_tui.arrange import Sheet, axes, choices
 from pipelines.core.text import safe_text
 

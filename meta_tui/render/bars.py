@@ -1,6 +1,6 @@
 """A sheet as bars: for each metric all rows on one scale, as wide as the screen."""
 
-from engine.artifacts import Row
+from engine.library.artifacts import Row
 from meta_tui.arrange import NAMES, Column, Sheet
 from meta_tui.render.cells import texts
 from meta_tui.render.intervals import interval_bar, ruler, scale

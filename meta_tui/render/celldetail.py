@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from engine.given import Given, Setting
+from engine.rundir.cell_settings import Given, Setting
 from meta_tui.celldoc import CellDoc, Made
 from meta_tui.render.columns import beside, stacked
 from meta_tui.render.details import cell_details

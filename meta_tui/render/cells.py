@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from engine.artifacts import Row
+from engine.library.artifacts import Row
 from meta_tui.arrange import Column, Sheet, choices
 from meta_tui.render.numbers import chance
 from meta_tui.render.remarks import column as intervals_of

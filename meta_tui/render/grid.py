@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from engine.artifacts import Row
+from engine.library.artifacts import Row
 from meta_tui.arrange import NAMES, Column, Sheet
 from meta_tui.render.cells import heading, texts
 from meta_tui.render.intervals import interval_bar, ruler, scale

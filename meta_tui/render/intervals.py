@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from engine.artifacts import Interval
+from engine.library.artifacts import Interval
 from meta_tui.render.numbers import metric
 from meta_tui.render.signs import UNICODE, Signs
 from meta_tui.render.spans import Line, Span, line

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from engine.artifacts import Table
+from engine.library.artifacts import Table
 from meta_tui.render.numbers import ABSENT, metric
 from meta_tui.render.rowlabels import names
 from meta_tui.render.signs import UNICODE, Signs

@@ -2,7 +2,7 @@
 
 from math import floor, isfinite, log10
 
-from engine.artifacts import Interval
+from engine.library.artifacts import Interval
 
 ABSENT = "\u2013"
 """An en dash: a value that is not there."""

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from math import isfinite, log10
 from typing import Any
 
-from engine.artifacts import Row, Table
-from engine.comparison.measure import Measure
+from engine.library.artifacts import Row, Table
+from engine.library.comparison.metric_ref import Measure
 from pipelines.core.text import safe_text
 
 LINE, FRONTIER, MATRIX = "line", "frontier", "accuracy_matrix"

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from string import ascii_lowercase
 
-from engine.artifacts import Interval, Row, Table
+from engine.library.artifacts import Interval, Row, Table
 
 TRANSDUCTIVE = "transductive"
 """How a note begins whose first word is said beside every number of its row."""

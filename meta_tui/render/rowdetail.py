@@ -1,6 +1,6 @@
 """What is known of one row of a table: its value at each seed, and all its differences."""
 
-from engine.artifacts import Contrast, Interval, Row
+from engine.library.artifacts import Contrast, Interval, Row
 from meta_tui.arrange import Sheet, choices
 from meta_tui.render.numbers import chance, metric
 from meta_tui.render.remarks import kinded

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from engine.artifacts import Row, Table
+from engine.library.artifacts import Row, Table
 from meta_tui.render.remarks import marks
 from meta_tui.render.spans import fit
 from pipelines.core.text import safe_text, width

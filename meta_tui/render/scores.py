@@ -1,7 +1,7 @@
 """The scores of one cell as lines: numbers, what they span, choices and notes."""
 
-from engine.artifacts import Scores
-from engine.comparison.intervals import judged
+from engine.library.artifacts import Scores
+from engine.library.comparison.intervals import judged
 from meta_tui.render.numbers import metric, spread
 from pipelines.core.text import safe_text
 

@@ -7,7 +7,7 @@ or what one learner was judged on, is told under the table, and beside a value w
 
 from collections.abc import Sequence
 
-from engine.artifacts import Interval, Row, Table
+from engine.library.artifacts import Interval, Row, Table
 from meta_tui.render.intervals import interval_bar, ruler, scale
 from meta_tui.render.matrix import matrix
 from meta_tui.render.numbers import ABSENT, metric, spread

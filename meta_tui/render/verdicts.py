@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from engine.artifacts import Contrast
-from engine.artifacts.table import AGAINST_ONE
+from engine.library.artifacts import Contrast
+from engine.library.artifacts.table import AGAINST_ONE
 from meta_tui.render.numbers import ABSENT, chance, signed, spread
 from meta_tui.render.remarks import kinded
 from meta_tui.render.spans import Line, Span, Style, fit, line, right, wrap

@@ -4,7 +4,7 @@ import json
 import pytest
 from PIL import Image
 
-from engine.artifacts import Gallery, Picture
+from engine.library.artifacts import Gallery, Picture
 
 
 def png(across=3, down=2, colour=(200, 30, 40)):

@@ -4,7 +4,7 @@ from dataclasses import fields, replace
 import pytest
 import torch
 
-from engine.artifacts import Generator, Judge, Samples
+from engine.library.artifacts import Generator, Judge, Samples
 
 
 def _back(artifact, folder):

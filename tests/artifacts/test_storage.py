@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import torch
 
-from engine.artifacts import Choice, Scores
-from engine.artifacts.storage import dump
+from engine.library.artifacts import Choice, Scores
+from engine.stage_api.artifact_json import dump
 from pipelines.core.errors import StageError
 
 CURVE = ((1, 0.5), (2, math.inf))

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from engine import launch
-from engine.events import CellCached, CellFailed, CellFinished, Event, RunStarted
-from engine.executors.inline import Inline
-from engine.request import Request
-from engine.runs import find
+from engine.execution import launch
+from engine.planning.run_request import Request
+from engine.rundir.events import CellCached, CellFailed, CellFinished, Event, RunStarted
+from engine.rundir.run_folder import find
 from engine.store import Output, Result, Store
+from engine.workers.inline import Inline
 
 TOYS = Path(__file__).parent / "toys"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.aside import last_lines, stderr_into
+from engine.execution.runner_log import last_lines, stderr_into
 
 EVIL = b"\x1b]52;c;eA==\x07evil\n"
 

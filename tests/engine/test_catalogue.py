@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from engine.catalogue import Catalogue
+from engine.stage_api.catalogue import Catalogue
 from pipelines.core.errors import UsageError
 from pipelines.core.stage import Stage
 
 STAGE = """
 from dataclasses import dataclass
 from pipelines.core.stage import Params, stage
-from engine.artifacts import Scores
-from engine.run import Run
+from engine.library.artifacts import Scores
+from engine.stage_api.run import Run
 {imports}
 
 class Own(Params):
@@ -40,12 +40,12 @@ def write(path: Path, name: str, imports: str = "", body: str = "...") -> Path:
 def test_the_built_in_types_are_those_of_the_folder_and_are_imported_when_asked_for():
     program = """
 import sys
-from engine.catalogue import Catalogue
+from engine.stage_api.catalogue import Catalogue
 stages = Catalogue()
 assert "pretrain" in stages and "nothing" not in stages
-assert not any(name.startswith("engine.stages.") for name in sys.modules)
+assert not any(name.startswith("engine.library.stages.") for name in sys.modules)
 assert stages["pretrain"].name == "pretrain"
-assert [n for n in sys.modules if n.startswith("engine.stages.")] == ["engine.stages.pretrain"]
+assert [n for n in sys.modules if n.startswith("engine.library.stages.")] == ["engine.library.stages.pretrain"]
 """
     subprocess.run([sys.executable, "-c", program], check=True)
 
@@ -77,7 +77,7 @@ def test_modules_beside_a_users_file_are_importable_and_shadow_nothing(tmp_path)
     path = write(tmp_path / "mine_beside.py", "mine_b", imports)
     program = f"""
 from pathlib import Path
-from engine.catalogue import Catalogue
+from engine.stage_api.catalogue import Catalogue
 kind = Catalogue([Path({str(path)!r})])["mine_b"]
 assert kind.function.__globals__["SEEN"] == 7
 """
@@ -98,7 +98,7 @@ def test_a_missing_file_is_told(tmp_path):
         ("raise SystemExit(3)", r"SystemExit: 3"),
         ("raise ValueError('\\x1b[31mred')", r"\\x1b\[31mred"),
         ("x = 1", "defines no stage type"),
-        ("from engine.stages.pretrain import pretrain", "defines no stage type"),
+        ("from engine.library.stages.pretrain import pretrain", "defines no stage type"),
     ],
 )
 def test_a_file_that_cannot_serve_is_told_with_its_place_and_safe_text(tmp_path, text, told):

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from engine import control, runs
-from engine.control import Inbox, Wish, ask
-from engine.runs import RunFolder
+from engine.rundir import control, run_folder
+from engine.rundir.control import Inbox, Wish, ask
+from engine.rundir.run_folder import RunFolder
 from pipelines.core.errors import UsageError
 
 GOOD = b'{"version": 1, "do": "retry", "cell": "a", "by": "me"}'
@@ -21,7 +21,7 @@ GOOD = b'{"version": 1, "do": "retry", "cell": "a", "by": "me"}'
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[RunFolder]:
     """A run whose runner lives."""
-    made = runs.create(tmp_path, b"", "")
+    made = run_folder.create(tmp_path, b"", "")
     held = made.hold()
     yield made
     os.close(held)
@@ -137,7 +137,7 @@ def test_a_file_in_the_place_of_the_folder_is_told_once(folder):
 
 
 def test_nobody_is_asked_where_no_runner_lives_and_nothing_is_written(tmp_path):
-    gone = runs.create(tmp_path, b"", "")
+    gone = run_folder.create(tmp_path, b"", "")
     with pytest.raises(UsageError, match=f"run {gone.id} does not run"):
         ask(gone, "retry", "a")
     assert not (gone.path / "control").exists()
@@ -150,14 +150,14 @@ def test_nobody_is_asked_where_no_runner_lives_and_nothing_is_written(tmp_path):
 WRITER = """
 import sys, time
 from pathlib import Path
-from engine.runs import RunFolder
+from engine.rundir.run_folder import RunFolder
 from engine.store import fs
 def slow(disk, path, content, mode, write=fs.Disk._write):
     write(disk, path, [next(iter(content))[:20]], mode)
     print("half", flush=True)
     time.sleep(60)
 fs.Disk._write = slow
-from engine import control
+from engine.rundir import control
 control.ask(RunFolder(Path(sys.argv[1])), "retry", "a")
 """
 

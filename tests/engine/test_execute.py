@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from conftest import Workshop, forget_programs
-from engine import launch
-from engine.events import (
+from engine.execution import launch
+from engine.planning.preview import preview
+from engine.planning.run_request import Request
+from engine.rundir.events import (
     CellCached,
     CellCheckpointed,
     CellFinished,
@@ -25,13 +27,11 @@ from engine.events import (
     RunEnded,
     decode,
 )
-from engine.executors import UNASKED, processes
-from engine.executors.inline import Inline
-from engine.executors.local import Local
-from engine.preview import preview
-from engine.request import Request
-from engine.runs import RunFolder, find
+from engine.rundir.run_folder import RunFolder, find
 from engine.store import Store, fs
+from engine.workers import UNASKED, processes
+from engine.workers.inline import Inline
+from engine.workers.local import Local
 from meta_tui.cli import main
 from pipelines.core.errors import EnvironmentFault, PipelineError, UsageError
 
@@ -72,8 +72,8 @@ def test_a_cell_that_says_it_was_interrupted_unasked_has_failed_and_the_run_goes
     workshop.stage_files = (workshop.folder / "act.py",)
     forged = "run.channel.send(Message(run.channel.cell, 'interrupted', {'step': 5}))"
     codes = {
-        "raised": "from engine.run import Interrupted\nraise Interrupted(5)",
-        "forged": f"from engine.executors import Message\n{forged}",
+        "raised": "from engine.stage_api.run import Interrupted\nraise Interrupted(5)",
+        "forged": f"from engine.workers import Message\n{forged}",
         "good": "result = 2.0",
     }
     cells = [f"  {it}: {{uses: act, with: {{code: {json.dumps(codes[it])}}}}}\n" for it in codes]

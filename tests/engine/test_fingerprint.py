@@ -9,10 +9,10 @@ import pytest
 
 import engine
 from engine import learning
-from engine.catalogue import Catalogue
-from engine.fingerprint import Code, Fingerprints, explain
-from engine.reach import Reading
-from engine.store import place
+from engine.identity.fingerprint import Code, Fingerprints, explain
+from engine.identity.source_digest import Reading
+from engine.stage_api.catalogue import Catalogue
+from engine.store import location
 
 ENGINE = Path(engine.__file__).parent
 
@@ -92,7 +92,7 @@ def house(tmp_path, monkeypatch):
     """A copy of the engine whose files a test may edit, and add to, and a user's folders."""
     copy = tmp_path / "engine"
     shutil.copytree(ENGINE, copy, ignore=shutil.ignore_patterns("__pycache__"))
-    monkeypatch.setattr("engine.modules._ENGINE", copy)
+    monkeypatch.setattr("engine.identity.module_finder._ENGINE", copy)
     # What a test adds can be imported; all else is still imported from the real house.
     monkeypatch.setattr(engine, "__path__", [*engine.__path__, str(copy)])
     monkeypatch.setattr(learning, "__path__", [*learning.__path__, str(copy / "learning")])
@@ -122,8 +122,8 @@ class House:
 STAGE = """
     from dataclasses import dataclass
     from pipelines.core.stage import Params, stage
-    from engine.artifacts import Scores
-    from engine.run import Run
+    from engine.library.artifacts import Scores
+    from engine.stage_api.run import Run
     {imports}
 
     class {name}Params(Params):
@@ -163,8 +163,13 @@ def learned(path: Path) -> set[str]:
 
 def test_a_stage_reaches_its_file_the_artifacts_and_run_but_not_the_engine(house):
     found = reached(staged(house, "plain"))
-    assert {"plain.py", "engine/artifacts/scores.py", "engine/run.py"} <= found
-    stopped = {"engine/plan.py", "engine/key.py", "engine/journal.py", "engine/store/fs.py"}
+    assert {"plain.py", "engine/stage_api/scores.py", "engine/stage_api/run.py"} <= found
+    stopped = {
+        "engine/planning/plan.py",
+        "engine/identity/key.py",
+        "engine/rundir/journal.py",
+        "engine/store/fs.py",
+    }
     assert not stopped & found
     assert not any(name.startswith(("pipelines", "meta_tui")) for name in found)
 
@@ -172,15 +177,15 @@ def test_a_stage_reaches_its_file_the_artifacts_and_run_but_not_the_engine(house
 def test_a_name_that_a_package_passes_on_reaches_its_own_module_and_not_its_neighbours(house):
     path = staged(house, "passed")
     before = code(path)
-    assert "engine/artifacts/model.py" not in before.modules
+    assert "engine/library/artifacts/model.py" not in before.modules
     assert "torch" not in before.packages
-    house.append("engine/artifacts/model.py", "\nLATER = 1\n")
+    house.append("engine/library/artifacts/model.py", "\nLATER = 1\n")
     assert code(path).digest == before.digest
     # Another class under the same name is other code, though the stage's text is the same.
-    text = (house.root / "engine/artifacts/__init__.py").read_text()
+    text = (house.root / "engine/library/artifacts/__init__.py").read_text()
     other = text.replace("artifacts.scores import Choice, Scores", "artifacts.scores import Choice")
-    other = f"from engine.artifacts.model import Model as Scores\n{other}"
-    (house.root / "engine/artifacts/__init__.py").write_text(other)
+    other = f"from engine.library.artifacts.model import Model as Scores\n{other}"
+    (house.root / "engine/library/artifacts/__init__.py").write_text(other)
     assert code(path).digest != before.digest
 
 
@@ -192,12 +197,12 @@ def test_a_module_of_bare_imports_is_followed_for_what_importing_does(house):
 
 
 def test_run_counts_by_its_own_text_only(house):
-    house.append("engine/run.py", "\nfrom engine.learning import onlyrun\n")
+    house.append("engine/stage_api/run.py", "\nfrom engine.learning import onlyrun\n")
     house.write("engine/learning/onlyrun.py", "x = 1")
     path = staged(house, "textonly")
     before = code(path)
     assert "engine/learning/onlyrun.py" not in before.modules
-    house.append("engine/run.py", "\nLATER = 1\n")
+    house.append("engine/stage_api/run.py", "\nLATER = 1\n")
     assert code(path).digest != before.digest
 
 
@@ -381,16 +386,16 @@ def test_files_that_changed_since_are_told(house):
 
 
 def test_the_memo_spares_reading_unchanged_files(house, monkeypatch):
-    monkeypatch.setattr("engine.memo.SETTLED_NANOSECONDS", -1)
+    monkeypatch.setattr("engine.identity.file_memo.SETTLED_NANOSECONDS", -1)
     path, root = staged(house, "memo"), house.root / "store"
-    place.adopt(root)
+    location.adopt(root)
     first = code(path, root)
     reads = []
     original = Reading.of
     monkeypatch.setattr(Reading, "of", lambda source: reads.append(source) or original(source))
     assert code(path, root).digest == first.digest
     assert reads == []
-    house.append("engine/artifacts/scores.py", "\nLATER = 1\n")
+    house.append("engine/stage_api/scores.py", "\nLATER = 1\n")
     assert code(path, root).digest != first.digest
     assert len(reads) == 1
 
@@ -398,8 +403,8 @@ def test_the_memo_spares_reading_unchanged_files(house, monkeypatch):
 def test_a_fingerprint_loads_neither_torch_nor_numpy():
     program = """
 import sys
-from engine.catalogue import Catalogue
-from engine.fingerprint import Fingerprints
+from engine.stage_api.catalogue import Catalogue
+from engine.identity.fingerprint import Fingerprints
 kind = Catalogue()["pretrain"]
 code = Fingerprints(None).of(kind, kind.params.model_construct())
 assert "torch" in code.packages, code.packages

@@ -14,8 +14,13 @@ from typing import Any
 import pytest
 
 from conftest import Told, Workshop
-from engine import launch, perform, resolve
-from engine.events import (
+from engine.execution import launch
+from engine.execution.control_requests import Wishes
+from engine.execution.outcomes import Ledger
+from engine.execution.scheduler import Schedule
+from engine.identity import resolver
+from engine.planning.preview import preview
+from engine.rundir.events import (
     CellCached,
     CellDamaged,
     CellFailed,
@@ -27,12 +32,8 @@ from engine.events import (
     Event,
     Note,
 )
-from engine.executors import inline
-from engine.ledger import Ledger
-from engine.preview import preview
-from engine.schedule import Schedule
 from engine.store import Result, Store, fs, objects
-from engine.wishes import Wishes
+from engine.workers import inline, run_cell
 
 CHAIN = """
 stages:
@@ -508,7 +509,7 @@ def test_damage_that_was_healed_before_the_runner_looked_only_starts_the_reader_
 def test_an_object_that_is_gone_before_its_result_is_published_is_made_again_once(
     shop, monkeypatch, times
 ):
-    left, real = [None] * times, perform._publish
+    left, real = [None] * times, run_cell._publish
 
     def losing(artifact: Any, store: Store) -> Any:
         output = real(artifact, store)
@@ -517,7 +518,7 @@ def test_an_object_that_is_gone_before_its_result_is_published_is_made_again_onc
             store.objects.path(output.files["number.txt"].sha256).unlink()
         return output
 
-    monkeypatch.setattr(perform, "_publish", losing)
+    monkeypatch.setattr(run_cell, "_publish", losing)
     told = shop.run("stages:\n  one: {uses: give}\n")
     assert told.of(CellStarted) == ["one", "one"]
     assert told.code == times - 1
@@ -527,7 +528,7 @@ def test_an_object_that_is_gone_before_its_result_is_published_is_made_again_onc
 
 @pytest.mark.usefixtures("rotting")
 def test_what_a_run_shows_is_verified_when_it_is_a_hit_and_once_more_at_the_end(shop, monkeypatch):
-    monkeypatch.setattr(resolve, "SHOWN_TYPE", "Number")
+    monkeypatch.setattr(resolver, "SHOWN_TYPE", "Number")
     before = shop.run(CHAIN)
     flip(place(shop, before, "third"))
     why = planned(shop)["third"][1]

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from engine import runs
-from engine.events import CellCached, CellFinished, CellInfo, CellStarted, RunStarted, encode
-from engine.history import LOOK_BACK, History
+from engine.rundir import run_folder
+from engine.rundir.events import CellCached, CellFinished, CellInfo, CellStarted, RunStarted, encode
+from engine.rundir.previous_runs import LOOK_BACK, History
 from engine.store import Result, Store
 
 
@@ -23,7 +23,7 @@ def ran(
     store: Store, *done: int, name: str = "toys", cells: str = "ab", by: str = "cached"
 ) -> Path:
     """A run in which cells 0, 1, ... came to results with these keys; a 0 is none."""
-    folder = runs.create(store.root, b"{}", "")
+    folder = run_folder.create(store.root, b"{}", "")
     infos = tuple(CellInfo(cell, cell, "give", {}, ()) for cell in cells)
     lines = [
         RunStarted(time=0, run=folder.id, name=name, cells=infos, pid=1, host="", device="cpu")
@@ -41,7 +41,7 @@ def ran(
 
 
 def history(store: Store, name: str = "toys") -> History:
-    return History(store, name, runs.every(store.root))
+    return History(store, name, run_folder.every(store.root))
 
 
 def seen(store: Store, cell: str) -> int | None:
@@ -68,7 +68,7 @@ def test_runs_of_another_pipeline_tell_nothing(store: Store) -> None:
     ran(store, 1, 2)
     ran(store, 3, 4, name="others")
     assert seen(store, "a") == 1
-    assert history(store).run == runs.every(store.root)[0].id
+    assert history(store).run == run_folder.every(store.root)[0].id
     assert history(store, "nobody").run == ""
     assert history(store, "nobody").components("a") is None
 
@@ -76,7 +76,7 @@ def test_runs_of_another_pipeline_tell_nothing(store: Store) -> None:
 def test_the_run_before_is_the_newest_even_when_it_came_to_nothing(store: Store) -> None:
     ran(store, 1, 2)
     ran(store, 0, 0)
-    assert history(store).run == runs.every(store.root)[-1].id
+    assert history(store).run == run_folder.every(store.root)[-1].id
 
 
 def test_a_result_that_is_gone_is_not_compared_with(store: Store) -> None:

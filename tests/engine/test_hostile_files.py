@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.catalogue import Catalogue
-from engine.request import Request
-from engine.session import load
+from engine.planning.load import load
+from engine.planning.run_request import Request
+from engine.stage_api.catalogue import Catalogue
 from pipelines.core import near, reading
 from pipelines.core.errors import MOST_TOLD, MetaError, PipelineError, UsageError
 from pipelines.schema import habits

@@ -5,24 +5,24 @@ import time
 
 import pytest
 
-from engine import inputs
-from engine.inputs import Inputs
-from engine.store import place
+from engine.identity import input_files
+from engine.identity.input_files import Inputs
+from engine.store import location
 from pipelines.core.errors import MissingFiles
 
 
 @pytest.fixture
 def settled(monkeypatch):
     """Files count as settled at once: a test does not wait two seconds."""
-    monkeypatch.setattr("engine.memo.SETTLED_NANOSECONDS", -1)
+    monkeypatch.setattr("engine.identity.file_memo.SETTLED_NANOSECONDS", -1)
 
 
 @pytest.fixture
 def counted(monkeypatch):
     """How often a file's content was read."""
     reads = []
-    original = inputs._digest
-    monkeypatch.setattr(inputs, "_digest", lambda path: reads.append(path) or original(path))
+    original = input_files._digest
+    monkeypatch.setattr(input_files, "_digest", lambda path: reads.append(path) or original(path))
     return reads
 
 
@@ -44,7 +44,7 @@ def test_gzip_wrappers_of_the_same_content_have_one_digest(tmp_path):
 
 def test_a_settled_file_is_read_once_even_by_a_later_process(tmp_path, settled, counted):
     root, file = tmp_path / "store", tmp_path / "a.bin"
-    place.adopt(root)
+    location.adopt(root)
     file.write_bytes(b"images")
     first = Inputs(root)
     assert first.digest(file) == first.digest(file) == Inputs(root).digest(file)
@@ -59,7 +59,9 @@ def test_a_file_that_changed_a_moment_ago_is_read_again(
     file.write_bytes(b"old")
     # The same size and times: what an edit within one tick of the clock looks like.
     changed = time.time_ns() - int(age_seconds * 1e9)
-    monkeypatch.setattr("engine.memo._stamp", lambda path: [1, 2, 3, changed, changed])
+    monkeypatch.setattr(
+        "engine.identity.file_memo._stamp", lambda path: [1, 2, 3, changed, changed]
+    )
     found = Inputs(None)
     before = found.digest(file)
     file.write_bytes(b"new")
@@ -70,7 +72,7 @@ def test_a_file_that_changed_a_moment_ago_is_read_again(
 @pytest.mark.parametrize("keep_mtime", [True, False])
 def test_an_edit_of_a_settled_file_is_seen(tmp_path, settled, keep_mtime):
     root, file = tmp_path / "store", tmp_path / "a.bin"
-    place.adopt(root)
+    location.adopt(root)
     file.write_bytes(b"old")
     before, stat = Inputs(root).digest(file), file.stat()
     file.write_bytes(b"new")
@@ -81,7 +83,7 @@ def test_an_edit_of_a_settled_file_is_seen(tmp_path, settled, keep_mtime):
 
 def test_a_damaged_memo_is_ignored(tmp_path, settled):
     root, file = tmp_path / "store", tmp_path / "a.bin"
-    place.adopt(root)
+    location.adopt(root)
     file.write_bytes(b"images")
     right = Inputs(root).digest(file)
     memo = root / "memo" / "files.json"
@@ -98,7 +100,7 @@ def test_no_store_is_made_for_a_memo(tmp_path, settled):
 
 def test_a_store_that_cannot_be_written_still_answers(tmp_path, settled, monkeypatch):
     root, file = tmp_path / "store", tmp_path / "a.bin"
-    place.adopt(root)
+    location.adopt(root)
     file.write_bytes(b"images")
 
     opened = os.open

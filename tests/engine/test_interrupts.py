@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from engine import runs
-from engine.interrupts import Interrupts
-from engine.runs import RunFolder
+from engine.execution.signals import Interrupts
+from engine.rundir import run_folder
+from engine.rundir.run_folder import RunFolder
 
 GRACE = 10.0
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> RunFolder:
-    return runs.create(tmp_path, b"", "")
+    return run_folder.create(tmp_path, b"", "")
 
 
 def test_nobody_asked(folder: RunFolder) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from engine.events import (
+from engine.rundir.events import (
     CellCached,
     CellCheckpointed,
     CellFinished,
@@ -19,7 +19,7 @@ from engine.events import (
     decode,
     decode_batch,
 )
-from engine.journal import Journal, Lines, Tail
+from engine.rundir.journal import Journal, Lines, Tail
 from pipelines.core.errors import EnvironmentFault
 
 STARTED = RunStarted(time=0, run="7f3a", name="toys", cells=(), pid=1, host="", device="cpu")

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from engine import events, journal
-from engine.history import History
-from engine.journal import Tail, whole
-from engine.runs import RunFolder
+from engine.rundir import events, journal
+from engine.rundir.journal import Tail, whole
+from engine.rundir.previous_runs import History
+from engine.rundir.run_folder import RunFolder
 from engine.store import Store
 from meta_tui.feed import MOST_DROPPED, Feed
 from meta_tui.past import Past

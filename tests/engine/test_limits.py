@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from conftest import Told, Workshop
-from engine import limits
-from engine.answers import CellRetried
-from engine.events import CellCheckpointed, CellFailed, CellSkipped, CellStarted, Event
-from engine.executors import Message, processes
-from engine.limits import Limits
-from engine.retries import Retries
-from engine.session import load
+from engine.execution import limits
+from engine.execution.limits import Limits
+from engine.execution.retries import Retries
+from engine.planning.load import load
+from engine.rundir.answers import CellRetried
+from engine.rundir.events import CellCheckpointed, CellFailed, CellSkipped, CellStarted, Event
+from engine.workers import Message, processes
 from pipelines.pipeline import Cell, Retry
 
 
@@ -223,7 +223,7 @@ stages:
 
 
 def watched(workshop: Workshop, stages: str, watch: Any, **options: Any) -> Told:
-    from engine import launch
+    from engine.execution import launch
 
     seen: list[Event] = []
 

@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 
 from conftest import Workshop
-from engine import runs
-from engine.executors import FINAL, Executor, Message, Task, processes
-from engine.executors.inline import Inline
-from engine.executors.local import Local
-from engine.executors.pipe import Pipe
-from engine.resolve import resolver
-from engine.session import load
-from engine.task import Options, describe, reaches_outside
+from engine.execution.cell_task import Options, describe, reaches_outside
+from engine.identity.resolver import resolver
+from engine.planning.load import load
+from engine.rundir import run_folder
+from engine.workers import FINAL, Executor, Message, Task, processes
+from engine.workers.inline import Inline
+from engine.workers.local import Local
+from engine.workers.pipe import Pipe
 from pipelines.core.errors import EnvironmentFault
 
 PATIENCE = 20.0
@@ -46,7 +46,7 @@ def tasks(workshop: Workshop, *cells: str) -> list[Task]:
     request = workshop.request(f"stages:\n{stages}")
     pipeline = load(request)
     found = resolver(pipeline, request.store)
-    folder = runs.create(request.store, b"", "")
+    folder = run_folder.create(request.store, b"", "")
     options = Options(stage_files=request.stage_files, checkpoint_seconds=0.05)
     return [
         describe(found, cell, f"{number:064x}", {}, folder.log(number), options)

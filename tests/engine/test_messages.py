@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from engine.executors import Message
-from engine.executors.messages import BadMessage, decode, encode
+from engine.workers import Message
+from engine.workers.messages import BadMessage, decode, encode
 
 DIGEST = "0123456789abcdef" * 4
 DONE = {

@@ -157,7 +157,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from engine.run import Run
+from engine.stage_api.run import Run
 from pipelines.core.stage import Artifact, Params, stage
 
 

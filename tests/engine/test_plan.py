@@ -1,13 +1,13 @@
 """What a plan says of each cell, and why; it must be what a run then does."""
 
-from engine import runs
-from engine.events import CellStarted
-from engine.history import History
-from engine.key import Key
-from engine.plan import reason
-from engine.preview import preview
-from engine.resolve import resolver
-from engine.session import load
+from engine.identity.key import Key
+from engine.identity.resolver import resolver
+from engine.planning.load import load
+from engine.planning.plan import reason
+from engine.planning.preview import preview
+from engine.rundir import run_folder
+from engine.rundir.events import CellStarted
+from engine.rundir.previous_runs import History
 from engine.store import Miss, Store
 
 CHAIN = """
@@ -135,7 +135,7 @@ def test_code_whose_old_text_is_gone_is_still_told_as_changed(shop):
     pipeline = load(request)
     found = resolver(pipeline, request.store)
     cell = pipeline.cells[3]
-    history = History(store, "toys", runs.every(request.store))
+    history = History(store, "toys", run_folder.every(request.store))
     key = Key("0" * 64, {**components, "code": "1" * 64})
     store.objects.path(components["code"]).unlink()
     assert reason(cell, key, found, history, Miss("no earlier result")) == "code changed"

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from engine import launch
-from engine.events import (
+from engine.execution import launch
+from engine.planning.preview import preview
+from engine.rundir.events import (
     CellCached,
     CellFailed,
     CellFinished,
@@ -26,10 +27,9 @@ from engine.events import (
     RunStarted,
     decode,
 )
-from engine.executors import processes
-from engine.executors.local import Local
-from engine.preview import preview
 from engine.store import Lease, Miss, Result, Store
+from engine.workers import processes
+from engine.workers.local import Local
 from pipelines.core.errors import EnvironmentFault
 
 CHAIN = """
@@ -194,7 +194,7 @@ def test_a_second_interrupt_kills_a_cell_that_does_not_listen(workshop):
 
 
 def test_a_cell_that_does_not_listen_is_killed_at_the_end_of_the_grace(workshop, monkeypatch):
-    monkeypatch.setattr("engine.execute.GRACE_SECONDS", 0.4)
+    monkeypatch.setattr("engine.execution.execution.GRACE_SECONDS", 0.4)
     told = watched(workshop, DEAF, signals(CellStarted, signal.SIGHUP))
     assert ends(told).code == 128 + signal.SIGHUP
     assert any(isinstance(event, CellInterrupted) for event in told)
@@ -336,7 +336,7 @@ def test_a_runner_that_cannot_begin_is_told_with_what_it_said(workshop, monkeypa
 
 
 def test_a_runner_that_never_begins_is_ended(workshop, monkeypatch):
-    monkeypatch.setattr("engine.launch.START_SECONDS", 0.3)
+    monkeypatch.setattr("engine.execution.launch.START_SECONDS", 0.3)
     text = f"echo $$ > {workshop.folder}/pid; exec sleep 60"
     monkeypatch.setattr(sys, "executable", program(workshop.folder, text))
     with pytest.raises(EnvironmentFault, match="no word from its runner"):

@@ -6,11 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from engine.artifacts import Scores, Table
-from engine.artifacts.table import ONE_EACH
-from engine.comparison.rebase import CHOSEN, against
-from engine.run import Run
-from engine.stages.compare import compare
+from engine.library.artifacts import Scores, Table
+from engine.library.artifacts.table import ONE_EACH
+from engine.library.comparison.rebase import CHOSEN, against
+from engine.library.stages.compare import compare
+from engine.stage_api.run import Run
 from pipelines.core.facts import Source
 
 RNG = np.random.default_rng(0)

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from conftest import Told
-from engine import control, launch
-from engine.answers import CellCancelled, CellRetried, RequestRefused
-from engine.events import (
+from engine.execution import launch
+from engine.rundir import control
+from engine.rundir.answers import CellCancelled, CellRetried, RequestRefused
+from engine.rundir.events import (
     CellCached,
     CellCheckpointed,
     CellFailed,

@@ -17,17 +17,17 @@ import pytest
 import torch
 
 from conftest import TOYS
-from engine import runs
-from engine.artifacts import Scores
-from engine.executors import FINAL, Message, Task, line, processes
-from engine.executors.inline import failure
-from engine.executors.local import Local
-from engine.executors.slot import MARK
-from engine.perform import check_scores
-from engine.request import Request
-from engine.resolve import resolver
-from engine.session import load
-from engine.task import Options, describe
+from engine.execution.cell_task import Options, describe
+from engine.identity.resolver import resolver
+from engine.library.artifacts import Scores
+from engine.planning.load import load
+from engine.planning.run_request import Request
+from engine.rundir import run_folder
+from engine.workers import FINAL, Message, Task, connection, processes
+from engine.workers.inline import failure
+from engine.workers.local import Local
+from engine.workers.run_cell import check_scores
+from engine.workers.slot import MARK
 from pipelines.core.errors import StageError
 
 PATIENCE = 60.0
@@ -48,7 +48,7 @@ class Stand:
         file.write_text(f"{head}  a: {{uses: act, with: {json.dumps({'code': code})}}}\n")
         request = Request(file, self.folder / ".meta", stage_files=(self.folder / "act.py",))
         found = resolver(load(request), request.store)
-        folder = runs.create(request.store, b"", "")
+        folder = run_folder.create(request.store, b"", "")
         self.log = folder.log(0)
         options = Options(stage_files=request.stage_files)
         return describe(found, found.pipeline.cells[0], "0" * 64, {}, self.log, options)
@@ -115,7 +115,7 @@ class Odd(Number):
         {}
 returned = Made(Odd(1.0))
 """
-LOWER = "from engine.executors import worker\nworker.MOST_FRAMES = 20_000\n"
+LOWER = "from engine.workers import worker\nworker.MOST_FRAMES = 20_000\n"
 """A million frames take seconds."""
 FORGED = b'{"cell": 0, "token": "", "kind": "done", "body": {}}\n'
 
@@ -135,7 +135,7 @@ FORGED = b'{"cell": 0, "token": "", "kind": "done", "body": {}}\n'
         ("sys.exit('bye \\x1b[31m')", "failed",
          "SystemExit: bye \\x1b[31m (a stage returns or raises; it does not exit)"),
         ("raise KeyboardInterrupt", "failed", "KeyboardInterrupt"),
-        ("from engine.run import Interrupted\nraise Interrupted(5)", "failed",
+        ("from engine.stage_api.run import Interrupted\nraise Interrupted(5)", "failed",
          "it says that it was interrupted, though nobody asked it to stop; nothing was saved"),
         ("raise GeneratorExit('gen')", "failed", "GeneratorExit: gen"),
         ("raise BaseException('base')", "failed", "BaseException: base"),
@@ -349,23 +349,23 @@ def test_a_flood_of_words_is_bounded(stand):
 
 
 POISON = """
-import tempfile, engine.run
+import tempfile, engine.stage_api.run
 os.environ['LEFT'] = '1'
 os.chdir(tempfile.gettempdir())
 os.umask(0)
 sys.setrecursionlimit(500)
 sys.path.insert(0, '/nowhere')
-engine.run.FAST_GAP = 9.0
+engine.stage_api.run.FAST_GAP = 9.0
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 """
 CLEAN = """
-import tempfile, engine.run
+import tempfile, engine.stage_api.run
 assert 'LEFT' not in os.environ
 assert os.getcwd() != tempfile.gettempdir()
 assert os.umask(0o77) != 0
 assert sys.getrecursionlimit() == 1000
 assert '/nowhere' not in sys.path
-assert engine.run.FAST_GAP == 0.1
+assert engine.stage_api.run.FAST_GAP == 0.1
 assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 """
 
@@ -407,7 +407,7 @@ def test_a_warm_process_with_children_left_is_replaced(stand):
 
 
 def test_a_line_without_end_is_rubbish(stand, monkeypatch):
-    monkeypatch.setattr(line, "MOST_LINE_BYTES", 1 << 20)
+    monkeypatch.setattr(connection, "MOST_LINE_BYTES", 1 << 20)
     final = stand.run(SOCKETS + "os.write(sockets[0], b'x' * (2 << 20)); time.sleep(600)")[-1]
     assert "rubbish" in final.body["error"]
 

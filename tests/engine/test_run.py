@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import torch
 
-from engine.channel import Silent
-from engine.run import Interrupted, Run
+from engine.stage_api.channel import Silent
+from engine.stage_api.run import Interrupted, Run
 
 
 class Walk:

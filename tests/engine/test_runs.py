@@ -10,23 +10,23 @@ from pathlib import Path
 
 import pytest
 
-from engine import runs
-from engine.store import place
+from engine.rundir import run_folder
+from engine.store import location
 from pipelines.core.errors import UsageError
 
 
 def made(store: Path, *ids: str) -> None:
-    place.adopt(store)
+    location.adopt(store)
     for number, name in enumerate(ids):
         (store / "runs" / f"20260101T00000{number}-{name}").mkdir(parents=True)
 
 
 def test_a_new_run_freezes_what_was_asked_and_lies_in_the_store(tmp_path: Path) -> None:
-    run = runs.create(tmp_path, b'{"a": 1}', "version: 1\n")
+    run = run_folder.create(tmp_path, b'{"a": 1}', "version: 1\n")
     assert run.request.read_bytes() == b'{"a": 1}'
     assert run.pipeline.read_text() == "version: 1\n"
     assert run.path.parent == tmp_path / "runs"
-    assert runs.every(tmp_path) == [run]
+    assert run_folder.every(tmp_path) == [run]
     assert run.disk.root == tmp_path
     assert not run.events.exists()
 
@@ -36,14 +36,14 @@ def test_an_id_that_is_taken_is_not_given_again(
 ) -> None:
     made(tmp_path, "abab")
     monkeypatch.setattr("secrets.token_hex", lambda width: "ab" * width)
-    ids = [runs.create(tmp_path, b"", "").id for _ in range(3)]
+    ids = [run_folder.create(tmp_path, b"", "").id for _ in range(3)]
     assert ids == ["ababab", "abababab", "ababababab"]
 
 
 def test_runs_of_one_second_keep_their_order(tmp_path: Path) -> None:
-    created = [runs.create(tmp_path, b"", "") for _ in range(12)]
-    assert runs.every(tmp_path) == created
-    assert runs.find(tmp_path) == created[-1]
+    created = [run_folder.create(tmp_path, b"", "") for _ in range(12)]
+    assert run_folder.every(tmp_path) == created
+    assert run_folder.find(tmp_path) == created[-1]
 
 
 @pytest.mark.parametrize(
@@ -53,44 +53,44 @@ def test_runs_of_one_second_keep_their_order(tmp_path: Path) -> None:
 def test_the_run_that_was_made_last_is_the_latest_though_the_clock_was_set_back(
     tmp_path: Path, last: str
 ) -> None:
-    place.adopt(tmp_path)
+    location.adopt(tmp_path)
     (tmp_path / "runs" / last).mkdir(parents=True)
-    created = [runs.create(tmp_path, b"", "") for _ in range(3)]
-    assert [run.path.name for run in runs.every(tmp_path)] == [
+    created = [run_folder.create(tmp_path, b"", "") for _ in range(3)]
+    assert [run.path.name for run in run_folder.every(tmp_path)] == [
         last,
         *(run.path.name for run in created),
     ]
-    assert runs.find(tmp_path) == created[-1]
+    assert run_folder.find(tmp_path) == created[-1]
 
 
 def test_a_run_is_stamped_with_the_time_where_nothing_is_later(tmp_path: Path) -> None:
-    place.adopt(tmp_path)
+    location.adopt(tmp_path)
     (tmp_path / "runs" / "99991231T235959.999999-beef").mkdir(parents=True)
     (tmp_path / "runs" / "notes").mkdir(parents=True)
     before = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")
-    name = runs.create(tmp_path, b"", "").path.name
+    name = run_folder.create(tmp_path, b"", "").path.name
     assert before <= name.partition("-")[0] <= datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")
 
 
 def test_a_run_is_found_by_the_beginning_of_its_id(tmp_path: Path) -> None:
     made(tmp_path, "7f3a", "7f9c", "01ab")
-    assert runs.find(tmp_path, "7f3").id == "7f3a"
-    assert runs.find(tmp_path, "01ab").id == "01ab"
-    assert runs.find(tmp_path).id == "01ab"
+    assert run_folder.find(tmp_path, "7f3").id == "7f3a"
+    assert run_folder.find(tmp_path, "01ab").id == "01ab"
+    assert run_folder.find(tmp_path).id == "01ab"
 
 
 def test_a_beginning_that_several_runs_share_names_them(tmp_path: Path) -> None:
     made(tmp_path, "7f3a", "7f9c", "01ab")
     with pytest.raises(UsageError, match="several runs begin with '7f': 7f3a, 7f9c"):
-        runs.find(tmp_path, "7f")
+        run_folder.find(tmp_path, "7f")
 
 
 def test_a_run_that_is_not_there_says_what_makes_one(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"no run yet in .*; `meta run FILE` makes one"):
-        runs.find(tmp_path)
+        run_folder.find(tmp_path)
     made(tmp_path, "7f3a")
     with pytest.raises(UsageError, match="no run '3a' in"):
-        runs.find(tmp_path, "3a")
+        run_folder.find(tmp_path, "3a")
 
 
 def test_what_is_no_folder_is_no_run(tmp_path: Path) -> None:
@@ -99,11 +99,11 @@ def test_what_is_no_folder_is_no_run(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "runs" / "20280101T000000-dead").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "runs" / "notes of mine").mkdir()
-    assert runs.find(tmp_path).id == "7f3a"
+    assert run_folder.find(tmp_path).id == "7f3a"
 
 
 def test_a_run_lives_as_long_as_its_lock_is_held(tmp_path: Path) -> None:
-    run = runs.create(tmp_path, b"", "")
+    run = run_folder.create(tmp_path, b"", "")
     assert not run.alive()
     held = run.hold()
     assert run.alive()
@@ -113,7 +113,7 @@ def test_a_run_lives_as_long_as_its_lock_is_held(tmp_path: Path) -> None:
 
 
 def test_asking_whether_a_run_lives_does_not_take_its_lock(tmp_path: Path) -> None:
-    run = runs.create(tmp_path, b"", "")
+    run = run_folder.create(tmp_path, b"", "")
     os.close(run.hold())
     assert not run.alive()
     held = run.hold()
@@ -121,7 +121,7 @@ def test_asking_whether_a_run_lives_does_not_take_its_lock(tmp_path: Path) -> No
 
 
 def test_two_that_ask_at_once_do_not_take_each_other_for_the_runner(tmp_path: Path) -> None:
-    run = runs.create(tmp_path, b"", "")
+    run = run_folder.create(tmp_path, b"", "")
     os.close(run.hold())
     with (run.path / "alive").open("rb") as other:
         fcntl.flock(other, fcntl.LOCK_SH)
@@ -129,7 +129,7 @@ def test_two_that_ask_at_once_do_not_take_each_other_for_the_runner(tmp_path: Pa
 
 
 def test_two_runners_cannot_hold_one_run(tmp_path: Path) -> None:
-    run = runs.create(tmp_path, b"", "")
+    run = run_folder.create(tmp_path, b"", "")
     held = run.hold()
     with pytest.raises(BlockingIOError):
         run.hold()
@@ -137,9 +137,9 @@ def test_two_runners_cannot_hold_one_run(tmp_path: Path) -> None:
 
 
 def test_a_killed_runner_lives_no_more(tmp_path: Path) -> None:
-    run = runs.create(tmp_path, b"", "")
+    run = run_folder.create(tmp_path, b"", "")
     code = (
-        "import sys, time; from pathlib import Path; from engine.runs import RunFolder\n"
+        "import sys, time; from pathlib import Path; from engine.rundir.run_folder import RunFolder\n"
         f"held = RunFolder(Path({str(run.path)!r})).hold(); print('held', flush=True)\n"
         "time.sleep(60)"
     )
@@ -152,7 +152,7 @@ def test_a_killed_runner_lives_no_more(tmp_path: Path) -> None:
 
 
 def test_a_request_to_stop_can_become_one_to_kill(tmp_path: Path) -> None:
-    run = runs.create(tmp_path, b"", "")
+    run = run_folder.create(tmp_path, b"", "")
     assert run.stop_requested() == ""
     run.request_stop()
     assert run.stop_requested() == "stop"
@@ -161,7 +161,7 @@ def test_a_request_to_stop_can_become_one_to_kill(tmp_path: Path) -> None:
 
 
 def test_files_of_cells_are_named_by_ordinal(tmp_path: Path) -> None:
-    run = runs.create(tmp_path, b"", "")
+    run = run_folder.create(tmp_path, b"", "")
     run.metrics(3).write_text("")
     run.log(3).write_text("")
     assert (run.path / "metrics" / "3.jsonl").exists()

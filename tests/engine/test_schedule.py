@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.schedule import Schedule
+from engine.execution.scheduler import Schedule
 
 
 def needs(*sets: set[int]) -> list[frozenset[int]]:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.schedule import FINAL_STATES, TRANSITIONS, CellState, Reopened, Schedule
+from engine.execution.scheduler import FINAL_STATES, TRANSITIONS, CellState, Reopened, Schedule
 
 S = CellState
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from engine.request import Request
-from engine.selection import named, select
-from engine.session import load
+from engine.planning.load import load
+from engine.planning.run_request import Request
+from engine.planning.selection import named, select
 from pipelines.core.errors import UsageError
 
 STAGES = """

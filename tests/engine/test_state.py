@@ -42,7 +42,7 @@ POISONS = {
     "builtins.sum = max": "builtins.sum was replaced",
     "sys.stdout = open('/dev/null', 'w')": "sys.stdout and the like: ",
     "from engine.learning.models import linear_heads as heads; heads.ridge = None": "engine.learning.models.linear_heads.ridge was rep",
-    "from engine.run import Run; Run.seed = lambda *_: 0": "engine.run.Run.seed was replaced",
+    "from engine.stage_api.run import Run; Run.seed = lambda *_: 0": "engine.stage_api.run.Run.seed was replaced",
     "np.mean = np.median": "numpy.mean was replaced",
     "np.random.shuffle = print": "numpy.random.shuffle was replaced",
     "np.seterr(all='raise')": "numpy's error handling: ",
@@ -81,7 +81,7 @@ HARMLESS = (
     "import sqlite3",
     "torch.optim.SGD([torch.nn.Parameter(torch.zeros(2))]).step()",
     "torch.nn.Linear(3, 3)(torch.rand(2, 3)).sum().backward()",
-    "from engine.stages import pretrain; pretrain.pretrain.params()",
+    "from engine.library.stages import pretrain; pretrain.pretrain.params()",
     "with torch.no_grad(), np.errstate(all='raise'): torch.rand(3)",
 )
 SCRIPT = """
@@ -89,9 +89,9 @@ import builtins, decimal, gc, json, locale, logging, os, random, resource, signa
 import threading, time, warnings
 import numpy as np
 import torch
-import engine.perform
+import engine.workers.run_cell
 from engine.learning.models import linear_heads as heads; from engine.learning import preload
-from engine.executors.state import State
+from engine.workers.global_state import State
 
 locale.setlocale(locale.LC_ALL, "C.UTF-8")
 gc.collect()

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.store import Output, Result, Store, abandoned, marker, place
-from engine.store.seal import seal, unseal
+from engine.store import Output, Result, Store, abandoned, location, marker
+from engine.store.digest import seal, unseal
 from pipelines.core.errors import EnvironmentFault
 
 KEY = "ab" + "0" * 62
@@ -53,9 +53,9 @@ def home(tmp_path, monkeypatch):
 
 
 def test_it_is_the_folder_that_is_named(home):
-    assert place.locate(str(home / "mine")) == home / "mine"
-    assert place.locate("mine") == home / "mine"
-    assert place.locate("") == home / ".meta"
+    assert location.locate(str(home / "mine")) == home / "mine"
+    assert location.locate("mine") == home / "mine"
+    assert location.locate("") == home / ".meta"
     assert list(home.iterdir()) == []
 
 
@@ -65,46 +65,46 @@ def test_it_is_the_nearest_marked_one_up_to_the_root_of_the_project(home, monkey
     deep = project / "a" / "b"
     deep.mkdir(parents=True)
     (project / mark).mkdir()
-    place.adopt(home / "work" / ".meta")  # Beyond the root of the project.
+    location.adopt(home / "work" / ".meta")  # Beyond the root of the project.
     monkeypatch.chdir(deep)
-    assert place.locate("") == deep / ".meta"
-    place.adopt(project / ".meta")
-    assert place.locate("") == project / ".meta"
+    assert location.locate("") == deep / ".meta"
+    location.adopt(project / ".meta")
+    assert location.locate("") == project / ".meta"
     (project / "a" / ".meta").mkdir()  # No marker: it is passed by.
-    assert place.locate("") == project / ".meta"
-    place.adopt(project / "a" / ".meta")
-    assert place.locate("") == project / "a" / ".meta"
+    assert location.locate("") == project / ".meta"
+    location.adopt(project / "a" / ".meta")
+    assert location.locate("") == project / "a" / ".meta"
 
 
 def test_without_a_project_home_is_the_last_that_is_asked(home, monkeypatch):
     (home / "a").mkdir()
-    place.adopt(home.parent / ".meta")
+    location.adopt(home.parent / ".meta")
     monkeypatch.chdir(home / "a")
-    assert place.locate("") == home / "a" / ".meta"
-    place.adopt(home / ".meta")
-    assert place.locate("") == home / ".meta"
+    assert location.locate("") == home / "a" / ".meta"
+    location.adopt(home / ".meta")
+    assert location.locate("") == home / ".meta"
 
 
 def test_outside_of_home_and_project_only_the_working_directory_counts(home, monkeypatch):
     outside = home.parent / "outside" / "deep"
     outside.mkdir(parents=True)
-    place.adopt(home.parent / "outside" / ".meta")
+    location.adopt(home.parent / "outside" / ".meta")
     monkeypatch.chdir(outside)
-    assert place.locate("") == outside / ".meta"
+    assert location.locate("") == outside / ".meta"
 
 
 def test_a_store_of_another_user_is_passed_by_and_in_the_working_directory_refused(
     home, monkeypatch
 ):
     (home / "a").mkdir()
-    place.adopt(home / ".meta")
+    location.adopt(home / ".meta")
     monkeypatch.chdir(home / "a")
     monkeypatch.setattr(os, "geteuid", lambda: home.stat().st_uid + 1)
-    assert place.locate("") == home / "a" / ".meta"
+    assert location.locate("") == home / "a" / ".meta"
     (home / "a" / ".meta").mkdir()
     with pytest.raises(EnvironmentFault, match=r"a/\.meta belongs to another user: set META_HOME"):
-        place.locate("")
-    assert place.locate(str(home / ".meta")) == home / ".meta"
+        location.locate("")
+    assert location.locate(str(home / ".meta")) == home / ".meta"
 
 
 def test_a_link_counts_only_where_it_leads_to_a_store_of_ours(home, monkeypatch):
@@ -112,21 +112,21 @@ def test_a_link_counts_only_where_it_leads_to_a_store_of_ours(home, monkeypatch)
     (home / "data" / "a").write_text("mine")
     (home / ".meta").symlink_to(home / "data")
     with pytest.raises(EnvironmentFault, match=r"\.meta is a link"):
-        place.locate("")
+        location.locate("")
     (home / ".meta").unlink()
-    place.adopt(home / "big")
+    location.adopt(home / "big")
     (home / ".meta").symlink_to(home / "big")
-    assert place.locate("") == home / ".meta"
+    assert location.locate("") == home / ".meta"
 
 
 def test_in_a_folder_with_other_things_it_lies_below(home):
     mine = home / "mine"
     (mine / "tmp" / "thesis").mkdir(parents=True)
     before = tree(mine)
-    assert place.locate(str(mine)) == mine / ".meta"
+    assert location.locate(str(mine)) == mine / ".meta"
     assert tree(mine) == before
-    published(place.locate(str(mine)))
-    assert place.locate(str(mine)) == mine / ".meta"
+    published(location.locate(str(mine)))
+    assert location.locate(str(mine)) == mine / ".meta"
     assert {name for name in tree(mine) if not name.startswith(".meta")} == set(before)
     assert sorted(path.name for path in mine.iterdir()) == [".meta", "tmp"]
 
@@ -135,18 +135,18 @@ def test_where_both_hold_other_things_it_is_said(home):
     (home / ".meta" / ".meta").mkdir(parents=True)
     (home / ".meta" / ".meta" / "a").write_text("mine")
     with pytest.raises(EnvironmentFault, match="hold other things and are no store"):
-        place.locate("")
+        location.locate("")
 
 
 def test_only_a_run_adopts_an_older_store_and_only_with_a_whole_result(home):
     root = older(home / "old")
     before = tree(root)
-    assert place.locate(str(root)) == root
+    assert location.locate(str(root)) == root
     assert tree(root) == before
     with pytest.raises(EnvironmentFault, match="is no store of meta and holds other things"):
         Store(root).put(b"x")
     assert tree(root) == before
-    place.adopt(root)
+    location.adopt(root)
     assert json.loads((root / marker.NAME).read_text()) == {"format": 1, "kind": "meta store"}
     assert isinstance(Store(root).result(KEY), Result)
 
@@ -165,9 +165,9 @@ def test_what_only_looks_like_an_older_store_is_not_adopted(home, damage):
     else:
         path.unlink()
     before = tree(root)
-    assert place.locate(str(root)) == root / ".meta"
+    assert location.locate(str(root)) == root / ".meta"
     with pytest.raises(EnvironmentFault, match="holds other things"):
-        place.adopt(root)
+        location.adopt(root)
     assert tree(root) == before
 
 
@@ -185,33 +185,33 @@ def test_what_only_looks_like_an_older_store_is_not_adopted(home, damage):
 def test_a_newer_or_a_damaged_marker_is_refused(home, text, told):
     root = published(home / "store")
     (root / marker.NAME).write_text(text)
-    for act in (lambda: place.locate(str(root)), lambda: Store(root).put(b"x")):
+    for act in (lambda: location.locate(str(root)), lambda: Store(root).put(b"x")):
         with pytest.raises(EnvironmentFault, match=told):
             act()
     assert EnvironmentFault.exit_code == 3
 
 
-@pytest.mark.parametrize("name", [*place.FOLDERS, marker.NAME])
+@pytest.mark.parametrize("name", [*location.FOLDERS, marker.NAME])
 def test_a_link_in_the_place_of_a_part_of_a_store_is_refused(home, name):
     root = published(home / "store")
-    place.adopt(root)
+    location.adopt(root)
     target = home / "elsewhere"
     shutil.rmtree(root / name) if (root / name).is_dir() else (root / name).unlink(missing_ok=True)
     target.write_text("{}") if name == marker.NAME else target.mkdir()
     (root / name).symlink_to(target)
     with pytest.raises(EnvironmentFault, match=f"{name}: it is a link"):
-        place.locate(str(root))
+        location.locate(str(root))
 
 
 @pytest.mark.parametrize("kind", ["file", "fifo"])
-@pytest.mark.parametrize("name", place.FOLDERS)
+@pytest.mark.parametrize("name", location.FOLDERS)
 def test_something_else_in_the_place_of_a_folder_is_refused(home, name, kind):
     root = published(home / "store")
     if (root / name).exists():
         shutil.rmtree(root / name)
     (root / name).write_text("") if kind == "file" else os.mkfifo(root / name)
     with pytest.raises(EnvironmentFault, match=f"cannot read .*{name}: it is no"):
-        place.locate(str(root))
+        location.locate(str(root))
 
 
 @pytest.mark.parametrize(
@@ -220,7 +220,7 @@ def test_something_else_in_the_place_of_a_folder_is_refused(home, name, kind):
 def test_what_can_be_no_folder_is_told(home, given):
     (home / "a-file").write_text("")
     with pytest.raises(EnvironmentFault, match=rf"{given}.*set META_HOME to a folder"):
-        place.locate(given)
+        location.locate(given)
 
 
 def test_a_working_directory_that_was_removed_is_told(home, monkeypatch):
@@ -229,15 +229,15 @@ def test_a_working_directory_that_was_removed_is_told(home, monkeypatch):
     (home / "gone").rmdir()
     for given in ("", "mine"):
         with pytest.raises(EnvironmentFault, match=r"no working directory.*`cd`"):
-            place.locate(given)
-    assert place.locate(str(home / "mine")) == home / "mine"
+            location.locate(given)
+    assert location.locate(str(home / "mine")) == home / "mine"
 
 
 @pytest.mark.parametrize("call", ["scandir", "stat"])
-@pytest.mark.parametrize("name", place.FOLDERS)
+@pytest.mark.parametrize("name", location.FOLDERS)
 def test_who_may_not_read_a_part_of_a_store_is_told(home, monkeypatch, name, call):
     root = published(home / "store")
-    place.adopt(root)
+    location.adopt(root)
     (root / name).mkdir(exist_ok=True)
     barred, original = str(root / name), getattr(os, call)
 
@@ -249,7 +249,7 @@ def test_who_may_not_read_a_part_of_a_store_is_told(home, monkeypatch, name, cal
     monkeypatch.setattr(os, call, refuse)
     told = f"cannot read {barred}: permission denied: set META_HOME to a folder of yours"
     with pytest.raises(EnvironmentFault, match=re.escape(told)):
-        place.locate(str(root))
+        location.locate(str(root))
 
 
 def aged(path: Path) -> None:
@@ -260,7 +260,7 @@ def aged(path: Path) -> None:
 
 def test_sweeping_removes_only_names_that_we_make_and_only_old_ones(home):
     root = published(home / "store")
-    place.adopt(root)
+    location.adopt(root)
     tmp = root / "tmp"
     names = [OURS, OURS[:-1], OURS.upper(), f"{OURS}.tex", OTHER]
     for number, name in enumerate(names):

@@ -4,10 +4,10 @@ from pathlib import Path
 
 from PIL import Image
 
-from engine import launch
-from engine.events import CellFailed
+from engine.execution import launch
 from engine.learning.data.unreadable import UnreadableError
-from engine.request import Request
+from engine.planning.run_request import Request
+from engine.rundir.events import CellFailed
 
 TEXT = """version: 1
 name: broken

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from engine.answers import CellCancelled, CellRetried, RequestRefused
-from engine.control import Asked, Wish
-from engine.events import CellCached, CellFailed, CellInterrupted, CellSkipped, Event
-from engine.ledger import Ledger
-from engine.schedule import Schedule
-from engine.wishes import Wishes
+from engine.execution.control_requests import Wishes
+from engine.execution.outcomes import Ledger
+from engine.execution.scheduler import Schedule
+from engine.rundir.answers import CellCancelled, CellRetried, RequestRefused
+from engine.rundir.control import Asked, Wish
+from engine.rundir.events import CellCached, CellFailed, CellInterrupted, CellSkipped, Event
 
 CELLS = (
     "taken", "asked", "done", "failed", "stopped",

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from engine import launch
-from engine.artifacts import Table
-from engine.events import CellFinished, RunStarted
-from engine.request import Request
+from engine.execution import launch
+from engine.library.artifacts import Table
+from engine.planning.run_request import Request
+from engine.rundir.events import CellFinished, RunStarted
 from engine.store import Result, Store
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

@@ -3,7 +3,7 @@
 import pytest
 from example import Example, needs
 
-from engine.artifacts import Gallery, Samples, Scores
+from engine.library.artifacts import Gallery, Samples, Scores
 
 SURE, AGREEMENT = "seen/attacked_confidence", "seen/agreement"
 DISTANCE, FLOOR = "seen/distance", "seen/floor"

@@ -3,7 +3,7 @@
 import pytest
 from example import Example
 
-from engine.artifacts import Scores
+from engine.library.artifacts import Scores
 
 ACTIVE, KL, ERROR = "seen/active_dims", "seen/kl", "seen/squared_error"
 CELLS = (

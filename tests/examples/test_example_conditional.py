@@ -3,7 +3,7 @@
 import pytest
 from example import Example, needs
 
-from engine.artifacts import Gallery, Samples, Scores
+from engine.library.artifacts import Gallery, Samples, Scores
 
 AGREEMENT, DISTANCE, RECALL = "seen/agreement", "seen/distance", "seen/recall"
 TOLD, LOOSE, SHUFFLED, UNTOLD = CELLS = (

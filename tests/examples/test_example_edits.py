@@ -106,10 +106,10 @@ def with_a_function_more(text: str) -> str:
     [
         ("engine/learning/training/monitor.py", {"backbone", "tuned"}),
         ("engine/learning/models/linear_heads.py", {"backbone", "probe", "tuned"}),
-        ("engine/methods/finetune.py", {"tuned"}),
+        ("engine/library/methods/finetune.py", {"tuned"}),
         ("engine/learning/data/balanced.py", {"old", "new", "few"}),
         ("engine/learning/evaluation/statistics.py", {"result"}),
-        ("engine/schedule.py", set()),
+        ("engine/execution/scheduler.py", set()),
         ("engine/learning/training/kernels.py", set()),
         ("meta_tui/plain.py", set()),
     ],

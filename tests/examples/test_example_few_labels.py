@@ -3,7 +3,7 @@
 import pytest
 from example import Example
 
-from engine.artifacts import Scores
+from engine.library.artifacts import Scores
 
 LABELS = (1, 20)
 MODELS = ("vae.encoder@z=8", "ae.encoder@z=8", "untrained")

@@ -3,7 +3,7 @@
 import pytest
 from example import Example, needs
 
-from engine.artifacts import Gallery, Scores
+from engine.library.artifacts import Gallery, Scores
 
 SIZES = (2, 8, 32, 128)
 AE, VAE = "ae.generator", "vae.generator"

@@ -10,8 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from engine import runs
-from engine.events import CellCheckpointed, CellFinished, CellStarted, Event, RunStarted, decode
+from engine.rundir import run_folder
+from engine.rundir.events import (
+    CellCheckpointed,
+    CellFinished,
+    CellStarted,
+    Event,
+    RunStarted,
+    decode,
+)
 from engine.store import Result, Store
 
 LADDER = """
@@ -156,7 +163,7 @@ class Place:
         """Events of every run, oldest first; a kill tears at most the last line."""
         return [
             [event for line in lines[:-1] if (event := decode(line))]
-            for run in runs.every(self.store)
+            for run in run_folder.every(self.store)
             if run.events.exists() and len(lines := run.events.read_bytes().split(b"\n")) > 1
         ]
 
@@ -296,7 +303,7 @@ def test_kills_at_any_moment_change_no_bit_and_lose_nothing_acknowledged(
         acknowledged |= {names[e.cell] for e in events if isinstance(e, CellFinished)}
     assert resumed_at, "no cell went on from a checkpoint"
 
-    assert not any(run.alive() for run in runs.every(place.store))
+    assert not any(run.alive() for run in run_folder.every(place.store))
     # A kill between publishing and tidying leaves checkpoints, but only where nobody needs them.
     for partial in (place.store / "partial").iterdir():
         assert isinstance(Store(place.store).result(partial.name), Result)

@@ -3,7 +3,7 @@
 import pytest
 from example import Example
 
-from engine.artifacts import Scores
+from engine.library.artifacts import Scores
 
 
 def _mean(ladder, row, metric):

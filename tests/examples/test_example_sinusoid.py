@@ -6,7 +6,7 @@ import pytest
 from example import Example
 from PIL import Image
 
-from engine.artifacts import Gallery, Scores
+from engine.library.artifacts import Gallery, Scores
 
 LOSS, ONE, TEN = "test/loss", "test/loss@step=1", "test/loss@step=10"
 

@@ -10,8 +10,8 @@ import typing
 import house
 import pytest
 
-from engine import artifacts
-from engine.catalogue import Catalogue
+from engine.library import artifacts
+from engine.stage_api.catalogue import Catalogue
 from pipelines.core.stage import Artifact, Params
 
 STAGES = Catalogue()

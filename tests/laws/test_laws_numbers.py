@@ -9,8 +9,8 @@ from types import ModuleType
 import house
 import pytest
 
-from engine.request import Request
-from engine.session import load
+from engine.planning.load import load
+from engine.planning.run_request import Request
 
 ROOT = house.ROOT
 _PROSE_NUMBER = re.compile(r"(?<![\w.\-/])[+\u2212-]?\d*\.\d+(?![\w./]|\.\d)")

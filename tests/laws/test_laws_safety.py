@@ -21,7 +21,11 @@ DISK_METHODS = {
     "rename", "unlink", "rmdir", "mkdir", "symlink_to", "hardlink_to", "touch", "write_text",
     "write_bytes",
 }  # fmt: skip
-WRITES_WHAT_IT_IS_HANDED = ("engine/artifacts/", "engine/learning/", "engine/comparison/")
+WRITES_WHAT_IT_IS_HANDED = (
+    "engine/library/artifacts/",
+    "engine/learning/",
+    "engine/library/comparison/",
+)
 """Write their files into an empty folder that the store made for them."""
 
 

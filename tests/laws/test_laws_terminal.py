@@ -23,9 +23,9 @@ DEVICES = ("/dev/tty", "/dev/stdout", "/dev/stderr", "/dev/fd/1", "/dev/fd/2", "
 ESCAPES = ("\x1b", "\x9b")
 ALLOWED = {
     "meta_tui/terminal.py": "the door itself",
-    "engine/runner.py": "its stderr is the file `runner.log`, which the door shows",
-    "engine/executors/state.py": "it only looks whether a stage has replaced them",
-    "engine/executors/worker.py": "its streams are a pipe to the runner and the log of a cell",
+    "engine/execution/runner.py": "its stderr is the file `runner.log`, which the door shows",
+    "engine/workers/global_state.py": "it only looks whether a stage has replaced them",
+    "engine/workers/worker.py": "its streams are a pipe to the runner and the log of a cell",
 }
 """File -> why it may."""
 

@@ -8,9 +8,9 @@ import house
 import pytest
 import yaml
 
-from engine.catalogue import Catalogue
-from engine.imagesets import MNIST_FILES
 from engine.learning.data import omniglot_index
+from engine.library.datasets.builtin import MNIST_FILES
+from engine.stage_api.catalogue import Catalogue
 from pipelines.pipeline import check
 
 FENCE = re.compile(r"^```ya?ml[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)

@@ -3,9 +3,9 @@ from fractions import Fraction
 
 import pytest
 
-from engine.folders import borders
 from engine.learning.training.exact_counts import dealt, exact, until
-from engine.optimizers import Training
+from engine.library.datasets.image_folder import borders
+from engine.library.optimizers import Training
 
 
 def test_a_number_is_the_one_that_a_file_says():

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from engine import events
-from engine.artifacts import Contrast, Interval, Row, Scores, Table
-from engine.events import CellInfo, Event, MetricBatch
-from engine.runs import RunFolder
-from engine.store import Output, Result, Store, place
+from engine.library.artifacts import Contrast, Interval, Row, Scores, Table
+from engine.rundir import events
+from engine.rundir.events import CellInfo, Event, MetricBatch
+from engine.rundir.run_folder import RunFolder
+from engine.store import Output, Result, Store, location
 
 START = 1000.0
 
@@ -90,7 +90,7 @@ def make_run(tmp_path: Path) -> Callable[[list[Event]], RunFolder]:
     """Writes events into a run's folder of the store `tmp_path / "store"`."""
 
     def write(told: list[Event]) -> RunFolder:
-        place.adopt(tmp_path / "store")
+        location.adopt(tmp_path / "store")
         folder = RunFolder(tmp_path / "store" / "runs" / "20250101T000000-7f3a")
         for name in ("metrics", "logs"):
             (folder.path / name).mkdir(parents=True, exist_ok=True)

@@ -3,9 +3,9 @@
 import time
 from pathlib import Path
 
-from engine import launch
-from engine.request import Request
-from engine.runs import RunFolder
+from engine.execution import launch
+from engine.planning.run_request import Request
+from engine.rundir.run_folder import RunFolder
 
 STAGES = Path(__file__).parent / "cli" / "toy_shaky.py"
 PIPELINE = """\

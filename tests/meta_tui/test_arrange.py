@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.artifacts import Contrast, Interval, Row, Table
+from engine.library.artifacts import Contrast, Interval, Row, Table
 from meta_tui.arrange import Column, Order, arranged, axes, fits
 
 A, LOSS = "t/accuracy", "t/loss"

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine import events
-from engine.answers import CellCancelled, CellRetried, RequestRefused
-from engine.events import CellInfo, Event
-from engine.runs import RunFolder
+from engine.rundir import events
+from engine.rundir.answers import CellCancelled, CellRetried, RequestRefused
+from engine.rundir.events import CellInfo, Event
+from engine.rundir.run_folder import RunFolder
 from meta_tui import plain
 from meta_tui.happened import Happened
 from meta_tui.runhead import Entry, counted

@@ -3,7 +3,7 @@ import random
 
 import pytest
 
-from engine.events import MetricBatch
+from engine.rundir.events import MetricBatch
 from meta_tui.curves import Curve, Curves, extend, published
 
 

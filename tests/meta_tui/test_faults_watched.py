@@ -1,13 +1,13 @@
 """A file is checked again when it, or a file of stage types that it uses, is saved."""
 
-from engine.request import Request
+from engine.planning.run_request import Request
 from meta_tui.faults import Watched, check
 
 STAGES = '''\
 from dataclasses import dataclass
 
-from engine.artifacts import Scores
-from engine.run import Run
+from engine.library.artifacts import Scores
+from engine.stage_api.run import Run
 from pipelines.core.stage import Params, stage
 
 

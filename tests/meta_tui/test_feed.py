@@ -1,6 +1,6 @@
 import shutil
 
-from engine import events
+from engine.rundir import events
 from meta_tui.feed import Feed
 from meta_tui.view import State
 

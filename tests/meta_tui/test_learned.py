@@ -1,6 +1,6 @@
 """What cells learned, as plots beside a table: over what their steps count."""
 
-from engine.artifacts import Scores
+from engine.library.artifacts import Scores
 from engine.store import Output, Result, Store
 from meta_tui.learned import learning_curves
 from meta_tui.snapshot import CellView, RunView, State

@@ -1,6 +1,6 @@
-from engine import events
-from engine.events import CellInfo
-from engine.runs import RunFolder
+from engine.rundir import events
+from engine.rundir.events import CellInfo
+from engine.rundir.run_folder import RunFolder
 from meta_tui.past import Past
 
 

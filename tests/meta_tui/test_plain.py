@@ -1,5 +1,5 @@
-from engine import events
-from engine.events import CellInfo, MetricBatch
+from engine.rundir import events
+from engine.rundir.events import CellInfo, MetricBatch
 from meta_tui import plain
 from meta_tui.render.signs import ASCII
 from meta_tui.view import RunView, fold, fold_batch

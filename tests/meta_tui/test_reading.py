@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from engine.artifacts import Interval, Row, Table
+from engine.library.artifacts import Interval, Row, Table
 from meta_tui.arrange import Column
 from meta_tui.reading import Reading
 

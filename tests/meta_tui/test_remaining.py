@@ -1,5 +1,5 @@
-from engine import events
-from engine.events import MetricBatch
+from engine.rundir import events
+from engine.rundir.events import MetricBatch
 from meta_tui.remaining import Remaining, remaining
 from meta_tui.view import RunView, fold, fold_batch
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from engine import events
-from engine.request import Request
-from engine.runs import RunFolder
+from engine.planning.run_request import Request
+from engine.rundir import events
+from engine.rundir.run_folder import RunFolder
 from meta_tui.asked import differences
 from meta_tui.history import History, filtered
 from meta_tui.render.runlist import command

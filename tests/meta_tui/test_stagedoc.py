@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.catalogue import Catalogue
+from engine.stage_api.catalogue import Catalogue
 from meta_tui.render.spans import width
 from meta_tui.render.stagepage import markdown, page
 from meta_tui.stagedoc import FieldDoc, stagedoc

@@ -1,5 +1,5 @@
-from engine import events
-from engine.events import MetricBatch
+from engine.rundir import events
+from engine.rundir.events import MetricBatch
 from meta_tui.summary import counts_line, run_counts, run_fraction, stages
 from meta_tui.view import RunView, State, fold, fold_batch, stopped
 

@@ -3,8 +3,8 @@ from dataclasses import replace
 
 import pytest
 
-from engine import events
-from engine.events import CellInfo, Event, MetricBatch
+from engine.rundir import events
+from engine.rundir.events import CellInfo, Event, MetricBatch
 from meta_tui.plain import lines
 from meta_tui.view import MOST_NOTES, RunView, State, fold, fold_batch, fold_batches, stopped
 

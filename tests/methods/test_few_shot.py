@@ -8,8 +8,8 @@ from pydantic import TypeAdapter, ValidationError
 from engine.learning.metalearning.algorithms import finetuned, nearest_prototype, ridge_probe
 from engine.learning.metalearning.inner import spaces
 from engine.learning.models import linear_heads
-from engine.methods import AnyFewShot, Finetune, Lora, Probe, Prototype
-from engine.methods.lora import LowRank
+from engine.library.methods import AnyFewShot, Finetune, Lora, Probe, Prototype
+from engine.library.methods.lora import LowRank
 
 FEW_SHOT = TypeAdapter(AnyFewShot)
 

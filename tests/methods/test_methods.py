@@ -4,7 +4,7 @@ import sys
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from engine.methods import AnyMethod, Finetune, Probe
+from engine.library.methods import AnyMethod, Finetune, Probe
 
 METHOD = TypeAdapter(AnyMethod)
 
@@ -21,9 +21,9 @@ def test_a_method_is_picked_by_its_kind():
 
 def test_methods_and_stages_are_known_without_torch_or_numpy():
     code = (
-        "import sys, importlib, pkgutil, engine.stages, engine.methods\n"
-        "for item in pkgutil.iter_modules(engine.stages.__path__):\n"
-        "    found = getattr(importlib.import_module(f'engine.stages.{item.name}'), item.name)\n"
+        "import sys, importlib, pkgutil, engine.library.stages, engine.library.methods\n"
+        "for item in pkgutil.iter_modules(engine.library.stages.__path__):\n"
+        "    found = getattr(importlib.import_module(f'engine.library.stages.{item.name}'), item.name)\n"
         "    found.params.model_json_schema(), found.inputs, found.outputs, found.summary\n"
         "assert not {'torch', 'numpy', 'scipy'} & set(sys.modules)\n"
     )

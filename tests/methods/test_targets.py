@@ -1,4 +1,4 @@
-from engine.methods.targets import answering
+from engine.library.methods.heads import answering
 
 
 def test_a_head_answers_the_task_with_its_classes_in_its_order():

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from engine.catalogue import Catalogue
-from engine.generative import training
-from engine.methods import finetune
-from engine.stages import judge, meta_evaluate, meta_train, pretrain
+from engine.library.generative import training
+from engine.library.methods import finetune
+from engine.library.stages import judge, meta_evaluate, meta_train, pretrain
+from engine.stage_api.catalogue import Catalogue
 from pipelines.core.attribute_docs import describe
 from pipelines.core.errors import PipelineError
 from pipelines.pipeline import Pipeline, check

@@ -8,14 +8,14 @@ import pytest
 import torch
 import twin
 
-from engine.artifacts import Dataset, Model
-from engine.channel import Silent
-from engine.inputs import Inputs
-from engine.run import Interrupted, Run
-from engine.stages.dataset import dataset
-from engine.stages.finetune import finetune
-from engine.stages.pretrain import pretrain
-from engine.stages.subset import subset
+from engine.identity.input_files import Inputs
+from engine.library.artifacts import Dataset, Model
+from engine.library.stages.dataset import dataset
+from engine.library.stages.finetune import finetune
+from engine.library.stages.pretrain import pretrain
+from engine.library.stages.subset import subset
+from engine.stage_api.channel import Silent
+from engine.stage_api.run import Interrupted, Run
 from pipelines.core.facts import Facts, Look
 
 NET = {"kind": "conv4", "width": 8, "norm": "group"}

@@ -3,8 +3,8 @@ import torch
 from PIL import Image
 
 from engine import learning
-from engine.stages.autoencoder import autoencoder
-from engine.stages.vae import vae
+from engine.library.stages.autoencoder import autoencoder
+from engine.library.stages.vae import vae
 from pipelines.core.errors import StageError
 from pipelines.core.facts import Facts
 

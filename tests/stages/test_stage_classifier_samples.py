@@ -4,10 +4,10 @@ import pytest
 import torch
 from PIL import Image
 
-from engine.artifacts import Head, Samples
-from engine.methods.ladder import network
-from engine.stages.classifier_samples import classifier_samples
-from engine.stages.init import init
+from engine.library.artifacts import Head, Samples
+from engine.library.methods.ladder import network
+from engine.library.stages.classifier_samples import classifier_samples
+from engine.library.stages.init import init
 from pipelines.core.errors import StageError
 from pipelines.core.facts import Facts
 

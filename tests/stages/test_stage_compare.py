@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from engine.artifacts import Scores, Table, Units
-from engine.comparison.measure import Measure
-from engine.comparison.rebase import against
-from engine.comparison.rows import without_repeats
-from engine.run import Run
-from engine.stages.compare import compare
+from engine.library.artifacts import Scores, Table, Units
+from engine.library.comparison.metric_ref import Measure
+from engine.library.comparison.rebase import against
+from engine.library.comparison.rows import without_repeats
+from engine.library.stages.compare import compare
+from engine.stage_api.run import Run
 from meta_tui.arrange import Order, arranged
 from meta_tui.export.commas import commas
 from meta_tui.export.latex import latex

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from engine.catalogue import Catalogue
+from engine.stage_api.catalogue import Catalogue
 from pipelines.pipeline import check
 
 PAGE = (Path(__file__).parents[2] / "docs" / "data.md").read_text(encoding="utf-8")

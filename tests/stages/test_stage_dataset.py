@@ -11,12 +11,12 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from engine import imagesets
-from engine.artifacts import Dataset
 from engine.learning.data import device_data, image_files
 from engine.learning.data.unreadable import UnreadableError
-from engine.stages.dataset import dataset
-from engine.stages.subset import subset
+from engine.library.artifacts import Dataset
+from engine.library.datasets import builtin
+from engine.library.stages.dataset import dataset
+from engine.library.stages.subset import subset
 from pipelines.core.errors import MissingFiles, StageError
 
 MNIST_COUNTS = [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
@@ -205,7 +205,7 @@ def test_missing_files_are_named_with_the_folders_and_the_remedy(bench, tmp_path
 
 def test_finding_digits_imports_no_scikit_learn_and_describing_them_no_torch():
     code = (
-        "import sys; from pathlib import Path; from engine.stages.dataset import Dataset; "
+        "import sys; from pathlib import Path; from engine.library.stages.dataset import Dataset; "
         "Dataset(name='digits').files(Path()); "
         "assert not {'sklearn', 'numpy', 'torch'} & set(sys.modules)"
     )
@@ -259,7 +259,7 @@ def _mnist_like(folder, labels):
 
 
 def test_a_sorted_file_whose_last_images_lack_classes_is_refused(bench, tmp_path, monkeypatch):
-    monkeypatch.setattr(imagesets, "MNIST_VALIDATES", 20)
+    monkeypatch.setattr(builtin, "MNIST_VALIDATES", 20)
     mixed = bench.dataset(name="mnist", root=_mnist_like(tmp_path / "mixed", list(range(10)) * 6))
     assert [len(part) for part in mixed.parts.values()] == [40, 20, 20]
     with pytest.raises(StageError, match="train part of mnist has no image of `7`, `8` and `9`"):
@@ -291,7 +291,7 @@ BROKEN = {
 def test_a_broken_file_of_images_or_labels_is_named_with_the_remedy(
     bench, tmp_path, monkeypatch, case, packed
 ):
-    monkeypatch.setattr(imagesets, "MNIST_VALIDATES", 10)
+    monkeypatch.setattr(builtin, "MNIST_VALIDATES", 10)
     folder, (name, change, message) = Path(_mnist_like(tmp_path / "m", range(10))), BROKEN[case]
     _mnist_like(tmp_path / "twice", list(range(10)) * 2)
     for file in (IMAGES, LABELS):
@@ -310,7 +310,7 @@ def test_a_broken_file_of_images_or_labels_is_named_with_the_remedy(
 
 
 def test_packed_files_are_read_whatever_their_names(bench, tmp_path, monkeypatch):
-    monkeypatch.setattr(imagesets, "MNIST_VALIDATES", 10)
+    monkeypatch.setattr(builtin, "MNIST_VALIDATES", 10)
     folder = Path(_mnist_like(tmp_path / "m", list(range(10)) * 2))
     plain = bench.dataset(name="mnist", root=str(folder))
     for file in folder.iterdir():
@@ -322,7 +322,7 @@ def test_packed_files_are_read_whatever_their_names(bench, tmp_path, monkeypatch
 
 
 def test_a_file_that_changed_since_the_plan_is_one_line(bench, tmp_path, monkeypatch):
-    monkeypatch.setattr(imagesets, "MNIST_VALIDATES", 10)
+    monkeypatch.setattr(builtin, "MNIST_VALIDATES", 10)
     folder = Path(_mnist_like(tmp_path / "m", list(range(9, -1, -1)) * 2))
     found = bench.dataset(name="mnist", root=str(folder))
     for name in (IMAGES, LABELS):

@@ -5,9 +5,9 @@ import torch
 from scipy import ndimage
 
 from engine import learning
-from engine.artifacts import Samples
-from engine.stages.evaluate_samples import evaluate_samples
-from engine.stages.judge import judge
+from engine.library.artifacts import Samples
+from engine.library.stages.evaluate_samples import evaluate_samples
+from engine.library.stages.judge import judge
 from pipelines.core.errors import StageError
 from pipelines.core.facts import Facts
 

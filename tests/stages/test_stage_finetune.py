@@ -2,11 +2,11 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from engine.channel import Silent
-from engine.stages.evaluate import evaluate
-from engine.stages.finetune import finetune
-from engine.stages.linear_probe import linear_probe
-from engine.stages.subset import subset
+from engine.library.stages.evaluate import evaluate
+from engine.library.stages.finetune import finetune
+from engine.library.stages.linear_probe import linear_probe
+from engine.library.stages.subset import subset
+from engine.stage_api.channel import Silent
 from pipelines.core.errors import StageError
 from pipelines.core.facts import Facts
 

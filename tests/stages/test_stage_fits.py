@@ -10,16 +10,16 @@ import torch
 from PIL import Image
 from pydantic import ValidationError
 
-from engine.artifacts import Gallery
 from engine.learning.metalearning.loop import function_fits
 from engine.learning.metalearning.tasks.batches import Examples, SquaredError, TaskBatch
 from engine.learning.plotting import line_charts
-from engine.metalearning import figures
-from engine.metalearning.ready import ready, stream
-from engine.stages.fits import fits, titles
-from engine.stages.init import init
-from engine.stages.meta_train import meta_train
-from engine.stages.tasks import tasks
+from engine.library.artifacts import Gallery
+from engine.library.metalearning import fit_figure
+from engine.library.metalearning.adaptation import ready, stream
+from engine.library.stages.fits import fits, titles
+from engine.library.stages.init import init
+from engine.library.stages.meta_train import meta_train
+from engine.library.stages.tasks import tasks
 from pipelines.core.facts import Facts, Source
 
 NET = {"kind": "mlp", "hidden": [16]}
@@ -92,7 +92,7 @@ def test_a_panel_shows_the_truth_the_fits_and_the_support_of_its_task(bench, wav
         ready(bench.run(), maml, None, scene.batch, "support"), scene, (0, 3)
     )
     for task in (0, 1):
-        (panel,) = figures._row(scene, {"maml": found}, (0, 3), (-5.0, 5.0), task)
+        (panel,) = fit_figure._row(scene, {"maml": found}, (0, 3), (-5.0, 5.0), task)
         curves = {curve.label: curve for curve in panel.curves}
         assert list(curves) == ["true function", "before", "3 steps", "support points"]
         assert curves["true function"].y == scene.truth[task].double().tolist()
@@ -101,7 +101,7 @@ def test_a_panel_shows_the_truth_the_fits_and_the_support_of_its_task(bench, wav
         support = scene.batch.support
         assert curves["support points"].x == support.x[task, :, 0].double().tolist()
         assert curves["support points"].y == support.y[task, :, 0].double().tolist()
-        told = [figures._number(found.errors[step][task]) for step in (0, 3)]
+        told = [fit_figure._number(found.errors[step][task]) for step in (0, 3)]
         assert panel.note == " → ".join(told)
         assert panel.y_range == (-5.0, 5.0)
         assert (panel.title, panel.y_label) == ("" if task else "maml", f"task {task}")
@@ -112,10 +112,10 @@ def test_functions_that_are_not_known_are_shown_by_their_queries(bench, waves, m
         function_fits.scene(stream(bench.run(), waves), range(1), 50), truth=None
     )
     found = function_fits.fits(ready(bench.run(), maml, None, scene.batch, "support"), scene, (0,))
-    (panel,) = figures._row(scene, {"maml": found}, (0, 1), (-5.0, 5.0), 0)
+    (panel,) = fit_figure._row(scene, {"maml": found}, (0, 1), (-5.0, 5.0), 0)
     assert panel.curves[0].label == "queries"
     assert panel.curves[0].y == scene.batch.query.y[0, :, 0].double().tolist()
-    picture = figures.fits("fits", waves, scene, {"maml": found}, (0, 1))
+    picture = fit_figure.fits("fits", waves, scene, {"maml": found}, (0, 1))
     assert "grey the queries" in picture.caption
 
 
@@ -176,22 +176,22 @@ def test_heights_show_all_that_is_true_and_cut_fits_that_are_far_from_it():
     query = Examples(*[torch.tensor([[[0.0]], [[1.0]]])] * 2)
     batch = TaskBatch(support, query, 1, SquaredError(), SquaredError())
     fitted = function_fits.Fits({0: [[0.5], [400.0]], 1: [[float("nan")], [float("inf")]]}, {})
-    low, high = figures._heights(function_fits.Scene(batch, support.x, None), {"a": fitted})
+    low, high = fit_figure._heights(function_fits.Scene(batch, support.x, None), {"a": fitted})
     assert -1.2 < low < -1.0
     assert 2.2 < high < 2.5
     truth = torch.tensor([[-2.0, 0.0], [0.0, 0.0]])
-    low, high = figures._heights(function_fits.Scene(batch, support.x, truth), {})
+    low, high = fit_figure._heights(function_fits.Scene(batch, support.x, truth), {})
     assert -2.3 < low < -2.0
     assert 1.0 < high < 1.3
     alone = TaskBatch(query.tasks(slice(1)), query.tasks(slice(1)), 1, batch.loss, batch.loss)
-    low, high = figures._heights(function_fits.Scene(alone, query.x, None), {})
+    low, high = fit_figure._heights(function_fits.Scene(alone, query.x, None), {})
     assert low < 0.0 < high
 
 
 def test_errors_are_told_by_two_digits():
     values = [0.0, 0.05, 0.9999, 2, 30.2, 99.7, 1234.5, 2.5e7, float("inf"), float("nan")]
     told = ["0.0", "0.050", "1.0", "2.0", "30", "99.7", "1234", "2.5e+07"]
-    assert [figures._number(value) for value in values] == [*told, "diverged", "diverged"]
+    assert [fit_figure._number(value) for value in values] == [*told, "diverged", "diverged"]
 
 
 def test_facts_accept_functions_of_one_number(look):

@@ -12,17 +12,17 @@ import torch
 from PIL import Image
 from pydantic import ValidationError
 
-from engine.artifacts import Dataset
-from engine.catalogue import Catalogue
-from engine.inputs import Inputs
+from engine.identity.input_files import Inputs
 from engine.learning.data import device_data, image_folder, image_folder_pixels
 from engine.learning.data.unreadable import UnreadableError
-from engine.stages.dataset import dataset
-from engine.stages.evaluate import evaluate
-from engine.stages.pretrain import pretrain
-from engine.stages.tasks import tasks
+from engine.library.artifacts import Dataset
+from engine.library.stages.dataset import dataset
+from engine.library.stages.evaluate import evaluate
+from engine.library.stages.pretrain import pretrain
+from engine.library.stages.tasks import tasks
+from engine.stage_api.catalogue import Catalogue
 from engine.store import fs
-from engine.store.place import adopt
+from engine.store.location import adopt
 from pipelines.core.errors import MissingFiles, PipelineError, StageError
 from pipelines.pipeline import check
 
@@ -255,7 +255,7 @@ def test_what_systems_leave_in_folders_does_not_count(own):
 
 
 def test_an_unchanged_folder_is_not_read_again(own, tmp_path, monkeypatch):
-    monkeypatch.setattr("engine.memo.SETTLED_NANOSECONDS", -1)
+    monkeypatch.setattr("engine.identity.file_memo.SETTLED_NANOSECONDS", -1)
     reads = []
     original = fs.chunks
     monkeypatch.setattr(fs, "chunks", lambda path: reads.append(path) or original(path))
@@ -483,7 +483,7 @@ def test_more_ways_than_a_part_of_a_folder_has_classes_is_an_error_of_tasks(look
 
 def test_describing_a_folder_imports_neither_numpy_nor_pillow(images):
     code = (
-        "import sys; from pathlib import Path; from engine.stages.dataset import Dataset; "
+        "import sys; from pathlib import Path; from engine.library.stages.dataset import Dataset; "
         f"Dataset(name='folder', root={str(images)!r}, size=(2, 2)).files(Path()); "
         "assert not {'PIL', 'numpy', 'torch'} & set(sys.modules)"
     )

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from engine import imagesets, learning
-from engine.catalogue import Catalogue
-from engine.stages.dataset import dataset
+from engine import learning
+from engine.library.datasets import builtin
+from engine.library.stages.dataset import dataset
+from engine.stage_api.catalogue import Catalogue
 from pipelines.core.errors import PipelineError
 from pipelines.pipeline import check
 
@@ -367,7 +368,7 @@ def test_nothing_is_written_and_the_command_exits_with_2(tmp_path):
 def test_levels_are_those_that_likelihoods_score():
     names = {"digits", "mnist", "omniglot", "folder"}
     scored = {name: learning.generative.models.generator.levels(name) for name in names}
-    assert {name: imagesets.levels(name) for name in names} == scored
+    assert {name: builtin.levels(name) for name in names} == scored
 
 
 def test_there_are_as_many_images_as_the_counts_of_the_classes_say(look):

@@ -3,9 +3,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from engine.artifacts import Judge
-from engine.stages.judge import judge
-from engine.stages.pretrain import pretrain
+from engine.library.artifacts import Judge
+from engine.library.stages.judge import judge
+from engine.library.stages.pretrain import pretrain
 from pipelines.core.errors import StageError
 from pipelines.core.facts import Facts
 

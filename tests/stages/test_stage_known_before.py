@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engine import learning, netshapes
-from engine.catalogue import Catalogue
-from engine.nets import Conv4, Mlp
+from engine import learning
+from engine.library.nets import shapes
+from engine.library.nets.kinds import Conv4, Mlp
+from engine.stage_api.catalogue import Catalogue
 from pipelines.core.errors import PipelineError
 from pipelines.pipeline import Pipeline, check
 
@@ -305,8 +306,8 @@ def test_layers_are_named_as_the_net_that_is_built_names_them(
         for name, item in built.named_parameters()
         if name.endswith(".weight") and item.ndim > 1
     }
-    assert netshapes.layers(net.model_dump(), shape) == right
-    assert learning.models.backbones.GROUP_CHANNELS == netshapes.GROUP_CHANNELS
+    assert shapes.layers(net.model_dump(), shape) == right
+    assert learning.models.backbones.GROUP_CHANNELS == shapes.GROUP_CHANNELS
 
 
 def test_what_follows_from_a_fault_is_not_told_two_stages_later(folder: Path) -> None:

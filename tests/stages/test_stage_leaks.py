@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engine.catalogue import Catalogue
+from engine.stage_api.catalogue import Catalogue
 from pipelines.core.codes import CODES
 from pipelines.pipeline import check
 

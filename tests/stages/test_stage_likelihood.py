@@ -6,9 +6,9 @@ import torch
 
 from engine import learning
 from engine.learning.generative.training.iwae_bound import Bound, places
-from engine.stages.autoencoder import autoencoder
-from engine.stages.likelihood import likelihood
-from engine.stages.vae import vae
+from engine.library.stages.autoencoder import autoencoder
+from engine.library.stages.likelihood import likelihood
+from engine.library.stages.vae import vae
 from pipelines.core.errors import StageError
 from pipelines.core.facts import Facts
 

@@ -1,10 +1,10 @@
 import pytest
 import torch
 
-from engine.stages.evaluate import evaluate
-from engine.stages.linear_probe import linear_probe
-from engine.stages.pretrain import pretrain
-from engine.stages.subset import subset
+from engine.library.stages.evaluate import evaluate
+from engine.library.stages.linear_probe import linear_probe
+from engine.library.stages.pretrain import pretrain
+from engine.library.stages.subset import subset
 from pipelines.core.errors import StageError
 
 

@@ -4,15 +4,16 @@ from dataclasses import replace
 import pytest
 import torch
 
-from engine.channel import Silent
-from engine.comparison.intervals import judged as judged_interval
 from engine.learning.metalearning.tasks.episodes import Episodes
-from engine.metalearning import judged, ready
-from engine.stages.init import init
-from engine.stages.meta_evaluate import meta_evaluate
-from engine.stages.meta_train import meta_train
-from engine.stages.pretrain import pretrain
-from engine.stages.tasks import tasks
+from engine.library.comparison.intervals import judged as judged_interval
+from engine.library.metalearning import adaptation
+from engine.library.metalearning import task_scores as judged
+from engine.library.stages.init import init
+from engine.library.stages.meta_evaluate import meta_evaluate
+from engine.library.stages.meta_train import meta_train
+from engine.library.stages.pretrain import pretrain
+from engine.library.stages.tasks import tasks
+from engine.stage_api.channel import Silent
 from pipelines.core.errors import StageError
 from pipelines.core.facts import Facts, Look
 
@@ -254,7 +255,7 @@ def test_the_value_on_each_class_is_kept_with_which_class_it_is(
     assert losses == pytest.approx(list(found.each["test/loss"]), rel=1e-5)
     # Of four queries of a class, and classes by the numbers that the data has.
     assert all(value * 4 == pytest.approx(round(value * 4)) for task in parts for value in task)
-    stream = ready.stream(bench.run(), family)
+    stream = adaptation.stream(bench.run(), family)
     for number in (0, 7):
         drawn = set(stream.batch([number]).query.y[0].tolist())
         assert len(units.members[number]) == len(drawn)

@@ -2,9 +2,9 @@
 
 import pytest
 
-from engine.stages.meta_evaluate import meta_evaluate
-from engine.stages.meta_train import meta_train
-from engine.stages.tasks import tasks
+from engine.library.stages.meta_evaluate import meta_evaluate
+from engine.library.stages.meta_train import meta_train
+from engine.library.stages.tasks import tasks
 from pipelines.core.errors import StageError
 
 EPISODE = {"ways": {"min": 2, "max": 4}, "shots": {"min": 1, "max": 3}}

@@ -3,15 +3,15 @@ from functools import cache
 import pytest
 import torch
 
-from engine.algorithms import Maml
-from engine.artifacts import Learner, TaskFamily
-from engine.channel import Silent
-from engine.metalearning.ready import algorithm_of
-from engine.stages.finetune import finetune
-from engine.stages.meta_evaluate import meta_evaluate
-from engine.stages.meta_train import meta_train
-from engine.stages.pretrain import pretrain
-from engine.stages.tasks import tasks
+from engine.library.algorithms import Maml
+from engine.library.artifacts import Learner, TaskFamily
+from engine.library.metalearning.adaptation import algorithm_of
+from engine.library.stages.finetune import finetune
+from engine.library.stages.meta_evaluate import meta_evaluate
+from engine.library.stages.meta_train import meta_train
+from engine.library.stages.pretrain import pretrain
+from engine.library.stages.tasks import tasks
+from engine.stage_api.channel import Silent
 from pipelines.checks.leakage_warnings import leaks
 from pipelines.core.errors import StageError
 from pipelines.core.facts import Facts, Look, Source

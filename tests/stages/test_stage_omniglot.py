@@ -11,16 +11,16 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from engine import omniglot
-from engine.artifacts import Dataset
-from engine.catalogue import Catalogue
 from engine.learning.data import device_data as data
 from engine.learning.data import image_files, omniglot_index
 from engine.learning.data.unreadable import UnreadableError
 from engine.learning.training.replay import Mixture, Seeds
-from engine.stages.dataset import dataset
-from engine.stages.pretrain import pretrain
-from engine.stages.subset import subset
+from engine.library.artifacts import Dataset
+from engine.library.datasets import omniglot
+from engine.library.stages.dataset import dataset
+from engine.library.stages.pretrain import pretrain
+from engine.library.stages.subset import subset
+from engine.stage_api.catalogue import Catalogue
 from pipelines.core.errors import MissingFiles, PipelineError
 from pipelines.pipeline import check
 
@@ -286,7 +286,7 @@ def test_a_split_without_its_lists_is_an_error_at_its_place(folder, split, mark)
 
 def test_describing_characters_imports_neither_numpy_nor_pillow(omniglot_twin):
     code = (
-        "import sys; from pathlib import Path; from engine.stages.dataset import Dataset; "
+        "import sys; from pathlib import Path; from engine.library.stages.dataset import Dataset; "
         f"params = Dataset(name='omniglot', part='val', root={str(omniglot_twin)!r}); "
         "assert len(params.characters(params.files(Path()))) == 3; "
         "assert not {'PIL', 'numpy', 'torch'} & set(sys.modules)"

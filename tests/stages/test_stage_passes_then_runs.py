@@ -11,10 +11,10 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from engine import launch
-from engine.events import CellFailed
-from engine.executors import inline
-from engine.request import Request
+from engine.execution import launch
+from engine.planning.run_request import Request
+from engine.rundir.events import CellFailed
+from engine.workers import inline
 from pipelines.core.errors import PipelineError
 
 HEAD = """version: 1

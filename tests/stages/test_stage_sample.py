@@ -10,15 +10,15 @@ from pydantic import ValidationError
 from scipy import stats
 
 from engine import learning
-from engine.artifacts import Gallery, Samples
-from engine.catalogue import Catalogue
-from engine.channel import Silent
-from engine.generative.scene import SAMPLE_SEED
 from engine.learning.generative.models import generator as pairs
 from engine.learning.generative.sampling import indexing, latent_distributions
-from engine.stages.autoencoder import autoencoder
-from engine.stages.sample import Name, sample
-from engine.stages.vae import vae
+from engine.library.artifacts import Gallery, Samples
+from engine.library.generative.generator_session import SAMPLE_SEED
+from engine.library.stages.autoencoder import autoencoder
+from engine.library.stages.sample import Name, sample
+from engine.library.stages.vae import vae
+from engine.stage_api.catalogue import Catalogue
+from engine.stage_api.channel import Silent
 from pipelines.core.errors import PipelineError, StageError
 from pipelines.core.facts import Facts
 from pipelines.pipeline import check

@@ -2,11 +2,11 @@ from dataclasses import replace
 
 import pytest
 
-from engine.artifacts import Scores
-from engine.channel import Silent
-from engine.run import Run
-from engine.stages.compare import compare
-from engine.stages.select import select
+from engine.library.artifacts import Scores
+from engine.library.stages.compare import compare
+from engine.library.stages.select import select
+from engine.stage_api.channel import Silent
+from engine.stage_api.run import Run
 from meta_tui.render.remarks import marks
 from pipelines.core.errors import StageError
 from pipelines.core.facts import Facts, Source

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from engine.channel import Silent
 from engine.learning.data import image_files
-from engine.stages.evaluate import evaluate
-from engine.stages.finetune import finetune
-from engine.stages.linear_probe import linear_probe
-from engine.stages.pretrain import pretrain
-from engine.stages.subset import subset
-from engine.stages.vae import vae
+from engine.library.stages.evaluate import evaluate
+from engine.library.stages.finetune import finetune
+from engine.library.stages.linear_probe import linear_probe
+from engine.library.stages.pretrain import pretrain
+from engine.library.stages.subset import subset
+from engine.library.stages.vae import vae
+from engine.stage_api.channel import Silent
 from pipelines.core.errors import StageError
 
 

@@ -13,12 +13,12 @@ import torch
 from pydantic import ValidationError
 from sklearn.preprocessing import StandardScaler
 
-from engine import tables
-from engine.artifacts import TaskFamily
-from engine.inputs import Inputs
+from engine.identity.input_files import Inputs
 from engine.learning.data import csv_tasks
 from engine.learning.metalearning.tasks import factory
-from engine.stages.tasks import tasks
+from engine.library.artifacts import TaskFamily
+from engine.library.datasets import task_table
+from engine.library.stages.tasks import tasks
 from pipelines.checks.leakage_warnings import leaks
 from pipelines.core.errors import MissingFiles, StageError
 from pipelines.core.facts import Facts, Look, Source
@@ -162,12 +162,12 @@ def test_a_column_that_is_constant_up_to_rounding_is_only_shifted(value, rows):
         return csv_tasks.Sheet(("gain",), ("y",), {"a": list(found)}, {"a": 2})
 
     other = [math.sin(i) for i in range(rows)]
-    scale = tables.standard(columns([value] * rows, other))
+    scale = task_table.standard(columns([value] * rows, other))
     assert scale["std"][0] == 1
     assert scale["mean"][0] == value
     # One bit more or less is rounding too.
     near = [math.nextafter(value, math.inf) if i % 3 else value for i in range(rows)]
-    assert tables.standard(columns(near, other))["std"][0] == 1
+    assert task_table.standard(columns(near, other))["std"][0] == 1
     # What really varies is divided by its deviation, as scikit-learn does.
     peer = StandardScaler().fit([[row] for row in other])
     assert scale["std"][1] == pytest.approx(peer.scale_[0], rel=1e-12)
@@ -177,7 +177,7 @@ def test_a_column_that_is_constant_up_to_rounding_is_only_shifted(value, rows):
 def test_what_varies_little_beside_its_mean_is_no_constant():
     times = [1.7e9 + i for i in range(48)]
     sheet = csv_tasks.Sheet(("t",), ("y",), {"a": [(t, 0.5) for t in times]}, {"a": 2})
-    scale = tables.standard(sheet)
+    scale = task_table.standard(sheet)
     assert scale["std"] == [pytest.approx(StandardScaler().fit([[t] for t in times]).scale_[0]), 1]
 
 
@@ -410,7 +410,7 @@ def test_a_file_that_is_not_there_or_too_large_is_refused(bench, tmp_path, monke
         params.files(tmp_path)
     (tmp_path / "t.csv").rmdir()
     (tmp_path / "t.csv").write_text(GOOD)
-    monkeypatch.setattr("engine.tables.LARGEST", 3)
+    monkeypatch.setattr("engine.library.datasets.task_table.LARGEST", 3)
     with pytest.raises(MissingFiles, match=r"t\.csv has 21 bytes; a table has at most 3"):
         params.files(tmp_path)
 
@@ -454,7 +454,7 @@ def test_test_tasks_that_a_learner_saw_are_told(look, tmp_path):
 def test_describing_a_table_imports_neither_numpy_nor_torch(tmp_path):
     (tmp_path / "t.csv").write_text(_text())
     code = (
-        "import sys; from pathlib import Path; from engine.stages.tasks import Tasks, tasks; "
+        "import sys; from pathlib import Path; from engine.library.stages.tasks import Tasks, tasks; "
         "from pipelines.core.facts import Look; "
         "params = Tasks(kind='table', file='t.csv', episode={'shots': 2}, queries=2); "
         f"look = Look(params, {{}}, {{}}, folder=Path({str(tmp_path)!r})); "

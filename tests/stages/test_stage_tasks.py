@@ -6,13 +6,13 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from engine import omniglot
-from engine.artifacts import TaskFamily
-from engine.families import Tasks
 from engine.learning.metalearning.tasks.factory import sampler, stream_seed
-from engine.stages.dataset import dataset
-from engine.stages.subset import subset
-from engine.stages.tasks import tasks
+from engine.library.artifacts import TaskFamily
+from engine.library.datasets import omniglot
+from engine.library.datasets.task_params import Tasks
+from engine.library.stages.dataset import dataset
+from engine.library.stages.subset import subset
+from engine.library.stages.tasks import tasks
 from pipelines.checks.leakage_warnings import leaks
 from pipelines.core.errors import StageError
 from pipelines.core.facts import Facts, Look, Source

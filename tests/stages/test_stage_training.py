@@ -3,14 +3,14 @@ import math
 import pytest
 import torch
 
-from engine.artifacts import Model
-from engine.channel import Silent
-from engine.stages.autoencoder import autoencoder
-from engine.stages.evaluate import evaluate
-from engine.stages.finetune import finetune
-from engine.stages.init import init
-from engine.stages.linear_probe import linear_probe
-from engine.stages.pretrain import pretrain
+from engine.library.artifacts import Model
+from engine.library.stages.autoencoder import autoencoder
+from engine.library.stages.evaluate import evaluate
+from engine.library.stages.finetune import finetune
+from engine.library.stages.init import init
+from engine.library.stages.linear_probe import linear_probe
+from engine.library.stages.pretrain import pretrain
+from engine.stage_api.channel import Silent
 
 NET = {"kind": "conv4", "width": 8}
 

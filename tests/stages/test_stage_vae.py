@@ -5,11 +5,11 @@ import pytest
 import torch
 
 from engine import learning
-from engine.artifacts import Gallery, Generator, Model
-from engine.catalogue import Catalogue
-from engine.stages.finetune import finetune
-from engine.stages.linear_probe import linear_probe
-from engine.stages.vae import vae
+from engine.library.artifacts import Gallery, Generator, Model
+from engine.library.stages.finetune import finetune
+from engine.library.stages.linear_probe import linear_probe
+from engine.library.stages.vae import vae
+from engine.stage_api.catalogue import Catalogue
 from pipelines.core.errors import PipelineError
 from pipelines.core.facts import Facts
 from pipelines.pipeline import check

@@ -43,7 +43,7 @@ folder to another: so all are scaled alike."""
 
 
 class DescribedPart(Protocol):
-    """See `engine.artifacts.Part`."""
+    """See `engine.library.artifacts.Part`."""
 
     @property
     def images(self) -> str: ...
@@ -54,7 +54,7 @@ class DescribedPart(Protocol):
 
 
 class DescribedData(Protocol):
-    """See `engine.artifacts.Dataset`."""
+    """See `engine.library.artifacts.Dataset`."""
 
     @property
     def name(self) -> str: ...

@@ -14,7 +14,7 @@ def trunk(net: Mapping[str, Any], shape: Sequence[int]) -> tuple[list[nn.Module]
     """The layers from an image (n, *shape) to features (n, width), and that width.
 
     Args:
-        net: fields of a value in `engine.generative.coders`.
+        net: fields of a value in `engine.library.generative.coders`.
         shape: (channels, height, width) of the images.
 
     Raises:

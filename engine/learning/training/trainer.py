@@ -28,7 +28,7 @@ class Recipe:
     Attributes:
         steps: in all.
         lr: the highest learning rate.
-        optimizer: fields of a value in `engine.optimizers`.
+        optimizer: fields of a value in `engine.library.optimizers`.
         warmup: share of the steps in which the rate rises from 0.
         schedule: `constant`, or `cosine` or `linear` down to 0, after the warm-up.
         clip: largest norm of the gradient, or None.
@@ -59,7 +59,7 @@ class Recipe:
 
 
 class Trainer:
-    """A net in training; see `engine.run.Trainer` for how it is saved and restored."""
+    """A net in training; see `engine.stage_api.run.Trainer` for how it is saved and restored."""
 
     def __init__(
         self,

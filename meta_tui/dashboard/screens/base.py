@@ -8,7 +8,7 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.screen import Screen
 
-from engine.runs import RunFolder
+from engine.rundir.run_folder import RunFolder
 from meta_tui.dashboard.keymap import rebound
 from meta_tui.dashboard.source import Source
 from meta_tui.dashboard.widgets.bar import Bar

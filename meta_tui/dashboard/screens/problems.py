@@ -7,7 +7,7 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
 
-from engine.request import Request
+from engine.planning.run_request import Request
 from meta_tui.dashboard.screens.base import RunScreenBase
 from meta_tui.dashboard.source import Source
 from meta_tui.dashboard.widgets.lines import Lines

@@ -9,7 +9,7 @@ import time
 
 from toynumber import Made, Number
 
-from engine.run import Run
+from engine.stage_api.run import Run
 from pipelines.core.stage import Params, stage
 
 

@@ -11,8 +11,8 @@ import scaling
 from pydantic import PositiveInt
 from toynumber import Made, Number
 
-from engine.artifacts import Choice, Scores
-from engine.run import Run
+from engine.library.artifacts import Choice, Scores
+from engine.stage_api.run import Run
 from pipelines.core.errors import EnvironmentFault, StageError
 from pipelines.core.stage import Params, stage
 

@@ -9,11 +9,11 @@ import torch
 from PIL import Image
 
 from engine import learning
-from engine.artifacts import Generator
-from engine.generative import backwards, pictures
-from engine.generative.scene import Images, Scene
 from engine.learning.generative.models import autoencoder
 from engine.learning.generative.models import generator as pairs
+from engine.library.artifacts import Generator
+from engine.library.generative import image_grids, inversion_gallery
+from engine.library.generative.generator_session import Images, Scene
 
 MLP = {"kind": "mlp", "hidden": [4], "activation": "relu"}
 
@@ -65,7 +65,7 @@ def flat(found):
 
 
 def test_a_sheet_of_draws_shows_the_first_hundred(drawn):
-    shown = pictures.samples(scene(), numbered(250), "prior", "the prior N(0, I)")
+    shown = image_grids.samples(scene(), numbered(250), "prior", "the prior N(0, I)")
     assert rows(drawn[0]) == [list(range(10 * row, 10 * row + 10)) for row in range(10)]
     assert (drawn[0].title, list(drawn[0].row_labels)) == ("Samples, prior", [])
     assert shown.name == "samples-prior"
@@ -77,7 +77,7 @@ def test_a_sheet_of_draws_shows_the_first_hundred(drawn):
 
 @pytest.mark.parametrize(("n", "columns"), [(1, 1), (3, 3), (10, 10), (100, 10)])
 def test_few_draws_are_all_shown(drawn, n, columns):
-    shown = pictures.samples(scene("autoencoder"), numbered(n), "mixture of 3", "a mixture")
+    shown = image_grids.samples(scene("autoencoder"), numbered(n), "mixture of 3", "a mixture")
     assert drawn[0].columns == columns
     assert flat(rows(drawn[0])) == list(range(n))
     assert shown.name == "samples-mixture"
@@ -85,14 +85,14 @@ def test_few_draws_are_all_shown(drawn, n, columns):
 
 
 def test_a_row_of_draws_that_is_not_full_is_left_out(drawn):
-    shown = pictures.samples(scene(), numbered(27), "prior", "the prior")
+    shown = image_grids.samples(scene(), numbered(27), "prior", "the prior")
     assert rows(drawn[0]) == [list(range(10)), list(range(10, 20))]
     assert shown.caption.startswith("20 of 27 images")
 
 
 def test_each_class_has_a_row_of_its_own_in_the_order_that_was_asked_for(drawn):
     found = scene(classes=(7, 1, 4), labels=(4, 7), names={4: "four"})
-    shown = pictures.samples(found, numbered(60), "prior", "the prior")
+    shown = image_grids.samples(found, numbered(60), "prior", "the prior")
     grid = drawn[0]
     assert grid.columns == 6
     # Classes come in turns: even numbers are of the first, odd of the second.
@@ -110,7 +110,7 @@ def test_no_row_of_a_class_has_a_gap_and_none_is_of_two(drawn, classes, count):
     if count < classes:
         return
     pixels = (torch.arange(count) % classes).to(torch.uint8).view(-1, 1, 1, 1).expand(-1, 1, 4, 4)
-    pictures.samples(scene(classes=labels), pixels, "prior", "the prior")
+    image_grids.samples(scene(classes=labels), pixels, "prior", "the prior")
     found, grid = rows(drawn[0]), drawn[0]
     assert {len(row) for row in found} == {grid.columns}
     assert all(len(set(row)) == 1 for row in found)
@@ -127,7 +127,7 @@ def test_an_image_stands_over_what_is_made_of_it_sorted_by_class(drawn):
     x = torch.arange(12).view(-1, 1, 1, 1).expand(12, 1, 4, 4) / 255
     y = torch.tensor([1, 0] * 6)
     found = Images("test", x, y)
-    shown = pictures.reconstructions(scene(), found, numbered(12) + 100)
+    shown = image_grids.reconstructions(scene(), found, numbered(12) + 100)
     above, below = rows(drawn[0])
     # Of twelve, ten make a row; a row that is not full is left out.
     assert above == [1, 3, 5, 7, 9, 0, 2, 4, 6, 8]
@@ -142,11 +142,11 @@ def test_an_image_stands_over_what_is_made_of_it_sorted_by_class(drawn):
 def test_at_most_four_rows_of_images_are_shown_and_few_are_one_row(drawn):
     x = torch.arange(80).view(-1, 1, 1, 1).expand(80, 1, 4, 4) / 255
     found = Images("val", x, torch.zeros(80, dtype=torch.int64))
-    pictures.reconstructions(scene("autoencoder"), found, numbered(80))
+    image_grids.reconstructions(scene("autoencoder"), found, numbered(80))
     assert len(rows(drawn[0])) == 8
     assert [row[0] for row in rows(drawn[0])] == [0, 0, 10, 10, 20, 20, 30, 30]
     few = Images("val", x[:3], found.y[:3])
-    caption = pictures.reconstructions(scene("autoencoder"), few, numbered(3)).caption
+    caption = image_grids.reconstructions(scene("autoencoder"), few, numbered(3)).caption
     assert rows(drawn[1]) == [[0, 1, 2], [0, 1, 2]]
     assert "makes of their codes" in caption
 
@@ -157,27 +157,27 @@ def test_an_interpolation_stands_between_its_images(drawn):
         for a, b in ((200, 210), (220, 230))
     ]
     ways = numbered(10).view(2, 5, 1, 4, 4)
-    shown = pictures.interpolations(scene(), tuple(ends), ways, "spherical", same=False)
+    shown = image_grids.interpolations(scene(), tuple(ends), ways, "spherical", same=False)
     assert rows(drawn[0]) == [[200, 0, 1, 2, 3, 4, 220], [210, 5, 6, 7, 8, 9, 230]]
     assert drawn[0].column_labels == ["test", "0", "0.25", "0.5", "0.75", "1", "test"]
     assert "between the mean codes of two test images of two classes; at" in shown.caption
     told = scene(classes=(1, 2))
-    same = pictures.interpolations(told, tuple(ends), ways, "linear", same=True).caption
+    same = image_grids.interpolations(told, tuple(ends), ways, "linear", same=True).caption
     assert "on the linear way" in same
     assert same.endswith(
         "images of one class, which it is told; at the ends stand the images themselves."
     )
     alone = scene("autoencoder")
-    same = pictures.interpolations(alone, tuple(ends), ways, "linear", same=True).caption
+    same = image_grids.interpolations(alone, tuple(ends), ways, "linear", same=True).caption
     assert "between the codes of two test images of one class; at" in same
 
 
 def test_a_traversal_has_its_start_at_the_left_of_every_row(drawn):
-    told = pictures.Journey(
+    told = image_grids.Journey(
         ["z3: 1.2 nats", "z0: 0.1 nats"], ["-3", "0", "+3"], numbered(200)[99],
         "the code of a test image", "stands its mean KL", "(it is N(0, 1) in the prior)",
     )  # fmt: skip
-    shown = pictures.traversal(scene(), numbered(6).view(2, 3, 1, 4, 4), told)
+    shown = image_grids.traversal(scene(), numbered(6).view(2, 3, 1, 4, 4), told)
     assert rows(drawn[0]) == [[99, 0, 1, 2], [99, 3, 4, 5]]
     assert drawn[0].row_labels == ["z3: 1.2 nats", "z0: 0.1 nats"]
     assert drawn[0].column_labels == ["start", "-3", "0", "+3"]
@@ -189,20 +189,22 @@ def test_a_traversal_has_its_start_at_the_left_of_every_row(drawn):
 def test_captions_say_that_images_are_black_and_white_and_which_class_is_told(drawn):
     found = scene(classes=(7, 1), names={1: "one"}, binarise="dynamic")
     images = Images("test", torch.zeros(3, 1, 4, 4), torch.tensor([0, 1, 0]))
-    told = pictures.reconstructions(found, images, numbered(3)).caption
+    told = image_grids.reconstructions(found, images, numbered(3)).caption
     assert told.startswith("Above 3 test images, in black and white as it learned them, below what")
     ways = numbered(6).view(3, 2, 1, 4, 4)
-    told = pictures.interpolations(found, (images, images), ways, "linear", same=True).caption
+    told = image_grids.interpolations(found, (images, images), ways, "linear", same=True).caption
     assert told.endswith("stand the images themselves, in black and white as it learned them.")
-    journey = pictures.Journey(["z0: 1"], ["-1", "+1"], numbered(1)[0], "the code 0", "x", "y", 1)
-    told = pictures.traversal(found, ways[:1], journey).caption
+    journey = image_grids.Journey(
+        ["z0: 1"], ["-1", "+1"], numbered(1)[0], "the code 0", "x", "y", 1
+    )
+    told = image_grids.traversal(found, ways[:1], journey).caption
     assert ", told the class one, makes of the code 0 (at the left) when one dimension" in told
 
 
 @pytest.mark.parametrize("side", [2, 20, 40])
 def test_a_plane_of_codes_is_one_sheet_of_a_size_to_look_at(drawn, side):
     pixels = (torch.arange(side * side) % 256).to(torch.uint8).view(side, side, 1, 1, 1)
-    shown = pictures.manifold(scene(), pixels.expand(-1, -1, 1, 4, 4), "in steps", None)
+    shown = image_grids.manifold(scene(), pixels.expand(-1, -1, 1, 4, 4), "in steps", None)
     sheet = drawn[0].images
     assert sheet.shape == (1, 1, 4 * side, 4 * side)
     assert torch.from_numpy(sheet[0, 0, ::4, ::4]).equal(pixels[..., 0, 0, 0])
@@ -217,7 +219,7 @@ def test_a_plane_of_codes_is_one_sheet_of_a_size_to_look_at(drawn, side):
 def test_planes_of_classes_are_named_by_place_and_titled_by_name(drawn):
     found = scene(classes=(7, 1), names={1: "one"})
     shown = [
-        pictures.manifold(found, numbered(4).view(2, 2, 1, 4, 4), "x", label) for label in (1, 7)
+        image_grids.manifold(found, numbered(4).view(2, 2, 1, 4, 4), "x", label) for label in (1, 7)
     ]
     assert [item.name for item in shown] == ["manifold-1", "manifold-0"]
     assert [grid.title for grid in drawn] == ["Plane of codes, one", "Plane of codes, 7"]
@@ -230,7 +232,7 @@ def test_a_long_name_of_a_class_is_cut_beside_a_row():
 
 
 def test_grey_values_reach_the_picture_as_they_are():
-    shown = pictures.samples(scene(), numbered(200)[100:101], "prior", "the prior")
+    shown = image_grids.samples(scene(), numbered(200)[100:101], "prior", "the prior")
     page = Image.open(io.BytesIO(shown.png)).convert("RGB")
     colours = {colour for _, colour in page.getcolors(1 << 20)}
     assert (100, 100, 100) in colours
@@ -264,7 +266,7 @@ def climbed(classes, each):
 
 
 def test_the_end_of_a_climb_has_a_row_of_each_class_with_its_own_confidence(drawn):
-    shown = backwards.ends(climbed(3, 12), ["a", "b", "c"])
+    shown = inversion_gallery.ends(climbed(3, 12), ["a", "b", "c"])
     # Ten of each: those that ask for the first class are 0, 3, 6, ...
     assert rows(drawn[0]) == [list(range(row, 30, 3)) for row in range(3)]
     assert drawn[0].row_labels == ["a: 0.00", "b: 0.10", "c: 0.20"]
@@ -274,13 +276,13 @@ def test_the_end_of_a_climb_has_a_row_of_each_class_with_its_own_confidence(draw
 
 
 def test_few_images_of_many_classes_are_a_row_of_twenty_classes_at_most(drawn):
-    backwards.ends(climbed(25, 2), [str(label) for label in range(25)])
+    inversion_gallery.ends(climbed(25, 2), [str(label) for label in range(25)])
     assert rows(drawn[0]) == [[row, row + 25] for row in range(20)]
     assert len(drawn[0].row_labels) == 20
 
 
 def test_the_way_up_goes_from_left_to_right(drawn):
-    shown = backwards.ways(climbed(3, 4), ["a", "b", "c"])
+    shown = inversion_gallery.ways(climbed(3, 4), ["a", "b", "c"])
     assert rows(drawn[0]) == [[100, 0], [101, 1], [102, 2]]
     assert (drawn[0].row_labels, drawn[0].column_labels) == (["a", "b", "c"], ["0", "60"])
     assert shown.caption.endswith("0.10 at step 0, 0.99 at step 60.")

@@ -12,7 +12,7 @@ from engine.learning.metalearning.nets import stacked
 from engine.learning.metalearning.tasks import batches
 from engine.learning.models import linear_heads as plain
 from engine.learning.models.cholesky import cholesky
-from engine.methods import probe
+from engine.library.methods import linear_probe
 
 WIDTHS = pytest.mark.parametrize("width", [4, 40], ids=["primal", "dual"])
 
@@ -107,7 +107,7 @@ def test_a_class_with_one_example_gets_the_middle_of_the_grid_and_other_tasks_do
     same(found, 0, plain.ridge(z[0, :5], targets_of(batch, 0)[:5], 1e-2))
     for task in range(1, len(batch)):
         same(found, task, plain.ridge_by_leaving_one_out(z[task], batch.support.y[task], 3))
-    assert probe.MIDDLE == ridge_probe.MIDDLE == 1e-2
+    assert linear_probe.MIDDLE == ridge_probe.MIDDLE == 1e-2
 
 
 def test_regression_from_one_example_is_finite_and_answers_it():

@@ -7,7 +7,7 @@ import pytest
 import typer
 
 from engine.store import Output, Result, Store
-from engine.verify import verify
+from engine.store.verification import verify
 from meta_tui.cli.cache import Deed, cache
 
 KEYS = ["ab" + "0" * 62, "ab" + "1" * 62, "cd" + "2" * 62]
@@ -34,7 +34,7 @@ def store(tmp_path, monkeypatch) -> Store:
 
 
 def place(store: Store, content: bytes):
-    from engine.key import sha256
+    from engine.identity.key import sha256
 
     return store.objects.path(sha256(content))
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from night import Night, over
 
-from engine import runs
+from engine.rundir import run_folder
 from meta_tui.cli import control as verbs
 from meta_tui.feed import Feed
 from meta_tui.view import State
@@ -119,7 +119,7 @@ def test_a_runner_that_gives_no_answer_is_told_and_where_to_look(
             return asked(*words)
         finally:
             # The runner goes as soon as it was asked.
-            monkeypatch.setattr(runs.RunFolder, "alive", lambda _: lives)
+            monkeypatch.setattr(run_folder.RunFolder, "alive", lambda _: lives)
 
     monkeypatch.setattr(verbs.control, "ask", gone)
     with pytest.raises(EnvironmentFault, match="run 7f3a gave no answer: `meta status 7f3a` tells"):

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import typed
 
-from engine.events import decode
-from engine.runs import find
+from engine.rundir.events import decode
+from engine.rundir.run_folder import find
 
 HERE = Path(__file__).parent
 GOOD = """\

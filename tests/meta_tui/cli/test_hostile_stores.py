@@ -21,9 +21,10 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from engine import launch, runs
-from engine.request import Request
-from engine.store import Output, Result, Store, marker, place
+from engine.execution import launch
+from engine.planning.run_request import Request
+from engine.rundir import run_folder
+from engine.store import Output, Result, Store, location, marker
 from meta_tui.cli import entry, main
 from meta_tui.cli.entry import application
 from meta_tui.history import History
@@ -279,7 +280,7 @@ def test_who_may_not_read_a_part_of_a_store_is_told_by_every_verb(meta, made, mo
     assert barred
     bar(monkeypatch, barred)
     if part == "runs/*/events.jsonl":
-        monkeypatch.setattr(runs.RunFolder, "alive", lambda _: True)
+        monkeypatch.setattr(run_folder.RunFolder, "alive", lambda _: True)
     for words in BARRED[part]:
         said = meta(*words)
         assert said.code == 3, (words, said)
@@ -290,7 +291,7 @@ def test_who_may_not_read_a_part_of_a_store_is_told_by_every_verb(meta, made, mo
 
 
 def test_a_run_that_may_not_be_read_keeps_no_other_from_being_planned(meta, made, monkeypatch):
-    events = runs.find(made / ".meta").events
+    events = run_folder.find(made / ".meta").events
     original = os.open
 
     def refuse(path, *args, **options):
@@ -351,7 +352,7 @@ def test_ten_descriptors_are_too_few_and_that_is_said_in_one_line(made, words):
 
 def _newest(root: Path) -> Path:
     """A copy of the run, as the newest one."""
-    last = runs.find(root).path
+    last = run_folder.find(root).path
     return shutil.copytree(last, last.parent / NEWEST)
 
 
@@ -510,7 +511,7 @@ SEALED = [
 
 
 def test_what_is_sealed_rightly_and_says_nonsense_gives_a_line(meta, made):
-    from engine.store.seal import seal, unseal
+    from engine.store.digest import seal, unseal
 
     root = made / ".meta"
     store = Store(root)
@@ -547,7 +548,7 @@ def test_what_is_sealed_rightly_and_says_nonsense_gives_a_line(meta, made):
     [("Scores", "scores.json"), ("Table", "table.json"), ("Gallery", "gallery.json")],
 )
 def test_an_artifact_that_is_whole_and_says_nonsense_gives_a_line(meta, made, kind, name):
-    store, key = Store(made / ".meta"), runs.find(made / ".meta").id.ljust(64, "0")
+    store, key = Store(made / ".meta"), run_folder.find(made / ".meta").id.ljust(64, "0")
     run = _newest(store.root)
     began = {**STARTED, "cells": [{**CELL, "type": "compare" if kind == "Table" else "fits"}]}
     done = {"kind": "cell_finished", "time": 2.0, "cell": 0, "key": key, "seconds": 1.0}
@@ -566,7 +567,7 @@ def test_an_artifact_that_is_whole_and_says_nonsense_gives_a_line(meta, made, ki
 def test_half_of_a_store_gives_a_line(meta, made):
     root = made / ".meta"
     whole = shutil.copytree(root, made.parent / "whole")
-    for name in place.FOLDERS:
+    for name in location.FOLDERS:
         if (root / name).exists():
             shutil.rmtree(root / name)
         _every_verb_ends(meta, (*READERS, *ASKERS, *PLANNERS), f"without {name}")

@@ -18,13 +18,13 @@ from typing import Any
 import pytest
 import typer
 
-from engine import events
-from engine.artifacts import Contrast, Gallery, Interval, Picture, Row, Scores, Table
-from engine.events import CellInfo, MetricBatch
-from engine.request import Request
-from engine.runs import RunFolder
+from engine.library.artifacts import Contrast, Gallery, Interval, Picture, Row, Scores, Table
+from engine.planning.run_request import Request
+from engine.rundir import events
+from engine.rundir.events import CellInfo, MetricBatch
+from engine.rundir.run_folder import RunFolder
 from engine.store import Output, Result, Store
-from engine.store.place import adopt
+from engine.store.location import adopt
 from meta_tui.cli.entry import VERBS, application, main
 from pipelines.core.text import safe_text
 
@@ -42,8 +42,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.artifacts import Scores
-from engine.run import Run
+from engine.library.artifacts import Scores
+from engine.stage_api.run import Run
 from pipelines.core.stage import Params, stage
 
 H = {hostile!r}

@@ -2,9 +2,9 @@
 
 import pytest
 
-from engine import events
-from engine.events import CellInfo
-from engine.runs import RunFolder
+from engine.rundir import events
+from engine.rundir.events import CellInfo
+from engine.rundir.run_folder import RunFolder
 from meta_tui.cli import printer
 from meta_tui.cli.printer import Printer
 

@@ -5,8 +5,8 @@ import json
 import pytest
 import typed
 
-from engine import events
-from engine.events import CellInfo, RunStarted
+from engine.rundir import events
+from engine.rundir.events import CellInfo, RunStarted
 from meta_tui.arrange import Order, arranged
 from meta_tui.export import FORMATS, written
 

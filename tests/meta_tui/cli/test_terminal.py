@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 from test_hostile_text import hostile_run
 
-from engine.runs import find
+from engine.rundir.run_folder import find
 from meta_tui.feed import Feed
 
 pytestmark = pytest.mark.slow

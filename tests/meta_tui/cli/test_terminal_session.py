@@ -10,7 +10,7 @@ import time
 import pytest
 from test_terminal import SLOW, STAGES, Terminal, open_terminal
 
-from engine.runs import find
+from engine.rundir.run_folder import find
 
 pytestmark = pytest.mark.slow
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from engine.artifacts import Gallery, Picture, Scores
-from engine.run import Run
+from engine.library.artifacts import Gallery, Picture, Scores
+from engine.stage_api.run import Run
 from pipelines.core.stage import Params, stage
 
 

@@ -4,8 +4,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.artifacts import Scores
-from engine.run import Run
+from engine.library.artifacts import Scores
+from engine.stage_api.run import Run
 from pipelines.core.errors import StageError
 from pipelines.core.stage import Params, stage
 

@@ -9,8 +9,8 @@ import pytest
 from textual.binding import Binding
 from textual.command import CommandPalette
 
-from engine import events
-from engine.runs import RunFolder
+from engine.rundir import events
+from engine.rundir.run_folder import RunFolder
 from meta_tui.config import Config
 from meta_tui.dashboard import keymap
 from meta_tui.dashboard.app import FAULT, Dashboard
@@ -143,7 +143,7 @@ async def test_what_does_not_run_cannot_be_stopped(finished, store):
 
 
 async def test_r_on_a_live_run_says_when_it_may(live, store, monkeypatch):
-    monkeypatch.setattr("engine.launch.again", pytest.fail)
+    monkeypatch.setattr("engine.execution.launch.again", pytest.fail)
     app = app_of(live, store)
     async with app.run_test(size=(100, 30)) as pilot:
         await pilot.press("r")
@@ -161,7 +161,7 @@ async def test_r_starts_the_run_again_and_shows_the_new_one(finished, another, s
         asked.append(folder)
         return another
 
-    monkeypatch.setattr("engine.launch.again", again)
+    monkeypatch.setattr("engine.execution.launch.again", again)
     app = app_of(finished, store)
     async with app.run_test(size=(100, 30)) as pilot:
         await pilot.press("1", "r")
@@ -190,7 +190,7 @@ async def test_r_starts_the_run_again_and_shows_the_new_one(finished, another, s
 async def test_a_screen_asked_for_while_a_run_starts_is_shown_when_it_is_there(
     finished, another, store, monkeypatch, key, asked
 ):
-    monkeypatch.setattr("engine.launch.again", lambda *_: another)
+    monkeypatch.setattr("engine.execution.launch.again", lambda *_: another)
     remove = Dashboard.remove_mode
     during = []
 
@@ -238,7 +238,7 @@ async def test_a_run_that_is_being_started_is_not_started_twice(
         begun.wait(20)
         return another
 
-    monkeypatch.setattr("engine.launch.again", again)
+    monkeypatch.setattr("engine.execution.launch.again", again)
     app = app_of(finished, store)
     async with app.run_test(size=(100, 30)) as pilot:
         await pilot.press("r", "enter", "r")
@@ -254,7 +254,7 @@ async def test_a_run_that_is_being_started_is_not_started_twice(
 async def test_a_run_whose_runner_is_gone_can_be_started_again(
     middle_run, another, store, monkeypatch
 ):
-    monkeypatch.setattr("engine.launch.again", lambda *_: another)
+    monkeypatch.setattr("engine.execution.launch.again", lambda *_: another)
     app = app_of(middle_run, store)
     async with app.run_test(size=(100, 30)) as pilot:
         await pilot.pause()
@@ -270,7 +270,7 @@ async def test_what_keeps_a_run_from_starting_is_told_and_nothing_is_lost(
     def refuse(*_: object) -> RunFolder:
         raise UsageError("x.yaml:3:1: error: no stage `\x1b]52;c;aGk=\x07`\n    uses: nope")
 
-    monkeypatch.setattr("engine.launch.again", refuse)
+    monkeypatch.setattr("engine.execution.launch.again", refuse)
     app = app_of(finished, store)
     async with app.run_test(size=(100, 30)) as pilot:
         await pilot.press("r", "enter")

@@ -2,8 +2,8 @@
 
 import pytest
 
-from engine import events
-from engine.events import MetricBatch
+from engine.rundir import events
+from engine.rundir.events import MetricBatch
 from meta_tui.dashboard.app import Dashboard
 from meta_tui.dashboard.source import Source
 from meta_tui.dashboard.widgets.curves import CurvesPane

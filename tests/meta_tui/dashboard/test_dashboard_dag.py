@@ -6,8 +6,8 @@ import pytest
 from test_dashboard_grids import GRAPH_SIZE, agrees, drawn
 from test_dashboard_keys import app_of, append, text_of
 
-from engine import events
-from engine.events import CellInfo
+from engine.rundir import events
+from engine.rundir.events import CellInfo
 from meta_tui.dashboard.source import Source
 from meta_tui.dashboard.widgets.curves import CurvesPane
 from meta_tui.dashboard.widgets.log import LogPane

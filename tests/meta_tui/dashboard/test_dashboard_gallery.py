@@ -9,9 +9,9 @@ from rich.style import Style
 from test_dashboard_grids import agrees, drawn
 from test_dashboard_keys import append
 
-from engine.artifacts import Gallery, Picture
-from engine.events import RunEnded
 from engine.learning.plotting import image_grid as pictures
+from engine.library.artifacts import Gallery, Picture
+from engine.rundir.events import RunEnded
 from engine.store import Output, Result
 from meta_tui.dashboard.app import Dashboard
 from meta_tui.dashboard.screens.gallery import GalleryScreen, label, shared_ports

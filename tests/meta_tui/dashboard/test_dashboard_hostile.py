@@ -13,11 +13,11 @@ from test_dashboard_grids import grid
 from test_dashboard_matrix import WALK
 from world import NOW, START, World, began, cells_of, text_of, world
 
-from engine import events
-from engine.events import CellInfo, MetricBatch
-from engine.runs import RunFolder
+from engine.rundir import events
+from engine.rundir.events import CellInfo, MetricBatch
+from engine.rundir.run_folder import RunFolder
 from engine.store import Store
-from engine.store.place import adopt
+from engine.store.location import adopt
 from meta_tui.dashboard.app import Dashboard
 from meta_tui.dashboard.source import Source
 from meta_tui.dashboard.widgets.log import LogPane

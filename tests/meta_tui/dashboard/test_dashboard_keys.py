@@ -5,8 +5,8 @@ from itertools import pairwise
 
 import pytest
 
-from engine import events
-from engine.events import CellInfo, MetricBatch
+from engine.rundir import events
+from engine.rundir.events import CellInfo, MetricBatch
 from meta_tui.dashboard.app import Dashboard
 from meta_tui.dashboard.screens.help import HelpScreen
 from meta_tui.dashboard.screens.results import ResultsScreen

@@ -1,6 +1,6 @@
 """The log of the Run screen: what is found, kept, followed and marked."""
 
-from engine import events
+from engine.rundir import events
 from meta_tui.dashboard.app import Dashboard
 from meta_tui.dashboard.source import Source
 from meta_tui.dashboard.widgets.ask import Ask

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from test_dashboard_grids import SIZE, agrees, grid
 
-from engine import runs
-from engine.request import Request
+from engine.planning.run_request import Request
+from engine.rundir import run_folder
 from engine.store import Store
 from meta_tui.dashboard import show
 from meta_tui.dashboard.app import Dashboard
@@ -102,9 +102,11 @@ async def test_faults_and_runs_are_a_key_apart(file):
 
 
 async def test_r_starts_the_file_that_is_being_edited(file, monkeypatch):
-    asked, begun = [], runs.create(file.parent / ".meta", b"", GOOD)
-    monkeypatch.setattr("engine.launch.start", lambda request: asked.append(request) or begun)
-    monkeypatch.setattr("engine.launch.again", pytest.fail)
+    asked, begun = [], run_folder.create(file.parent / ".meta", b"", GOOD)
+    monkeypatch.setattr(
+        "engine.execution.launch.start", lambda request: asked.append(request) or begun
+    )
+    monkeypatch.setattr("engine.execution.launch.again", pytest.fail)
     app = dashboard(file, Clock())
     async with app.run_test(size=(100, 30)) as pilot:
         shown_before = await shown(app, pilot, "r")

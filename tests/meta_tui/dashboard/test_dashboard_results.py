@@ -7,10 +7,10 @@ import threading
 import pytest
 from test_dashboard_grids import GRAPH_SIZE, SIZE, agrees, grid
 
-from engine import events
-from engine.artifacts import Interval, Row, Scores, Table
-from engine.comparison.rebase import against
-from engine.events import CellInfo, RunEnded, RunStarted
+from engine.library.artifacts import Interval, Row, Scores, Table
+from engine.library.comparison.rebase import against
+from engine.rundir import events
+from engine.rundir.events import CellInfo, RunEnded, RunStarted
 from engine.store import Output, Result
 from meta_tui.dashboard.app import Dashboard
 from meta_tui.dashboard.screens.export import ExportScreen

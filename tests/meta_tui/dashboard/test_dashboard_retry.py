@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from night import Night, over
 
-from engine import events
-from engine.answers import CellCancelled, CellRetried, RequestRefused
-from engine.artifacts import Table
-from engine.control import Inbox, Wish
+from engine.library.artifacts import Table
+from engine.rundir import events
+from engine.rundir.answers import CellCancelled, CellRetried, RequestRefused
+from engine.rundir.control import Inbox, Wish
 from engine.store import Store
 from meta_tui.config import Config
 from meta_tui.dashboard.app import Dashboard

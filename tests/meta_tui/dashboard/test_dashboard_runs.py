@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 from test_dashboard_grids import SIZE, agrees, grid
 
-from engine import events
-from engine.request import Request
-from engine.runs import RunFolder
+from engine.planning.run_request import Request
+from engine.rundir import events
+from engine.rundir.run_folder import RunFolder
 from engine.store import Store
 from meta_tui.dashboard import show
 from meta_tui.dashboard.app import Dashboard

@@ -3,7 +3,7 @@
 import pytest
 from test_dashboard_grids import grid
 
-from engine import events
+from engine.rundir import events
 from meta_tui.dashboard.app import Dashboard
 from meta_tui.dashboard.source import Source
 from meta_tui.view import State

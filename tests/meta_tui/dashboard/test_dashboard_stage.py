@@ -6,10 +6,10 @@ import json
 import pytest
 from test_dashboard_grids import GRAPH_SIZE, SIZE, agrees, grid
 
-from engine import events, given
-from engine.request import Request
-from engine.runs import RunFolder
-from engine.session import load
+from engine.planning.load import load
+from engine.planning.run_request import Request
+from engine.rundir import cell_settings, events
+from engine.rundir.run_folder import RunFolder
 from meta_tui.celldoc import stored
 from meta_tui.dashboard.app import Dashboard
 from meta_tui.dashboard.screens.run import RunScreen
@@ -41,7 +41,7 @@ def told(live, tmp_path) -> RunFolder:
     live.pipeline.write_text(FILE, encoding="utf-8")
     request = Request(file=tmp_path / "a.yaml", store=tmp_path / "store")
     live.request.write_bytes(request.encode())
-    live.given.write_bytes(given.encode(load(request, frozen=FILE)))
+    live.given.write_bytes(cell_settings.encode(load(request, frozen=FILE)))
     with live.events.open("a", encoding="utf-8") as file:
         for step in (40, 80):
             event = events.CellCheckpointed(time=1080.0 + step / 10, cell=5, step=step)

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from aiohttp import ClientSession, CookieJar, WSServerHandshakeError
 
-from engine.runs import RunFolder
+from engine.rundir.run_folder import RunFolder
 from meta_tui.dashboard.web import HOST, Local, serve
 from pipelines.core.errors import EnvironmentFault
 

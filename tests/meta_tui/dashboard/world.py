@@ -12,14 +12,14 @@ from pathlib import Path
 
 from PIL import Image
 
-from engine import events, given
-from engine.artifacts import Gallery, Interval, Picture, Row, Scores, Table
-from engine.events import CellInfo, Event, MetricBatch
-from engine.request import Request
-from engine.runs import RunFolder
-from engine.session import Pipeline, load
+from engine.library.artifacts import Gallery, Interval, Picture, Row, Scores, Table
+from engine.planning.load import Pipeline, load
+from engine.planning.run_request import Request
+from engine.rundir import cell_settings, events
+from engine.rundir.events import CellInfo, Event, MetricBatch
+from engine.rundir.run_folder import RunFolder
 from engine.store import Output, Result, Store
-from engine.store.place import adopt
+from engine.store.location import adopt
 from meta_tui.dashboard.source import Source
 
 STATES = ("empty", "running", "failed", "finished", "thousand")
@@ -89,7 +89,7 @@ def cells_of(text: str) -> tuple[CellInfo, ...]:
 @cache
 def given_of(text: str) -> bytes:
     """What a run of a file stores of its cells."""
-    return given.encode(loaded(text))
+    return cell_settings.encode(loaded(text))
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 from markdown_it import MarkdownIt
 
-from engine.artifacts import Contrast, Interval, Row, Table
+from engine.library.artifacts import Contrast, Interval, Row, Table
 from meta_tui.arrange import Column, Order, arranged
 from meta_tui.export import FORMATS, written
 from meta_tui.export.latex import escaped

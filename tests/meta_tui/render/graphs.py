@@ -3,7 +3,7 @@
 import random
 from collections.abc import Mapping, Sequence
 
-from engine import events
+from engine.rundir import events
 from meta_tui.render.dag import Graph, arranged, dag
 from meta_tui.render.dagboxes import Boxes
 from meta_tui.render.dagsheet import Item, Sheet

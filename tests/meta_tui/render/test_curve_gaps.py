@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from engine.events import MetricBatch
+from engine.rundir.events import MetricBatch
 from meta_tui.curves import extend
 from meta_tui.render.charts import charts as cell_charts
 from meta_tui.render.curveset import charts, series

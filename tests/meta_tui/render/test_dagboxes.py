@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine import events
+from engine.rundir import events
 from meta_tui.render.dagboxes import Boxes
 from meta_tui.render.signs import UNICODE
 from meta_tui.render.spans import plain

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from engine.artifacts import Interval, Row, Table
+from engine.library.artifacts import Interval, Row, Table
 from meta_tui.arrange import Column, Order, arranged
 from meta_tui.render.bars import bars
 from meta_tui.render.grid import grid

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from engine.artifacts import Interval, Row, Table
+from engine.library.artifacts import Interval, Row, Table
 from meta_tui.reading import Reading
 from meta_tui.render.plane import plane
 from meta_tui.render.plotdata import FRONTIER, LINE, plots

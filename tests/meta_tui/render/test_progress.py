@@ -1,4 +1,4 @@
-from engine import events
+from engine.rundir import events
 from meta_tui.remaining import Remaining
 from meta_tui.render.progress import bar, eta, heading, run_state
 from meta_tui.render.signs import ASCII, UNICODE

@@ -1,4 +1,4 @@
-from engine.artifacts import Scores, Units
+from engine.library.artifacts import Scores, Units
 from meta_tui.render.scores import numbers
 
 METRICS = {"test/accuracy": 0.5, "test/loss": 0.3}

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from engine.artifacts import Contrast, Interval, Row, Table
+from engine.library.artifacts import Contrast, Interval, Row, Table
 from meta_tui.render.numbers import ABSENT
 from meta_tui.render.signs import ASCII, UNICODE
 from meta_tui.render.spans import width

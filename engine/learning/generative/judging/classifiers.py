@@ -31,7 +31,7 @@ JUNK_SHARE = 2
 
 
 class Described(Protocol):
-    """See `engine.artifacts.Judge`."""
+    """See `engine.library.artifacts.Judge`."""
 
     @property
     def net(self) -> Mapping[str, Any]: ...

@@ -26,7 +26,7 @@ class Design:
     """What a coder is built from.
 
     Attributes:
-        net: fields of a value in `engine.generative.coders`.
+        net: fields of a value in `engine.library.generative.coders`.
         shape: (channels, height, width).
         z: numbers of a code.
         data: collection, by which images are scaled.

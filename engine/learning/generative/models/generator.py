@@ -49,7 +49,7 @@ class Pair(nn.Module):
 
 
 class Described(Protocol):
-    """See `engine.artifacts.Generator`."""
+    """See `engine.library.artifacts.Generator`."""
 
     @property
     def kind(self) -> str: ...

@@ -147,7 +147,7 @@ class Logistic(Likelihood):
 
 
 def build(fields: Mapping[str, Any], levels: int) -> Likelihood:
-    """The likelihood of a value in `engine.generative.likelihoods`.
+    """The likelihood of a value in `engine.library.generative.likelihoods`.
 
     Args:
         fields: of the value.

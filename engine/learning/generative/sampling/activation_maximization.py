@@ -83,7 +83,7 @@ class Attacked:
 
 
 class Ascent:
-    """Images on their way up; see `engine.run.Trainer` for how it is saved and restored.
+    """Images on their way up; see `engine.stage_api.run.Trainer` for how it is saved and restored.
 
     Args:
         attacked: the classifier.

@@ -117,7 +117,7 @@ def mixture(found: Tensor, components: int, seed: int) -> Latent:
 def _spread(found: Tensor) -> Tensor:
     """Deviations (z,) of codes (n, z); 1 where all differences may come of rounding.
 
-    As for the columns of a table, see `engine.tables`.
+    As for the columns of a table, see `engine.library.datasets.task_table`.
     """
     variance, mean = found.var(0, correction=0), found.mean(0)
     rounding = len(found) * torch.finfo(found.dtype).eps

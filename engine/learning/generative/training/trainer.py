@@ -117,7 +117,7 @@ class Plan:
 
 
 class GenerativeTrainer:
-    """A pair in training; see `engine.run.Trainer` for how it is saved and restored."""
+    """A pair in training; see `engine.stage_api.run.Trainer` for how it is saved and restored."""
 
     def __init__(
         self,

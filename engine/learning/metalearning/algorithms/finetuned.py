@@ -25,7 +25,7 @@ class Tuned(Fixed):
 
     Attributes:
         lr: learning rate.
-        optimizer: fields of a value in `engine.optimizers`.
+        optimizer: fields of a value in `engine.library.optimizers`.
         clip: longest gradient of a task, or None.
         inner: what is trained.
         head: where a task's head starts: drawn for the task, 0, fitted on its features by ridge,

@@ -97,7 +97,7 @@ def rule(optimizer: Mapping[str, Any], lr: float) -> Rule:
     """The rule of an optimiser.
 
     Args:
-        optimizer: fields of a value in `engine.optimizers`.
+        optimizer: fields of a value in `engine.library.optimizers`.
         lr: learning rate.
     """
     fields = {name: value for name, value in optimizer.items() if name != "kind"}

@@ -17,7 +17,7 @@ Span = tuple[int, int]
 
 
 class Described(Protocol):
-    """See `engine.artifacts.TaskFamily`."""
+    """See `engine.library.artifacts.TaskFamily`."""
 
     @property
     def kind(self) -> str: ...

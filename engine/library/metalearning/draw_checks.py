@@ -1,0 +1,47 @@
+"""What the tasks of a family were drawn from: the units that intervals over tasks span."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from engine.library.artifacts import TaskFamily, Units
+from engine.library.comparison.intervals import scarce
+from engine.library.datasets import omniglot
+
+if TYPE_CHECKING:
+    from engine.learning.metalearning.loop.evaluation import Judging
+
+
+def units(families: Mapping[str, TaskFamily], found: Mapping[str, "Judging"]) -> dict[str, Units]:
+    """Task label -> what the tasks were drawn from; absent where every task is a new one.
+
+    Args:
+        families: `test` and `validate`.
+        found: their judging, under the same names.
+    """
+    every = {family.task: _of(family, found[name].members) for name, family in families.items()}
+    return {task: known for task, known in every.items() if known is not None}
+
+
+def _of(family: TaskFamily, members: Sequence[tuple[int, ...]]) -> Units | None:
+    """What tasks were drawn from: those of a table, or classes; None where each is a new one.
+
+    Args:
+        family: of the tasks.
+        members: see `engine.learning.metalearning.tasks.streams.Family.members`.
+    """
+    if family.kind == "table":
+        return Units("tasks", len(family.draws["tasks"]), tuple(members))
+    if family.data is None:
+        return None
+    names = omniglot.drawn_once(family.data.name, family.data.classes)
+    return Units("classes", len(set(names)), tuple(tuple(names[i] for i in m) for m in members))
+
+
+def notes(drawn: Units | None) -> list[str]:
+    """What a reader must know of the draws: of how many tasks or classes they are."""
+    if drawn is None or len(drawn.members) <= drawn.count:
+        return []
+    told = f"{len(drawn.members)} draws of {drawn.count} {drawn.kind}"
+    if scarce(drawn.count, drawn.most):
+        told += f": these {drawn.kind} only, which tell nothing of others"
+    return [told]
