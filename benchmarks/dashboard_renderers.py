@@ -27,19 +27,19 @@ from benchmarks import dashboard_runs
 from benchmarks.measure import spread, table
 from engine.rundir import events
 from engine.rundir.events import CellInfo
-from meta_tui.curves import Curve
-from meta_tui.dashboard.widgets.log import LogPane
-from meta_tui.dashboard.widgets.picture import tiles
-from meta_tui.reading import Reading
-from meta_tui.render import pixels
-from meta_tui.render.dag import Graph, arranged, dag
-from meta_tui.render.dagboxes import Boxes
-from meta_tui.render.frame import Series
-from meta_tui.render.linechart import linechart
-from meta_tui.render.signs import UNICODE
-from meta_tui.render.tablepage import tablepage
-from meta_tui.summary import StageView, stages
-from meta_tui.view import RunView, fold
+from meta_tui.dashboard.widgets.image_view import tiles
+from meta_tui.dashboard.widgets.log_view import LogPane
+from meta_tui.model.curves import Curve
+from meta_tui.model.run_reducer import RunView, fold
+from meta_tui.model.stage_summary import StageView, stages
+from meta_tui.model.table_cursor import Reading
+from meta_tui.render.charts.line_chart import linechart
+from meta_tui.render.charts.viewport import Series
+from meta_tui.render.graph.boxes import Boxes
+from meta_tui.render.graph.graph import Graph, arranged, dag
+from meta_tui.render.images import half_blocks
+from meta_tui.render.tables.table_page import tablepage
+from meta_tui.render.text.symbols import UNICODE
 
 _AREA = 120, 40
 _SIDE, _TILE = 8, 14
@@ -147,7 +147,7 @@ def _plotext(count: int) -> Work | None:
 
 
 def _pictures(sheet: Image.Image) -> object:
-    rows = pixels.halves(pixels.fitted(sheet, *sheet.size))
+    rows = half_blocks.halves(half_blocks.fitted(sheet, *sheet.size))
     return [tiles(row, sheet.width, Style()) for row in rows]
 
 

@@ -33,7 +33,7 @@ from typing import Any, NamedTuple
 from engine.library.artifacts import Table
 from engine.library.artifacts.table import Row
 from engine.store import Result, Store
-from meta_tui.render.table import cell_text, text
+from meta_tui.render.tables.table import cell_text, text
 
 ROOT = Path(__file__).parent.parent
 NUMBERS = ROOT / "docs" / "measured.json"

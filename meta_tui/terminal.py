@@ -24,7 +24,7 @@ from pipelines.core.errors import EnvironmentFault, MetaError
 from pipelines.core.text import safe_text, visible
 
 if TYPE_CHECKING:
-    from meta_tui.render.pixels import Depth, Row
+    from meta_tui.render.images.half_blocks import Depth, Row
 
 ENDED_BY = 128
 """Exit codes above it are those of signals."""
@@ -239,7 +239,7 @@ def say(text: str) -> None:
 
 def say_rows(rows: "Iterable[Row]", depth: "Depth") -> None:
     """Write a picture in colours; raises as `say`."""
-    lines: list[str] = import_module("meta_tui.render.escapes").ansi(rows, depth)
+    lines: list[str] = import_module("meta_tui.render.text.escapes").ansi(rows, depth)
     text = "".join(f"{line}\n" for line in lines)
     stream = sys.stdout
     if isinstance(stream, Stream):

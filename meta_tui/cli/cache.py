@@ -12,7 +12,7 @@ from engine.store import Store, marker
 from engine.store.verification import LISTING, Damage, verify
 from meta_tui.cli import options
 from meta_tui.cli.output import say, say_json
-from meta_tui.render.celldetail import file_size
+from meta_tui.render.runs.cell_details import file_size
 from meta_tui.terminal import warn
 from pipelines.core.errors import StageError, UsageError
 

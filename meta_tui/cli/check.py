@@ -5,7 +5,7 @@ import typer
 from engine.planning.load import load
 from meta_tui.cli import options
 from meta_tui.cli.output import say, say_json, say_lines
-from meta_tui.cli.requests import request
+from meta_tui.cli.run_options import request
 from pipelines.core.errors import PipelineError, Problem
 from pipelines.core.text import safe_text
 

@@ -13,10 +13,10 @@ from engine.rundir.events import Event, RunEnded
 from engine.rundir.run_folder import RunFolder
 from meta_tui.cli import options
 from meta_tui.cli.output import say, say_lines, signs
-from meta_tui.feed import Feed
-from meta_tui.naming import cells_named
-from meta_tui.plain import lines
-from meta_tui.view import CellView, RunView, State
+from meta_tui.model.run_reducer import CellView, RunView, State
+from meta_tui.readers.cell_names import cells_named
+from meta_tui.readers.run_reader import Feed
+from meta_tui.render.runs.plain_log import lines
 from pipelines.core.errors import EnvironmentFault, UsageError
 
 ANSWER_SECONDS = 20.0

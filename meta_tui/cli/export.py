@@ -6,10 +6,10 @@ from pathlib import Path
 from engine.library.artifacts import Table
 from engine.store import Store
 from meta_tui import export
-from meta_tui.arrange import Order, arranged
 from meta_tui.cli.output import say
-from meta_tui.results import Missing, artifact
-from meta_tui.view import CellView
+from meta_tui.model.run_reducer import CellView
+from meta_tui.model.table_view import Order, arranged
+from meta_tui.readers.results import Missing, artifact
 from pipelines.core.errors import UsageError
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from meta_tui.cli.output import colours, columns, lines_of_screen, say, say_lines, signs, terminal
-from meta_tui.render import drawing
-from meta_tui.render.spans import plain, wrap
-from meta_tui.results import Shown
+from meta_tui.model.run_reducer import CellView
+from meta_tui.readers.results import Shown
+from meta_tui.render.images import image_view
+from meta_tui.render.text.spans import plain, wrap
 from meta_tui.terminal import say_rows
-from meta_tui.view import CellView
 from pipelines.core.errors import EnvironmentFault
 from pipelines.core.text import safe_text
 
@@ -41,9 +41,9 @@ def _draw(picture: Shown) -> None:
     depth = colours()
     try:
         if depth and signs().braille:
-            say_rows(drawing.halves(picture.png, *size).rows, depth)
+            say_rows(image_view.halves(picture.png, *size).rows, depth)
         else:
-            say(plain(drawing.dots(picture.png, *size, braille=signs().braille).rows))
+            say(plain(image_view.dots(picture.png, *size, braille=signs().braille).rows))
     except ValueError as error:
         say(f"    not drawn: {safe_text(str(error))}")
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from typing import Any, Literal
 
 from meta_tui import terminal as door
-from meta_tui.render.signs import ASCII, UNICODE, Signs
-from meta_tui.render.twins import register
+from meta_tui.render.text.ascii import register
+from meta_tui.render.text.symbols import ASCII, UNICODE, Signs
 from meta_tui.terminal import say
 from pipelines.core.text import json_text
 

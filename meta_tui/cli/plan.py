@@ -3,7 +3,7 @@
 from engine.planning.preview import preview
 from meta_tui.cli import options
 from meta_tui.cli.output import say, say_json, say_lines
-from meta_tui.cli.requests import request
+from meta_tui.cli.run_options import request
 
 
 def plan(  # noqa: PLR0913 (Typer makes an option of each argument)

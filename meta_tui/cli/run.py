@@ -10,11 +10,11 @@ from engine.rundir import run_folder
 from engine.rundir.run_folder import RunFolder
 from engine.store import Store
 from meta_tui.cli import options
-from meta_tui.cli.final import say_tables
+from meta_tui.cli.event_printer import Printer
+from meta_tui.cli.open_dashboard import follow, settings
 from meta_tui.cli.output import ascii_only, interactive, say
-from meta_tui.cli.printer import Printer
-from meta_tui.cli.requests import request
-from meta_tui.cli.screen import follow, settings
+from meta_tui.cli.print_tables import say_tables
+from meta_tui.cli.run_options import request
 from meta_tui.terminal import keep_going, output_fault, warn
 from pipelines.core.errors import EnvironmentFault, StageError
 

@@ -10,11 +10,11 @@ from engine.rundir import run_folder
 from engine.rundir.run_folder import RunFolder
 from meta_tui.cli import options
 from meta_tui.cli.output import say, say_json, say_lines, signs
-from meta_tui.feed import Feed
-from meta_tui.naming import cells_named
-from meta_tui.plain import status as status_lines
+from meta_tui.model.run_reducer import CellView, RunView, State
+from meta_tui.readers.cell_names import cells_named
+from meta_tui.readers.run_reader import Feed
+from meta_tui.render.runs.plain_log import status as status_lines
 from meta_tui.terminal import warn
-from meta_tui.view import CellView, RunView, State
 from pipelines.core.errors import UsageError
 
 _NAMED = 6

@@ -13,16 +13,16 @@ from engine.rundir import run_folder
 from engine.store import Store
 from meta_tui.cli import gallery, options
 from meta_tui.cli.export import export_table
-from meta_tui.cli.final import say_tables
 from meta_tui.cli.output import ascii_only, columns, say, say_json, say_lines, signs
+from meta_tui.cli.print_tables import say_tables
 from meta_tui.cli.runs import whole as read_whole
-from meta_tui.naming import cells_named
-from meta_tui.render.charts import charts
-from meta_tui.render.scores import numbers
-from meta_tui.render.spans import plain
-from meta_tui.render.table import text
-from meta_tui.results import Missing, artifact, curves, damage, pictures, tables
-from meta_tui.view import CellView, RunView
+from meta_tui.model.run_reducer import CellView, RunView
+from meta_tui.readers.cell_names import cells_named
+from meta_tui.readers.results import Missing, artifact, curves, damage, pictures, tables
+from meta_tui.render.charts.sizes import charts
+from meta_tui.render.runs.scores import numbers
+from meta_tui.render.tables.table import text
+from meta_tui.render.text.spans import plain
 from pipelines.core.errors import StageError, UsageError
 
 _CURVES_OF = 6

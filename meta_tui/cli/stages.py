@@ -7,8 +7,8 @@ import typer
 from engine.stage_api.catalogue import Catalogue
 from meta_tui.cli import options
 from meta_tui.cli.output import columns, say, say_json, say_lines
-from meta_tui.render.stagepage import markdown, page, wrapped
-from meta_tui.stagedoc import stagedoc
+from meta_tui.readers.stage_docs import stagedoc
+from meta_tui.render.runs.stage_docs import markdown, page, wrapped
 from pipelines.core.errors import UsageError
 from pipelines.core.stage import Stage
 from pipelines.core.text import suggestion

@@ -7,9 +7,9 @@ import typer
 
 from engine.planning.run_request import home
 from meta_tui.cli import options
+from meta_tui.cli.open_dashboard import look, settings
 from meta_tui.cli.output import ascii_only, interactive
-from meta_tui.cli.requests import request
-from meta_tui.cli.screen import look, settings
+from meta_tui.cli.run_options import request
 from pipelines.core.errors import UsageError
 
 

@@ -13,13 +13,13 @@ from engine.rundir.run_folder import RunFolder
 from engine.store import Store
 from meta_tui import dashboard
 from meta_tui.cli import options
+from meta_tui.cli.event_printer import Pulse
+from meta_tui.cli.open_dashboard import LOST, follow, lost, settings
 from meta_tui.cli.output import ascii_only, interactive, say, signs
-from meta_tui.cli.printer import Pulse
-from meta_tui.cli.screen import LOST, follow, lost, settings
 from meta_tui.cli.web import PORT, serve
 from meta_tui.config import Config
-from meta_tui.feed import Feed
-from meta_tui.plain import lines
+from meta_tui.readers.run_reader import Feed
+from meta_tui.render.runs.plain_log import lines
 from pipelines.core.errors import UsageError
 
 _POLL_SECONDS = 0.25
@@ -49,7 +49,7 @@ def watch(  # noqa: PLR0913 (Typer makes an option of each argument)
         _picture(folder, screenshot, size, press)
     elif served:
         # The server at the other end of our pipes reads frames, no lines.
-        dashboard.show.served(folder, home(), settings())
+        dashboard.launch.served(folder, home(), settings())
     elif web:
         serve(folder, port, settings())
     elif plain or not interactive():
@@ -64,8 +64,8 @@ def _picture(folder: RunFolder, target: Path, size: str, press: str) -> None:
         raise UsageError(f"--size {size}: write it as 120x40")
     # A picture in a document must not depend on who made it, but on what was asked for.
     config = Config(ascii=not signs().braille)
-    source = dashboard.source.Source(folder, Store(home(), readonly=True), config=config)
-    dashboard.show.picture(source, target, (int(columns), int(rows)), press)
+    source = dashboard.state.run_source.Source(folder, Store(home(), readonly=True), config=config)
+    dashboard.launch.picture(source, target, (int(columns), int(rows)), press)
     say(f"wrote {target}")
 
 
@@ -81,7 +81,9 @@ def _lines(folder: RunFolder) -> int:
             pass
         feed.check()
         if feed.view.code is not None:
-            import_module("meta_tui.cli.final").say_tables(feed.view, Store(home(), readonly=True))
+            import_module("meta_tui.cli.print_tables").say_tables(
+                feed.view, Store(home(), readonly=True)
+            )
             return feed.view.code
         if not alive:
             say(lost(folder))

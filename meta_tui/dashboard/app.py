@@ -17,14 +17,14 @@ from textual.screen import Screen
 from engine.planning.run_request import Request
 from engine.rundir.run_folder import RunFolder
 from meta_tui.config import Config
-from meta_tui.dashboard.asking import Asking
 from meta_tui.dashboard.commands import Commands
-from meta_tui.dashboard.keymap import checked, entries
-from meta_tui.dashboard.modes import SCREENS
-from meta_tui.dashboard.questions import retry, start, stop
+from meta_tui.dashboard.dialogs import Asking
+from meta_tui.dashboard.screen_registry import SCREENS
 from meta_tui.dashboard.screens.base import RunChosen, RunScreenBase
 from meta_tui.dashboard.screens.help import HelpScreen
-from meta_tui.dashboard.source import Source
+from meta_tui.dashboard.state.confirmations import retry, start, stop
+from meta_tui.dashboard.state.keymap import checked, entries
+from meta_tui.dashboard.state.run_source import Source
 from meta_tui.dashboard.stylesheet import ParsedOnce
 from meta_tui.dashboard.themes import THEMES, filters
 from pipelines.core.errors import MetaError

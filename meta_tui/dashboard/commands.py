@@ -8,9 +8,9 @@ from textual.app import App
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 
-from meta_tui.dashboard.keymap import entries
 from meta_tui.dashboard.screens.base import RunScreenBase
-from meta_tui.render.dagsheet import Item
+from meta_tui.dashboard.state.keymap import entries
+from meta_tui.render.graph.items import Item
 
 _KEYS_ALONE = ("command_palette", "move", "aside", "end", "scroll_", "page_", "app.focus_")
 """What actions begin with that are of use only as keys."""

@@ -15,9 +15,9 @@ from textual.filter import LineFilter, NoColor
 from textual.theme import Theme
 
 from meta_tui.config import Config
-from meta_tui.dashboard.palette import COLOURS
-from meta_tui.render.spans import Style
-from meta_tui.render.twins import ascii_text
+from meta_tui.dashboard.widgets.palette import COLOURS
+from meta_tui.render.text.ascii import ascii_text
+from meta_tui.render.text.spans import Style
 from pipelines.core.text import covered
 
 _NAMED: Mapping[str, Style] = {

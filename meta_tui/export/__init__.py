@@ -1,5 +1,5 @@
 """A table into a file: CSV, Markdown, LaTeX, JSON; the same from the dashboard and the commands."""
 
-from meta_tui.export.files import FORMATS, save, save_beside, written
+from meta_tui.export.write import FORMATS, save, save_beside, written
 
 __all__ = ["FORMATS", "save", "save_beside", "written"]

@@ -3,9 +3,9 @@
 import re
 from itertools import groupby
 
-from meta_tui.arrange import Sheet
-from meta_tui.export.page import Heading, page
-from meta_tui.render.numbers import ABSENT
+from meta_tui.export.table_page import Heading, page
+from meta_tui.model.table_view import Sheet
+from meta_tui.render.text.numbers import ABSENT
 from pipelines.core.text import safe_text
 
 _ESCAPES = {

@@ -2,8 +2,8 @@
 
 import re
 
-from meta_tui.arrange import Sheet
-from meta_tui.export.page import page
+from meta_tui.export.table_page import page
+from meta_tui.model.table_view import Sheet
 from pipelines.core.text import safe_text
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~$&])")

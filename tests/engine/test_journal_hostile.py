@@ -11,8 +11,8 @@ from engine.rundir.journal import Tail, whole
 from engine.rundir.previous_runs import History
 from engine.rundir.run_folder import RunFolder
 from engine.store import Store
-from meta_tui.feed import MOST_DROPPED, Feed
-from meta_tui.past import Past
+from meta_tui.readers.past_durations import Past
+from meta_tui.readers.run_reader import MOST_DROPPED, Feed
 
 STARTED = {
     "kind": "run_started", "time": 1.0, "run": "abcd", "name": "a", "pid": 1, "host": "h",

@@ -111,7 +111,7 @@ def with_a_function_more(text: str) -> str:
         ("engine/learning/evaluation/statistics.py", {"result"}),
         ("engine/execution/scheduler.py", set()),
         ("engine/learning/training/kernels.py", set()),
-        ("meta_tui/plain.py", set()),
+        ("meta_tui/render/runs/plain_log.py", set()),
     ],
 )
 def test_exactly_the_stages_that_reach_an_edited_helper_run_again(copy, module, reached_by):

@@ -75,13 +75,13 @@ def test_only_the_door_writes_to_a_terminal(path):
 
 @pytest.mark.parametrize("path", house.sources(), ids=house.shown)
 def test_only_the_renderer_of_colours_has_escape_characters(path):
-    assert escapes(house.tree(path)) == [] or house.shown(path) == "meta_tui/render/escapes.py"
+    assert escapes(house.tree(path)) == [] or house.shown(path) == "meta_tui/render/text/escapes.py"
 
 
 def test_every_exception_is_there_and_needed():
     for name in ALLOWED:
         assert writes(house.tree(house.ROOT / name)), name
-    assert escapes(house.tree(house.ROOT / "meta_tui/render/escapes.py"))
+    assert escapes(house.tree(house.ROOT / "meta_tui/render/text/escapes.py"))
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import pytest
 
 from engine.library.artifacts import Contrast, Interval, Row, Table
-from meta_tui.arrange import Column, Order, arranged, axes, fits
+from meta_tui.model.table_view import Column, Order, arranged, axes, fits
 
 A, LOSS = "t/accuracy", "t/loss"
 

@@ -11,10 +11,10 @@ from engine.rundir import events
 from engine.rundir.answers import CellCancelled, CellRetried, RequestRefused
 from engine.rundir.events import CellInfo, Event
 from engine.rundir.run_folder import RunFolder
-from meta_tui import plain
-from meta_tui.happened import Happened
-from meta_tui.runhead import Entry, counted
-from meta_tui.view import RunView, State, fold
+from meta_tui.model.run_reducer import RunView, State, fold
+from meta_tui.readers.cell_history import Happened
+from meta_tui.readers.run_header import Entry, counted
+from meta_tui.render.runs import plain_log
 
 RETRIED = CellRetried(
     time=1080, cell=4, request="r1", attempt=2, by="pid 7 on box", revived=(7, 10)
@@ -98,7 +98,7 @@ def test_plain_lines_tell_who_asked_what_came_of_it_and_what_was_refused(middle_
     view, lines = folded(middle_events), []
     for event in (RETRIED, *STOPPED, REFUSED):
         view = fold(view, event)
-        lines += plain.lines(view, event)
+        lines += plain_log.lines(view, event)
     assert lines == [
         "[ 4/12] · waiting  backbone@seed=2  attempt 2, asked by pid 7 on box",
         "[ 4/12] ▶ running  tuned@head=random@seed=0  cancelled by pid 8 on \\x1b[2Jbox",
@@ -106,7 +106,7 @@ def test_plain_lines_tell_who_asked_what_came_of_it_and_what_was_refused(middle_
         "[ 6/12] ⊘ skipped  result  tuned@head=random@seed=0 was cancelled",
         "  refused  it is\\x07 waiting",
     ]
-    status = plain.status(view, 1100.0, alive=True)
+    status = plain_log.status(view, 1100.0, alive=True)
     assert "· waiting  backbone@seed=2  attempt 2, asked by pid 7 on box" in status
     assert "5 waiting" in status[1]
     assert "failed" not in status[1]

@@ -4,7 +4,7 @@ import random
 import pytest
 
 from engine.rundir.events import MetricBatch
-from meta_tui.curves import Curve, Curves, extend, published
+from meta_tui.model.curves import Curve, Curves, extend, published
 
 
 def batch(steps, seconds, values=None, step=None, loop="train") -> MetricBatch:

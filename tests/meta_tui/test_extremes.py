@@ -4,7 +4,7 @@ from math import inf
 
 import pytest
 
-from meta_tui.extremes import Extremes
+from meta_tui.model.range_extremes import Extremes
 
 
 def walk(count: int, seed: int = 0) -> "array[float]":

@@ -1,7 +1,7 @@
 """A file is checked again when it, or a file of stage types that it uses, is saved."""
 
 from engine.planning.run_request import Request
-from meta_tui.faults import Watched, check
+from meta_tui.readers.file_check import Watched, check
 
 STAGES = '''\
 from dataclasses import dataclass

@@ -1,8 +1,8 @@
 import shutil
 
 from engine.rundir import events
-from meta_tui.feed import Feed
-from meta_tui.view import State
+from meta_tui.model.run_reducer import State
+from meta_tui.readers.run_reader import Feed
 
 
 def test_a_feed_reads_only_what_is_new(middle_run):

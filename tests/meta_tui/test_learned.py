@@ -2,8 +2,8 @@
 
 from engine.library.artifacts import Scores
 from engine.store import Output, Result, Store
-from meta_tui.learned import learning_curves
-from meta_tui.snapshot import CellView, RunView, State
+from meta_tui.model.run_view import CellView, RunView, State
+from meta_tui.readers.learning_curves import learning_curves
 
 
 def published(store: Store, cell: int) -> None:

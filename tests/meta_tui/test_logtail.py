@@ -1,7 +1,7 @@
 import pytest
 
-from meta_tui import logtail
-from meta_tui.logtail import LogTail
+from meta_tui.readers import log_reader
+from meta_tui.readers.log_reader import LogTail
 
 
 def whole(tail: LogTail) -> list[str]:
@@ -50,7 +50,7 @@ def test_a_long_log_is_read_in_pieces_that_end_in_time(tmp_path):
 
 
 def test_of_a_very_long_log_only_whole_lines_of_the_end_are_read(tmp_path, monkeypatch):
-    monkeypatch.setattr(logtail, "_MOST_BYTES", 1000)
+    monkeypatch.setattr(log_reader, "_MOST_BYTES", 1000)
     path = tmp_path / "log"
     path.write_text("".join(f"line {place}\n" for place in range(1000)))
     tail = LogTail(path)

@@ -2,8 +2,8 @@ import random
 
 import pytest
 
-from meta_tui import logtext
-from meta_tui.logtext import LogText, marks, matcher
+from meta_tui.model import log_filter
+from meta_tui.model.log_filter import LogText, marks, matcher
 
 LINES = ["epoch 1 loss 2.0", "WARNING: slow disk", "epoch 2 loss 1.5", "Epoch 3 LOSS 1.2"]
 
@@ -53,8 +53,8 @@ def test_words_typed_letter_by_letter_find_what_they_find_at_once():
 
 
 def test_of_more_lines_than_are_kept_the_first_go_and_rows_and_hits_with_them(monkeypatch):
-    monkeypatch.setattr(logtext, "MOST_LINES", 50)
-    monkeypatch.setattr(logtext, "_SPARE", 10)
+    monkeypatch.setattr(log_filter, "MOST_LINES", 50)
+    monkeypatch.setattr(log_filter, "_SPARE", 10)
     draw, text, every = random.Random(0), LogText(), []
     text.keep("a")
     text.seek("b")

@@ -1,7 +1,7 @@
 from engine.rundir import events
 from engine.rundir.events import CellInfo
 from engine.rundir.run_folder import RunFolder
-from meta_tui.past import Past
+from meta_tui.readers.past_durations import Past
 
 
 def run_of(store, name: str, *told: events.Event, pipeline: str = "ladder", also: str = ""):

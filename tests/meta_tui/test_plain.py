@@ -1,8 +1,8 @@
 from engine.rundir import events
 from engine.rundir.events import CellInfo, MetricBatch
-from meta_tui import plain
-from meta_tui.render.signs import ASCII
-from meta_tui.view import RunView, fold, fold_batch
+from meta_tui.model.run_reducer import RunView, fold, fold_batch
+from meta_tui.render.runs import plain_log
+from meta_tui.render.text.symbols import ASCII
 
 MIDDLE = """\
 run 7f3a of ladder: 12 cells on cpu
@@ -30,7 +30,7 @@ def told(all_events, signs=None) -> str:
     view, found = RunView(), []
     for event in all_events:
         view = fold(view, event)
-        found += plain.lines(view, event, *([signs] if signs else []))
+        found += plain_log.lines(view, event, *([signs] if signs else []))
     return "\n".join(found)
 
 
@@ -77,7 +77,7 @@ def test_a_heartbeat_tells_time_counts_and_what_runs(middle_events):
     for event in middle_events:
         view = fold(view, event)
     view = fold_batch(view, 5, MetricBatch("train", 30, 100, 1.0, (30,), {"loss": (0.5,)}))
-    told = plain.heartbeat(view, 1090.0)
+    told = plain_log.heartbeat(view, 1090.0)
     assert told.startswith("  1:30: 2 done")
     assert "tuned@head=random@seed=0 30% loss 0.50, tuned@head=random@seed=1" in told
 
@@ -86,7 +86,7 @@ def test_the_status_of_a_run_without_runner_says_how_to_go_on(middle_events):
     view = RunView()
     for event in middle_events:
         view = fold(view, event)
-    gone = plain.status(view, 9999.0, alive=False)
+    gone = plain_log.status(view, 9999.0, alive=False)
     assert "`meta run` with the same file goes on from there, 1:12" in gone[0]
     assert "‖ stopped  tuned@head=random@seed=0  its runner is gone" in gone
-    assert "running, 1:40" in plain.status(view, 1100.0, alive=True)[0]
+    assert "running, 1:40" in plain_log.status(view, 1100.0, alive=True)[0]

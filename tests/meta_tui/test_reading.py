@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from engine.library.artifacts import Interval, Row, Table
-from meta_tui.arrange import Column
-from meta_tui.reading import Reading
+from meta_tui.model.table_cursor import Reading
+from meta_tui.model.table_view import Column
 
 A, LOSS, FORGOTTEN = "t/accuracy", "t/loss", "t/forgetting"
 
@@ -57,7 +57,7 @@ def test_without_a_marked_row_there_is_no_other_baseline(reading):
 def test_a_table_is_compared_once_for_each_baseline(reading, monkeypatch):
     asked = []
     monkeypatch.setattr(
-        "meta_tui.reading.against", lambda table, label: asked.append(label) or table
+        "meta_tui.model.table_cursor.against", lambda table, label: asked.append(label) or table
     )
     reading.row = "probe"
     for _ in range(3):

@@ -1,7 +1,7 @@
 from engine.rundir import events
 from engine.rundir.events import MetricBatch
-from meta_tui.remaining import Remaining, remaining
-from meta_tui.view import RunView, fold, fold_batch
+from meta_tui.model.eta import Remaining, remaining
+from meta_tui.model.run_reducer import RunView, fold, fold_batch
 
 
 def view_of(told) -> RunView:

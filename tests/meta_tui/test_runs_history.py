@@ -9,10 +9,10 @@ import pytest
 from engine.planning.run_request import Request
 from engine.rundir import events
 from engine.rundir.run_folder import RunFolder
-from meta_tui.asked import differences
-from meta_tui.history import History, filtered
-from meta_tui.render.runlist import command
-from meta_tui.view import State
+from meta_tui.model.run_reducer import State
+from meta_tui.readers.request_diff import differences
+from meta_tui.readers.run_index import History, filtered
+from meta_tui.render.runs.run_list import command
 
 FILE = "version: 1\nname: a\nstages:\n  low: {uses: dataset}\n  tuned: {uses: finetune}\n"
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from engine.stage_api.catalogue import Catalogue
-from meta_tui.render.spans import width
-from meta_tui.render.stagepage import markdown, page
-from meta_tui.stagedoc import FieldDoc, stagedoc
+from meta_tui.readers.stage_docs import FieldDoc, stagedoc
+from meta_tui.render.runs.stage_docs import markdown, page
+from meta_tui.render.text.spans import width
 
 PAGE = Path(__file__).parents[2] / "docs" / "stages.md"
 

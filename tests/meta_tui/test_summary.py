@@ -1,7 +1,7 @@
 from engine.rundir import events
 from engine.rundir.events import MetricBatch
-from meta_tui.summary import counts_line, run_counts, run_fraction, stages
-from meta_tui.view import RunView, State, fold, fold_batch, stopped
+from meta_tui.model.run_reducer import RunView, State, fold, fold_batch, stopped
+from meta_tui.model.stage_summary import counts_line, run_counts, run_fraction, stages
 
 
 def view_of(told) -> RunView:

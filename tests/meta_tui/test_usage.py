@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from meta_tui.snapshot import RunView
-from meta_tui.usage import Usage
+from meta_tui.model.run_view import RunView
+from meta_tui.readers.device_usage import Usage
 
 HERE = platform.node()
 

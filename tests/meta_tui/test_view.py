@@ -5,8 +5,16 @@ import pytest
 
 from engine.rundir import events
 from engine.rundir.events import CellInfo, Event, MetricBatch
-from meta_tui.plain import lines
-from meta_tui.view import MOST_NOTES, RunView, State, fold, fold_batch, fold_batches, stopped
+from meta_tui.model.run_reducer import (
+    MOST_NOTES,
+    RunView,
+    State,
+    fold,
+    fold_batch,
+    fold_batches,
+    stopped,
+)
+from meta_tui.render.runs.plain_log import lines
 
 
 def folded(told: list[Event], view: RunView | None = None) -> RunView:

@@ -11,13 +11,13 @@ from engine.library.comparison.rebase import against
 from engine.library.comparison.rows import without_repeats
 from engine.library.stages.compare import compare
 from engine.stage_api.run import Run
-from meta_tui.arrange import Order, arranged
-from meta_tui.export.commas import commas
+from meta_tui.export.csv_file import commas
 from meta_tui.export.latex import latex
 from meta_tui.export.markdown import markdown
-from meta_tui.render.rowdetail import rowdetail
-from meta_tui.render.spans import plain
-from meta_tui.render.table import text
+from meta_tui.model.table_view import Order, arranged
+from meta_tui.render.tables.row_details import rowdetail
+from meta_tui.render.tables.table import text
+from meta_tui.render.text.spans import plain
 from pipelines.core.facts import Facts, Look, Source
 
 ZERO = [0.90, 0.92, 0.95, 0.91, 0.93]

@@ -7,7 +7,7 @@ from engine.library.stages.compare import compare
 from engine.library.stages.select import select
 from engine.stage_api.channel import Silent
 from engine.stage_api.run import Run
-from meta_tui.render.remarks import marks
+from meta_tui.model.table_notes import marks
 from pipelines.core.errors import StageError
 from pipelines.core.facts import Facts, Source
 

@@ -9,13 +9,13 @@ from textual.message import Message
 from textual.screen import Screen
 
 from engine.rundir.run_folder import RunFolder
-from meta_tui.dashboard.keymap import rebound
-from meta_tui.dashboard.source import Source
-from meta_tui.dashboard.widgets.bar import Bar
-from meta_tui.render.dagsheet import Item
-from meta_tui.render.progress import heading
-from meta_tui.render.spans import Line, Span, crop, line
-from meta_tui.view import CellView
+from meta_tui.dashboard.state.keymap import rebound
+from meta_tui.dashboard.state.run_source import Source
+from meta_tui.dashboard.widgets.status_bar import Bar
+from meta_tui.model.run_reducer import CellView
+from meta_tui.render.graph.items import Item
+from meta_tui.render.runs.progress import heading
+from meta_tui.render.text.spans import Line, Span, crop, line
 
 SCREENS = ("1 run", "2 results", "3 gallery", "4 runs")
 """Told where a screen has nothing of its own to do."""

@@ -11,10 +11,10 @@ from textual.events import Key
 from textual.screen import ModalScreen
 
 from meta_tui import export
-from meta_tui.arrange import Sheet
-from meta_tui.dashboard.widgets.bar import Bar
-from meta_tui.dashboard.widgets.choices import Choices
-from meta_tui.render.spans import Line, Span, line, wrap
+from meta_tui.dashboard.widgets.select_list import Choices
+from meta_tui.dashboard.widgets.status_bar import Bar
+from meta_tui.model.table_view import Sheet
+from meta_tui.render.text.spans import Line, Span, line, wrap
 from pipelines.core.errors import MetaError
 from pipelines.core.text import safe_text
 

@@ -10,15 +10,15 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 
 from meta_tui.dashboard.screens.base import SCREENS, STOP, RunScreenBase
-from meta_tui.dashboard.source import Source
-from meta_tui.dashboard.widgets.bar import Bar
-from meta_tui.dashboard.widgets.choices import Choices
-from meta_tui.dashboard.widgets.picture import PicturePane
-from meta_tui.nothing import no_pictures
-from meta_tui.opening import Opener
-from meta_tui.render.spans import Line, Span, line, wrap
-from meta_tui.results import Missing, Shown
-from meta_tui.snapshot import CellView
+from meta_tui.dashboard.state.external_viewer import Opener
+from meta_tui.dashboard.state.run_source import Source
+from meta_tui.dashboard.widgets.image_view import PicturePane
+from meta_tui.dashboard.widgets.select_list import Choices
+from meta_tui.dashboard.widgets.status_bar import Bar
+from meta_tui.model.run_view import CellView
+from meta_tui.readers.empty_states import no_pictures
+from meta_tui.readers.results import Missing, Shown
+from meta_tui.render.text.spans import Line, Span, line, wrap
 
 _CAPTION_LINES = 5
 _PORT = re.compile(r"\.[a-z]\w*$")

@@ -7,12 +7,12 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
 
-from meta_tui.dashboard.keymap import Entry
-from meta_tui.dashboard.widgets.lines import Lines
-from meta_tui.render.columns import beside
-from meta_tui.render.signs import UNICODE, state_span
-from meta_tui.render.spans import Line, Span, fit, line, plain
-from meta_tui.view import State
+from meta_tui.dashboard.state.keymap import Entry
+from meta_tui.dashboard.widgets.line_view import Lines
+from meta_tui.model.run_reducer import State
+from meta_tui.render.text.columns import beside
+from meta_tui.render.text.spans import Line, Span, fit, line, plain
+from meta_tui.render.text.symbols import UNICODE, state_span
 from pipelines.core.text import width
 
 _FRAME_COLUMNS, _FRAME_ROWS = 6, 4

@@ -9,11 +9,11 @@ from textual.message import Message
 
 from engine.planning.run_request import Request
 from meta_tui.dashboard.screens.base import RunScreenBase
-from meta_tui.dashboard.source import Source
-from meta_tui.dashboard.widgets.lines import Lines
-from meta_tui.faults import Checked, Watched, check
-from meta_tui.render.faultlist import faultlist, told
-from meta_tui.render.spans import Line, Span, crop, line
+from meta_tui.dashboard.state.run_source import Source
+from meta_tui.dashboard.widgets.line_view import Lines
+from meta_tui.readers.file_check import Checked, Watched, check
+from meta_tui.render.runs.problem_list import faultlist, told
+from meta_tui.render.text.spans import Line, Span, crop, line
 from pipelines.core.text import safe_text
 
 

@@ -15,17 +15,17 @@ from textual.message import Message
 
 from meta_tui.dashboard.screens.base import SCREENS, STOP, RunScreenBase
 from meta_tui.dashboard.screens.export import ExportScreen
-from meta_tui.dashboard.source import Source
-from meta_tui.dashboard.widgets.ask import Ask
-from meta_tui.dashboard.widgets.lines import Lines
-from meta_tui.dashboard.widgets.sheetpane import SheetHead, SheetPane, SheetRows
-from meta_tui.nothing import no_table
-from meta_tui.reading import Reading
-from meta_tui.render.rowdetail import rowdetail
-from meta_tui.render.spans import Span, line, wrap
-from meta_tui.render.tablepage import Page, tablepage
-from meta_tui.results import Missing
-from meta_tui.view import CellView
+from meta_tui.dashboard.state.run_source import Source
+from meta_tui.dashboard.widgets.line_view import Lines
+from meta_tui.dashboard.widgets.prompt import Ask
+from meta_tui.dashboard.widgets.table_view import SheetHead, SheetPane, SheetRows
+from meta_tui.model.run_reducer import CellView
+from meta_tui.model.table_cursor import Reading
+from meta_tui.readers.empty_states import no_table
+from meta_tui.readers.results import Missing
+from meta_tui.render.tables.row_details import rowdetail
+from meta_tui.render.tables.table_page import Page, tablepage
+from meta_tui.render.text.spans import Span, line, wrap
 from pipelines.core.text import safe_text
 
 _CHANGES: Mapping[str, Callable[[Reading], None]] = {
@@ -206,7 +206,7 @@ class ResultsScreen(RunScreenBase):
 
     def _read_curves(self, cell: CellView, reading: Reading) -> None:
         """Read what many cells learned, which takes a while, beside the screen."""
-        learned = import_module("meta_tui.learned")
+        learned = import_module("meta_tui.readers.learning_curves")
         reading.curves = learned.learning_curves(cell, self.source.view, self.source.store)
         self.post_message(self.CurvesRead())
 

@@ -11,16 +11,16 @@ from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 
 from meta_tui.dashboard.screens.base import SCREENS, STOP, RunScreenBase
-from meta_tui.dashboard.source import Source
-from meta_tui.dashboard.widgets.curves import CurvesPane
-from meta_tui.dashboard.widgets.log import LogPane, Question
-from meta_tui.dashboard.widgets.logbox import LogBox
-from meta_tui.dashboard.widgets.stages import StageList
-from meta_tui.render.dagsheet import Item
-from meta_tui.render.details import cell_details, stage_details
-from meta_tui.render.look import Look
-from meta_tui.render.spans import Line
-from meta_tui.view import CellView, State
+from meta_tui.dashboard.state.run_source import Source
+from meta_tui.dashboard.widgets.curves_view import CurvesPane
+from meta_tui.dashboard.widgets.log_panel import LogBox
+from meta_tui.dashboard.widgets.log_view import LogPane, Question
+from meta_tui.dashboard.widgets.stages_view import StageList
+from meta_tui.model.run_reducer import CellView, State
+from meta_tui.render.charts.chart_view import Look
+from meta_tui.render.graph.items import Item
+from meta_tui.render.runs.selection_header import cell_details, stage_details
+from meta_tui.render.text.spans import Line
 
 _PANE_KEYS: Mapping[str, tuple[str, ...]] = {
     "curves": (
@@ -243,7 +243,7 @@ class RunScreen(RunScreenBase):
 
 def _detail(source: Source, cell: int) -> RunScreenBase:
     """The detail of a cell, loaded when it is first asked for."""
-    found: RunScreenBase = import_module("meta_tui.dashboard.screens.stage").StageScreen(
+    found: RunScreenBase = import_module("meta_tui.dashboard.screens.cell").StageScreen(
         source, cell
     )
     return found

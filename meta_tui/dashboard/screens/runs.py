@@ -8,16 +8,16 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 
 from meta_tui.dashboard.screens.base import RunChosen, RunScreenBase
-from meta_tui.dashboard.screens.compare import CompareScreen
-from meta_tui.dashboard.source import Source
-from meta_tui.dashboard.widgets.ask import Ask
-from meta_tui.dashboard.widgets.bar import Bar
-from meta_tui.dashboard.widgets.choices import Choices
-from meta_tui.dashboard.widgets.lines import Lines
-from meta_tui.history import History, filtered
-from meta_tui.render.runlist import head, nothing, runcard, runlist
-from meta_tui.render.spans import Line, Span, crop, line
-from meta_tui.runhead import Entry
+from meta_tui.dashboard.screens.compare_runs import CompareScreen
+from meta_tui.dashboard.state.run_source import Source
+from meta_tui.dashboard.widgets.line_view import Lines
+from meta_tui.dashboard.widgets.prompt import Ask
+from meta_tui.dashboard.widgets.select_list import Choices
+from meta_tui.dashboard.widgets.status_bar import Bar
+from meta_tui.readers.run_header import Entry
+from meta_tui.readers.run_index import History, filtered
+from meta_tui.render.runs.run_list import head, nothing, runcard, runlist
+from meta_tui.render.text.spans import Line, Span, crop, line
 from pipelines.core.text import safe_text
 
 _PAIR = 2

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
-from meta_tui.cli.entry import application
+from meta_tui.cli.app import application
 
 TEXT = """version: 1
 name: t

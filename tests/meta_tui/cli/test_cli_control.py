@@ -13,8 +13,8 @@ from night import Night, over
 
 from engine.rundir import run_folder
 from meta_tui.cli import control as verbs
-from meta_tui.feed import Feed
-from meta_tui.view import State
+from meta_tui.model.run_reducer import State
+from meta_tui.readers.run_reader import Feed
 from pipelines.core.errors import EnvironmentFault
 
 HEAVY = """

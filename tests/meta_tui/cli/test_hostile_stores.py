@@ -25,9 +25,9 @@ from engine.execution import launch
 from engine.planning.run_request import Request
 from engine.rundir import run_folder
 from engine.store import Output, Result, Store, location, marker
-from meta_tui.cli import entry, main
-from meta_tui.cli.entry import application
-from meta_tui.history import History
+from meta_tui.cli import app, main
+from meta_tui.cli.app import application
+from meta_tui.readers.run_index import History
 
 HERE = Path(__file__).parent
 FILE = """\
@@ -73,7 +73,7 @@ def commands() -> Callable[[str], Callable[[], object]]:
 def meta(monkeypatch, made, commands) -> Iterator[Callable[..., Said]]:
     """Runs a verb in this process, in the folder of the pipeline."""
     monkeypatch.chdir(made)
-    monkeypatch.setattr(entry, "application", commands)
+    monkeypatch.setattr(app, "application", commands)
     threshold, handler = gc.get_threshold(), signal.getsignal(signal.SIGINT)
 
     def hangs(*_: object) -> None:

@@ -25,7 +25,7 @@ from engine.rundir.events import CellInfo, MetricBatch
 from engine.rundir.run_folder import RunFolder
 from engine.store import Output, Result, Store
 from engine.store.location import adopt
-from meta_tui.cli.entry import VERBS, application, main
+from meta_tui.cli.app import VERBS, application, main
 from pipelines.core.text import safe_text
 
 H = "e\x1b]52;c;eA==\x07\x1b[2J\x9b31m\u202eg\u2066h\u200bi\U000e0041\u2028\r\x7f\xad\udcffz"

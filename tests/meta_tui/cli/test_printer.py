@@ -5,8 +5,8 @@ import pytest
 from engine.rundir import events
 from engine.rundir.events import CellInfo
 from engine.rundir.run_folder import RunFolder
-from meta_tui.cli import printer
-from meta_tui.cli.printer import Printer
+from meta_tui.cli import event_printer
+from meta_tui.cli.event_printer import Printer
 
 CELLS = tuple(CellInfo(name, name, "t", {}, ()) for name in ("a", "b"))
 
@@ -15,8 +15,8 @@ CELLS = tuple(CellInfo(name, name, "t", {}, ()) for name in ("a", "b"))
 def clock(monkeypatch):
     """A monotonic clock that a test sets."""
     now = [100.0]
-    monkeypatch.setattr(printer.time, "monotonic", lambda: now[0])
-    monkeypatch.setattr(printer.time, "time", lambda: 1000.0 + now[0])
+    monkeypatch.setattr(event_printer.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(event_printer.time, "time", lambda: 1000.0 + now[0])
     return now
 
 

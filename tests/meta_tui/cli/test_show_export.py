@@ -7,8 +7,8 @@ import typed
 
 from engine.rundir import events
 from engine.rundir.events import CellInfo, RunStarted
-from meta_tui.arrange import Order, arranged
 from meta_tui.export import FORMATS, written
+from meta_tui.model.table_view import Order, arranged
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ import pytest
 from test_hostile_text import hostile_run
 
 from engine.rundir.run_folder import find
-from meta_tui.feed import Feed
+from meta_tui.readers.run_reader import Feed
 
 pytestmark = pytest.mark.slow
 

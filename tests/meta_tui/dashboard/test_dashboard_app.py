@@ -12,17 +12,17 @@ from textual.command import CommandPalette
 from engine.rundir import events
 from engine.rundir.run_folder import RunFolder
 from meta_tui.config import Config
-from meta_tui.dashboard import keymap
 from meta_tui.dashboard.app import FAULT, Dashboard
-from meta_tui.dashboard.screens.ask import AskScreen
 from meta_tui.dashboard.screens.base import RunChosen
+from meta_tui.dashboard.screens.confirm import AskScreen
 from meta_tui.dashboard.screens.help import HelpScreen
 from meta_tui.dashboard.screens.results import ResultsScreen
 from meta_tui.dashboard.screens.run import RunScreen
-from meta_tui.dashboard.source import Source
-from meta_tui.dashboard.widgets.lines import Lines
-from meta_tui.dashboard.widgets.stages import StageList
-from meta_tui.render.dagsheet import Item
+from meta_tui.dashboard.state import keymap
+from meta_tui.dashboard.state.run_source import Source
+from meta_tui.dashboard.widgets.line_view import Lines
+from meta_tui.dashboard.widgets.stages_view import StageList
+from meta_tui.render.graph.items import Item
 from pipelines.core.errors import UsageError
 
 

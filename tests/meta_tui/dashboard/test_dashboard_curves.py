@@ -5,11 +5,11 @@ import pytest
 from engine.rundir import events
 from engine.rundir.events import MetricBatch
 from meta_tui.dashboard.app import Dashboard
-from meta_tui.dashboard.source import Source
-from meta_tui.dashboard.widgets.curves import CurvesPane
-from meta_tui.render.chartgrid import chartgrid
-from meta_tui.render.numbers import ABSENT
-from meta_tui.render.spans import plain
+from meta_tui.dashboard.state.run_source import Source
+from meta_tui.dashboard.widgets.curves_view import CurvesPane
+from meta_tui.render.charts.chart_grid import chartgrid
+from meta_tui.render.text.numbers import ABSENT
+from meta_tui.render.text.spans import plain
 
 SIZE = (120, 40)
 
@@ -213,7 +213,7 @@ async def test_charts_are_drawn_again_only_when_a_curve_or_the_look_changes(
         drawn.append(parts)
         return chartgrid(*parts, **named)
 
-    monkeypatch.setattr("meta_tui.dashboard.widgets.curves.chartgrid", counted)
+    monkeypatch.setattr("meta_tui.dashboard.widgets.curves_view.chartgrid", counted)
     app = app_of(live, store)
     async with app.run_test(size=SIZE) as pilot:
         await pilot.pause()

@@ -8,11 +8,11 @@ from test_dashboard_keys import app_of, append, text_of
 
 from engine.rundir import events
 from engine.rundir.events import CellInfo
-from meta_tui.dashboard.source import Source
-from meta_tui.dashboard.widgets.curves import CurvesPane
-from meta_tui.dashboard.widgets.log import LogPane
-from meta_tui.dashboard.widgets.stages import StageList
-from meta_tui.render.dagsheet import Item
+from meta_tui.dashboard.state.run_source import Source
+from meta_tui.dashboard.widgets.curves_view import CurvesPane
+from meta_tui.dashboard.widgets.log_view import LogPane
+from meta_tui.dashboard.widgets.stages_view import StageList
+from meta_tui.render.graph.items import Item
 
 VIEWS = {"dag": "d", "dag_cells": "k enter down d"}
 

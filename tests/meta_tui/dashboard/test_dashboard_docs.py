@@ -11,9 +11,9 @@ from textual.binding import Binding
 from textual.keys import format_key
 
 from meta_tui.config import Config, read
-from meta_tui.dashboard import keymap
 from meta_tui.dashboard.app import Dashboard
-from meta_tui.dashboard.keymap import checked
+from meta_tui.dashboard.state import keymap
+from meta_tui.dashboard.state.keymap import checked
 
 PAGE = Path(__file__).parents[3] / "docs" / "dashboard.md"
 START = "<!-- made from the bindings"

@@ -15,11 +15,11 @@ from engine.rundir.events import RunEnded
 from engine.store import Output, Result
 from meta_tui.dashboard.app import Dashboard
 from meta_tui.dashboard.screens.gallery import GalleryScreen, label, shared_ports
-from meta_tui.dashboard.source import Source
-from meta_tui.dashboard.widgets.choices import Choices
-from meta_tui.dashboard.widgets.picture import PicturePane, tiles
-from meta_tui.render.pixels import Tile
-from meta_tui.snapshot import CellView
+from meta_tui.dashboard.state.run_source import Source
+from meta_tui.dashboard.widgets.image_view import PicturePane, tiles
+from meta_tui.dashboard.widgets.select_list import Choices
+from meta_tui.model.run_view import CellView
+from meta_tui.render.images.half_blocks import Tile
 
 RED, BLUE = (200, 0, 0), (0, 0, 200)
 

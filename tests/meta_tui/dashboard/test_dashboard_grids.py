@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from meta_tui.dashboard.app import Dashboard
-from meta_tui.dashboard.source import Source
+from meta_tui.dashboard.state.run_source import Source
 
 GRIDS = Path(__file__).parent / "grids"
 SIZE = (80, 24)

@@ -19,8 +19,8 @@ from engine.rundir.run_folder import RunFolder
 from engine.store import Store
 from engine.store.location import adopt
 from meta_tui.dashboard.app import Dashboard
-from meta_tui.dashboard.source import Source
-from meta_tui.dashboard.widgets.log import LogPane
+from meta_tui.dashboard.state.run_source import Source
+from meta_tui.dashboard.widgets.log_view import LogPane
 from pipelines.core.text import width
 
 ON_RUN = ("run", "graph", "results", "gallery", "detail")

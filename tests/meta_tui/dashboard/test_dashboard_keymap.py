@@ -4,7 +4,7 @@ import pytest
 
 from meta_tui.config import read
 from meta_tui.dashboard.app import Dashboard
-from meta_tui.dashboard.keymap import checked
+from meta_tui.dashboard.state.keymap import checked
 from pipelines.core.errors import PipelineError
 
 

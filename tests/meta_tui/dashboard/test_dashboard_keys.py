@@ -11,12 +11,12 @@ from meta_tui.dashboard.app import Dashboard
 from meta_tui.dashboard.screens.help import HelpScreen
 from meta_tui.dashboard.screens.results import ResultsScreen
 from meta_tui.dashboard.screens.run import RunScreen
-from meta_tui.dashboard.source import Source
-from meta_tui.dashboard.widgets.curves import CurvesPane
-from meta_tui.dashboard.widgets.lines import Lines
-from meta_tui.dashboard.widgets.log import LogPane
-from meta_tui.dashboard.widgets.stages import StageList
-from meta_tui.render.dagsheet import Item
+from meta_tui.dashboard.state.run_source import Source
+from meta_tui.dashboard.widgets.curves_view import CurvesPane
+from meta_tui.dashboard.widgets.line_view import Lines
+from meta_tui.dashboard.widgets.log_view import LogPane
+from meta_tui.dashboard.widgets.stages_view import StageList
+from meta_tui.render.graph.items import Item
 
 
 def app_of(folder, store, now=1103.0) -> Dashboard:

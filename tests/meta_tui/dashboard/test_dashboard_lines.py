@@ -5,8 +5,8 @@ import random
 import pytest
 from textual.app import App, ComposeResult
 
-from meta_tui.dashboard.widgets.lines import Lines
-from meta_tui.render.spans import Line, Span
+from meta_tui.dashboard.widgets.line_view import Lines
+from meta_tui.render.text.spans import Line, Span
 
 
 class Painted(Lines):

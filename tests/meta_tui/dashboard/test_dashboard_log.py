@@ -2,9 +2,9 @@
 
 from engine.rundir import events
 from meta_tui.dashboard.app import Dashboard
-from meta_tui.dashboard.source import Source
-from meta_tui.dashboard.widgets.ask import Ask
-from meta_tui.dashboard.widgets.log import LogPane
+from meta_tui.dashboard.state.run_source import Source
+from meta_tui.dashboard.widgets.log_view import LogPane
+from meta_tui.dashboard.widgets.prompt import Ask
 
 LINES = 30_000
 LONG = [f"line {place} {'.' * 60}" for place in range(LINES)]

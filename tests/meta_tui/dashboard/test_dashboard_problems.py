@@ -9,14 +9,14 @@ from test_dashboard_grids import SIZE, agrees, grid
 from engine.planning.run_request import Request
 from engine.rundir import run_folder
 from engine.store import Store
-from meta_tui.dashboard import show
+from meta_tui.dashboard import launch
 from meta_tui.dashboard.app import Dashboard
 from meta_tui.dashboard.screens.problems import ProblemsScreen
 from meta_tui.dashboard.screens.run import RunScreen
 from meta_tui.dashboard.screens.runs import RunsScreen
-from meta_tui.faults import Checked
-from meta_tui.render.faultlist import faultlist
-from meta_tui.render.spans import plain
+from meta_tui.readers.file_check import Checked
+from meta_tui.render.runs.problem_list import faultlist
+from meta_tui.render.text.spans import plain
 from pipelines.core.errors import Mark, Problem
 
 BAD = """\
@@ -54,7 +54,7 @@ class Clock:
 
 def dashboard(file, clock) -> Dashboard:
     root = file.parent / ".meta"
-    source = show.latest(root, Store(root, readonly=True))
+    source = launch.latest(root, Store(root, readonly=True))
     source.now = clock
     source.asked = Request(file.relative_to(file.parent), root)
     return Dashboard(source, timers=False, first="problems")
@@ -142,7 +142,7 @@ async def test_the_code_that_a_start_runs_is_named_before(file):
 
 
 async def test_without_a_file_5_does_nothing(live, store):
-    app = Dashboard(show.latest(live.disk.root, store), timers=False, first="runs")
+    app = Dashboard(launch.latest(live.disk.root, store), timers=False, first="runs")
     async with app.run_test(size=(100, 30)) as pilot:
         await shown(app, pilot, "5")
         assert isinstance(app.screen, RunsScreen)

@@ -15,9 +15,9 @@ from engine.store import Output, Result
 from meta_tui.dashboard.app import Dashboard
 from meta_tui.dashboard.screens.export import ExportScreen
 from meta_tui.dashboard.screens.results import ResultsScreen
-from meta_tui.dashboard.source import Source
-from meta_tui.dashboard.widgets.ask import Ask
-from meta_tui.dashboard.widgets.sheetpane import SheetHead, SheetRows
+from meta_tui.dashboard.state.run_source import Source
+from meta_tui.dashboard.widgets.prompt import Ask
+from meta_tui.dashboard.widgets.table_view import SheetHead, SheetRows
 
 A, FORGOTTEN = "high/accuracy", "low/forgetting"
 SEEDS = 6
@@ -311,7 +311,7 @@ async def test_the_screen_is_painted_while_differences_are_worked_out_and_keys_w
         assert go_on.wait(20)
         return against(table, label)
 
-    monkeypatch.setattr("meta_tui.reading.against", slow)
+    monkeypatch.setattr("meta_tui.model.table_cursor.against", slow)
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("2", "j")
         typed = asyncio.create_task(pilot.press("b", "o"))

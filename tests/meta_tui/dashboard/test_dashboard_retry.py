@@ -14,14 +14,14 @@ from engine.rundir.control import Inbox, Wish
 from engine.store import Store
 from meta_tui.config import Config
 from meta_tui.dashboard.app import Dashboard
-from meta_tui.dashboard.screens.compare import CompareScreen
-from meta_tui.dashboard.screens.stage import StageScreen
-from meta_tui.dashboard.source import Source
-from meta_tui.dashboard.widgets.log import LogPane
-from meta_tui.dashboard.widgets.stages import StageList
-from meta_tui.render.dagsheet import Item
-from meta_tui.results import Missing
-from meta_tui.view import State
+from meta_tui.dashboard.screens.cell import StageScreen
+from meta_tui.dashboard.screens.compare_runs import CompareScreen
+from meta_tui.dashboard.state.run_source import Source
+from meta_tui.dashboard.widgets.log_view import LogPane
+from meta_tui.dashboard.widgets.stages_view import StageList
+from meta_tui.model.run_reducer import State
+from meta_tui.readers.results import Missing
+from meta_tui.render.graph.items import Item
 
 
 def text_of(app: Dashboard) -> str:

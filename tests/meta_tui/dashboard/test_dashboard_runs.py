@@ -9,14 +9,14 @@ from engine.planning.run_request import Request
 from engine.rundir import events
 from engine.rundir.run_folder import RunFolder
 from engine.store import Store
-from meta_tui.dashboard import show
+from meta_tui.dashboard import launch
 from meta_tui.dashboard.app import Dashboard
-from meta_tui.dashboard.screens.compare import CompareScreen
+from meta_tui.dashboard.screens.compare_runs import CompareScreen
 from meta_tui.dashboard.screens.results import ResultsScreen
 from meta_tui.dashboard.screens.run import RunScreen
 from meta_tui.dashboard.screens.runs import RunsScreen
-from meta_tui.dashboard.source import Source
-from meta_tui.dashboard.widgets.lines import Lines
+from meta_tui.dashboard.state.run_source import Source
+from meta_tui.dashboard.widgets.line_view import Lines
 
 FILE = "version: 1\nname: ladder\nstages:\n  low: {uses: dataset}\n  tuned: {uses: finetune}\n"
 
@@ -143,7 +143,7 @@ async def test_a_run_that_ends_leaves_the_list_shown(history, store):
 
 
 async def test_an_empty_store_says_how_to_begin_and_offers_nothing_else(tmp_path):
-    source = show.latest(tmp_path / "none", Store(tmp_path / "none", readonly=True))
+    source = launch.latest(tmp_path / "none", Store(tmp_path / "none", readonly=True))
     app = Dashboard(source, timers=False, first="runs")
     async with app.run_test(size=(80, 24)) as pilot:
         drawn = await shown(app, pilot, "1", "r", "enter", "c")

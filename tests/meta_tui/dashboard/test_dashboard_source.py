@@ -5,8 +5,8 @@ from test_dashboard_grids import grid
 
 from engine.rundir import events
 from meta_tui.dashboard.app import Dashboard
-from meta_tui.dashboard.source import Source
-from meta_tui.view import State
+from meta_tui.dashboard.state.run_source import Source
+from meta_tui.model.run_reducer import State
 
 START = 1000.0
 

@@ -10,13 +10,13 @@ from engine.planning.load import load
 from engine.planning.run_request import Request
 from engine.rundir import cell_settings, events
 from engine.rundir.run_folder import RunFolder
-from meta_tui.celldoc import stored
 from meta_tui.dashboard.app import Dashboard
+from meta_tui.dashboard.screens.cell import StageScreen
 from meta_tui.dashboard.screens.run import RunScreen
-from meta_tui.dashboard.screens.stage import StageScreen
-from meta_tui.dashboard.source import Source
-from meta_tui.dashboard.widgets.log import LogPane
-from meta_tui.results import Missing
+from meta_tui.dashboard.state.run_source import Source
+from meta_tui.dashboard.widgets.log_view import LogPane
+from meta_tui.readers.cell_details import stored
+from meta_tui.readers.results import Missing
 
 FILE = """\
 version: 1

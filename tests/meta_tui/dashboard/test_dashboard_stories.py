@@ -15,7 +15,7 @@ from test_dashboard_matrix import settled
 from world import FAULTS, NOW, World, text_of, world
 
 from meta_tui.dashboard.app import Dashboard
-from meta_tui.view import State
+from meta_tui.model.run_reducer import State
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ from textual.color import Color as ScreenColor
 from meta_tui.config import THEMES as NAMES
 from meta_tui.config import Config
 from meta_tui.dashboard.app import Dashboard
-from meta_tui.dashboard.palette import COLOURS
-from meta_tui.dashboard.source import Source
+from meta_tui.dashboard.state.run_source import Source
 from meta_tui.dashboard.themes import _NAMED, TABLES, THEMES, filters
+from meta_tui.dashboard.widgets.palette import COLOURS
 
 SIGHTS = {
     # Machado, Oliveira and Fernandes 2009, severity 1.0: what is seen of linear red, green, blue.

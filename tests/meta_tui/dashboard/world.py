@@ -20,7 +20,7 @@ from engine.rundir.events import CellInfo, Event, MetricBatch
 from engine.rundir.run_folder import RunFolder
 from engine.store import Output, Result, Store
 from engine.store.location import adopt
-from meta_tui.dashboard.source import Source
+from meta_tui.dashboard.state.run_source import Source
 
 STATES = ("empty", "running", "failed", "finished", "thousand")
 START, NOW = 10_000.0, 10_103.0

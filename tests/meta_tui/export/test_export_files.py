@@ -2,8 +2,8 @@
 
 import pytest
 
-from meta_tui.arrange import Order, arranged
 from meta_tui.export import FORMATS, save, save_beside, written
+from meta_tui.model.table_view import Order, arranged
 from pipelines.core.errors import EnvironmentFault, UsageError
 
 

@@ -10,9 +10,9 @@ import pytest
 from markdown_it import MarkdownIt
 
 from engine.library.artifacts import Contrast, Interval, Row, Table
-from meta_tui.arrange import Column, Order, arranged
 from meta_tui.export import FORMATS, written
 from meta_tui.export.latex import escaped
+from meta_tui.model.table_view import Column, Order, arranged
 
 ACCURACY = "high/accuracy"
 HOSTILE = [

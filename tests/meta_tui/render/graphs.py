@@ -4,13 +4,13 @@ import random
 from collections.abc import Mapping, Sequence
 
 from engine.rundir import events
-from meta_tui.render.dag import Graph, arranged, dag
-from meta_tui.render.dagboxes import Boxes
-from meta_tui.render.dagsheet import Item, Sheet
-from meta_tui.render.signs import UNICODE, Signs
-from meta_tui.render.spans import plain
-from meta_tui.summary import StageView, stages
-from meta_tui.view import RunView, fold
+from meta_tui.model.run_reducer import RunView, fold
+from meta_tui.model.stage_summary import StageView, stages
+from meta_tui.render.graph.boxes import Boxes
+from meta_tui.render.graph.graph import Graph, arranged, dag
+from meta_tui.render.graph.items import Item, Sheet
+from meta_tui.render.text.spans import plain
+from meta_tui.render.text.symbols import UNICODE, Signs
 
 LADDER: Mapping[str, Sequence[str]] = {
     "source": (), "target": (), "few": ("target",), "backbone": ("source",),

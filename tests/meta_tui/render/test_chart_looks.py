@@ -5,11 +5,11 @@ from array import array
 
 import pytest
 
-from meta_tui.curves import Curve
-from meta_tui.render.frame import Series, frame
-from meta_tui.render.linechart import Plot, chart, value_at
-from meta_tui.render.numbers import ABSENT
-from meta_tui.render.spans import Line, plain
+from meta_tui.model.curves import Curve
+from meta_tui.render.charts.line_chart import Plot, chart, value_at
+from meta_tui.render.charts.viewport import Series, frame
+from meta_tui.render.text.numbers import ABSENT
+from meta_tui.render.text.spans import Line, plain
 
 
 def drawn(lines: list[Line]) -> str:

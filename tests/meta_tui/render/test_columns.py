@@ -1,7 +1,7 @@
 """Blocks beside each other."""
 
-from meta_tui.render.columns import beside
-from meta_tui.render.spans import line, plain
+from meta_tui.render.text.columns import beside
+from meta_tui.render.text.spans import line, plain
 
 BLOCKS = [[line(f"{name}{at}") for at in range(3)] for name in "abc"]
 

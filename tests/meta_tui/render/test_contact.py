@@ -10,8 +10,8 @@ from PIL import Image, PngImagePlugin
 
 from engine.learning.plotting import image_grid
 from engine.learning.plotting.image_grid import Grid
-from meta_tui.render import contact, drawing, pixels
-from meta_tui.render.spans import plain
+from meta_tui.render.images import contact_sheet, half_blocks, image_view
+from meta_tui.render.text.spans import plain
 from pipelines.core.text import width
 
 
@@ -21,7 +21,7 @@ def images(count, side=28, seed=0):
 
 
 def sheet_of(content):
-    return contact.sheet(pixels.opened(content))
+    return contact_sheet.sheet(half_blocks.opened(content))
 
 
 def bytes_of(image):
@@ -51,7 +51,7 @@ def at(shown, size, place, columns, gap=1):
 def test_where_there_is_room_images_are_enlarged_a_whole_number_of_times():
     given = images(6, 8)
     sheet = sheet_of(image_grid.png(Grid(given, columns=3)))
-    shown = sheet.part(0, 80, 24, contact.HALVES, contact.GROUND)
+    shown = sheet.part(0, 80, 24, contact_sheet.HALVES, contact_sheet.GROUND)
     assert (shown.parts, shown.told) == (1, "")
     assert shown.image.size == (3 * 16 + 2, 2 * 16 + 1)  # 24 would need 49 rows of pixels of 48
     for place in range(6):
@@ -62,9 +62,11 @@ def test_images_without_labels_flow_into_as_many_columns_as_there_is_room_for():
     given = images(64)
     sheet = sheet_of(image_grid.png(Grid(given)))
     assert sheet.columns == 8
-    wide = sheet.part(0, 200, 60, contact.HALVES, contact.GROUND)
+    wide = sheet.part(0, 200, 60, contact_sheet.HALVES, contact_sheet.GROUND)
     assert wide.told == ""
-    narrow = [sheet.part(place, 82, 34, contact.HALVES, contact.GROUND) for place in range(5)]
+    narrow = [
+        sheet.part(place, 82, 34, contact_sheet.HALVES, contact_sheet.GROUND) for place in range(5)
+    ]
     assert narrow[0].image.size == (5 * 15 - 1, 4 * 15 - 1)
     assert [part.told for part in narrow] == [
         *(f"images {first}-{first + 19} of 64" for first in (1, 21, 41)),
@@ -82,7 +84,9 @@ def test_labelled_rows_and_columns_stay_what_they_are_and_are_shown_in_parts():
         "column_labels": [f"c{n}" for n in range(12)],
     }
     sheet = sheet_of(image_grid.png(Grid(given, columns=12, **labels)))
-    parts = [sheet.part(place, 82, 20, contact.HALVES, contact.GROUND) for place in range(6)]
+    parts = [
+        sheet.part(place, 82, 20, contact_sheet.HALVES, contact_sheet.GROUND) for place in range(6)
+    ]
     assert parts[0].parts == 6
     assert [part.told for part in parts] == [
         f"columns {columns} of 12, rows {rows} of 3"
@@ -93,15 +97,17 @@ def test_labelled_rows_and_columns_stay_what_they_are_and_are_shown_in_parts():
     assert parts[0].image.size == (5 * 15 - 1, 2 * 15 - 1)
 
 
-@pytest.mark.parametrize("unit", [contact.HALVES, contact.BRAILLE, contact.ASCII])
+@pytest.mark.parametrize("unit", [contact_sheet.HALVES, contact_sheet.BRAILLE, contact_sheet.ASCII])
 @pytest.mark.parametrize("size", [(1, 1), (3, 2), (20, 5), (81, 23), (300, 90)])
 @pytest.mark.parametrize("count", [1, 18])
 def test_a_part_never_leaves_its_place_and_all_parts_show_all_images(unit, size, count):
     sheet = sheet_of(image_grid.png(Grid(images(count, 28), columns=min(count, 5))))
-    first = sheet.part(0, *size, unit, contact.GROUND)
+    first = sheet.part(0, *size, unit, contact_sheet.GROUND)
     assert first.image.width <= size[0] * unit.across
     assert first.image.height <= size[1] * unit.down
-    told = [sheet.part(place, *size, unit, contact.GROUND).told for place in range(first.parts)]
+    told = [
+        sheet.part(place, *size, unit, contact_sheet.GROUND).told for place in range(first.parts)
+    ]
     spans = [tuple(map(int, text.split()[1].split("-"))) for text in told if text]
     assert len(spans) == (first.parts if first.parts > 1 else 0)
     if spans:
@@ -112,7 +118,7 @@ def test_a_part_never_leaves_its_place_and_all_parts_show_all_images(unit, size,
 @pytest.mark.parametrize("size", [(60, 12), (81, 23), (118, 36)])
 def test_labels_stand_at_their_images_in_rows_of_one_width(size):
     labels = {"row_labels": ["image", "made 漢字 by it"], "column_labels": list("abcd")}
-    found = drawing.halves(image_grid.png(Grid(images(8, 8), columns=4, **labels)), *size)
+    found = image_view.halves(image_grid.png(Grid(images(8, 8), columns=4, **labels)), *size)
     texts = ["".join(tile.text or " " * tile.width for tile in row) for row in found.rows]
     assert len({sum(tile.width for tile in row) for row in found.rows}) == 1
     assert max(map(width, texts)) <= size[0]
@@ -130,7 +136,7 @@ def test_without_colours_a_dot_is_a_pixel_and_between_images_is_nothing(braille)
     given = np.zeros((4, 1, 8, 8), np.uint8)
     given[:, 0, 1:3, 1:7] = 255
     grid = Grid(given, columns=4, row_labels=["made"])
-    found = drawing.dots(image_grid.png(grid), 60, 20, braille=braille)
+    found = image_view.dots(image_grid.png(grid), 60, 20, braille=braille)
     rows = plain(found.rows).splitlines()
     assert any(text.startswith("made") for text in rows)
     words = [row.removeprefix("made").split() for row in rows]
@@ -168,13 +174,13 @@ def test_a_description_that_is_true_is_believed():
 def test_a_file_that_lies_about_its_images_is_one_picture(lie):
     content = described(lie)
     assert sheet_of(content) is None
-    assert drawing.halves(content, 40, 20) == drawing.halves(described(""), 40, 20)
+    assert image_view.halves(content, 40, 20) == image_view.halves(described(""), 40, 20)
 
 
 def test_a_label_cannot_steer_the_terminal():
     content = described(
         {**TRUE, "row_labels": ["\x1b]52;c;Zm9v\x07", "\u202eb"], "column_labels": ["a\nb", "c"]}
     )
-    for row in drawing.halves(content, 60, 20).rows:
+    for row in image_view.halves(content, 60, 20).rows:
         assert all(tile.text.isprintable() for tile in row)
-    assert "\x1b" not in plain(drawing.dots(content, 60, 20, braille=True).rows)
+    assert "\x1b" not in plain(image_view.dots(content, 60, 20, braille=True).rows)

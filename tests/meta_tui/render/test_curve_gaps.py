@@ -5,13 +5,13 @@ import math
 import pytest
 
 from engine.rundir.events import MetricBatch
-from meta_tui.curves import extend
-from meta_tui.render.charts import charts as cell_charts
-from meta_tui.render.curveset import charts, series
-from meta_tui.render.frame import Gaps
-from meta_tui.render.linechart import Plot, chart, value_at
-from meta_tui.render.spans import plain
-from meta_tui.snapshot import CellView
+from meta_tui.model.curves import extend
+from meta_tui.model.run_view import CellView
+from meta_tui.render.charts.chart_set import charts, series
+from meta_tui.render.charts.line_chart import Plot, chart, value_at
+from meta_tui.render.charts.sizes import charts as cell_charts
+from meta_tui.render.charts.viewport import Gaps
+from meta_tui.render.text.spans import plain
 
 LOST = range(30, 70)
 CELL = CellView(0, "a", "a", "finetune", {}, ())

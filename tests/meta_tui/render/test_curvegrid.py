@@ -2,13 +2,13 @@
 
 import pytest
 
-from meta_tui.curves import Curve, Curves
-from meta_tui.render.chartgrid import chartgrid, x_at
-from meta_tui.render.curveset import Chart, axis_of, charts, legend, telling
-from meta_tui.render.frame import Series
-from meta_tui.render.look import Look
-from meta_tui.render.spans import plain
-from meta_tui.snapshot import CellView
+from meta_tui.model.curves import Curve, Curves
+from meta_tui.model.run_view import CellView
+from meta_tui.render.charts.chart_grid import chartgrid, x_at
+from meta_tui.render.charts.chart_set import Chart, axis_of, charts, legend, telling
+from meta_tui.render.charts.chart_view import Look
+from meta_tui.render.charts.viewport import Series
+from meta_tui.render.text.spans import plain
 from pipelines.core.text import width
 
 

@@ -1,13 +1,13 @@
 import pytest
 from graphs import LADDER, any_graph, drawn, read_edges, staged
 
-from meta_tui.render.dag import Graph
-from meta_tui.render.dagboxes import sizes
-from meta_tui.render.dagchannels import channel
-from meta_tui.render.daglayers import layers
-from meta_tui.render.daglayout import DOWNWARD, RIGHTWARD, layout
-from meta_tui.render.dagsheet import Item
-from meta_tui.render.signs import ASCII
+from meta_tui.render.graph.boxes import sizes
+from meta_tui.render.graph.edge_routing import channel
+from meta_tui.render.graph.graph import Graph
+from meta_tui.render.graph.items import Item
+from meta_tui.render.graph.layering import layers
+from meta_tui.render.graph.layout import DOWNWARD, RIGHTWARD, layout
+from meta_tui.render.text.symbols import ASCII
 from pipelines.core.text import width
 
 

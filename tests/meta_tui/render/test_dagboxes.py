@@ -3,11 +3,11 @@
 import pytest
 
 from engine.rundir import events
-from meta_tui.render.dagboxes import Boxes
-from meta_tui.render.signs import UNICODE
-from meta_tui.render.spans import plain
-from meta_tui.summary import stages
-from meta_tui.view import RunView, fold, fold_batch
+from meta_tui.model.run_reducer import RunView, fold, fold_batch
+from meta_tui.model.stage_summary import stages
+from meta_tui.render.graph.boxes import Boxes
+from meta_tui.render.text.spans import plain
+from meta_tui.render.text.symbols import UNICODE
 
 
 def half_done(name, cells):

@@ -1,7 +1,7 @@
 import pytest
 from graphs import any_graph
 
-from meta_tui.render.daglayers import layers
+from meta_tui.render.graph.layering import layers
 
 
 def edges_of(seed: int, count: int) -> set[tuple[int, int]]:

@@ -3,10 +3,10 @@ from dataclasses import replace
 import pytest
 from graphs import LADDER, any_graph, staged
 
-from meta_tui.render.dagrails import rails
-from meta_tui.render.signs import ASCII
-from meta_tui.render.spans import plain
-from meta_tui.render.stagelist import stagelist
+from meta_tui.render.graph.rails import rails
+from meta_tui.render.graph.stage_list import stagelist
+from meta_tui.render.text.spans import plain
+from meta_tui.render.text.symbols import ASCII
 from pipelines.core.text import width
 
 

@@ -1,4 +1,4 @@
-from meta_tui.render.dagsheet import Item, Rect, Sheet, step
+from meta_tui.render.graph.items import Item, Rect, Sheet, step
 
 A, B, C, D = Item("a"), Item("b"), Item("c"), Item("d")
 SQUARE = {A: Rect(0, 0, 10, 4), B: Rect(12, 0, 10, 4), C: Rect(0, 6, 10, 4), D: Rect(12, 6, 10, 4)}

@@ -1,10 +1,10 @@
 from graphs import staged
 
-from meta_tui.render.dagsheet import Item
-from meta_tui.render.dagtable import dagtable
-from meta_tui.render.signs import ASCII
-from meta_tui.render.spans import plain
-from meta_tui.render.stagesheet import Drawing
+from meta_tui.render.graph.items import Item
+from meta_tui.render.graph.stage_table import dagtable
+from meta_tui.render.graph.stages_pane import Drawing
+from meta_tui.render.text.spans import plain
+from meta_tui.render.text.symbols import ASCII
 from pipelines.core.text import width
 
 MANY = {f"s{at:02}": [f"s{at - 1:02}"] if at else [] for at in range(61)}

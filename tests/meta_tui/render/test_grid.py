@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 
 from engine.library.artifacts import Interval, Row, Table
-from meta_tui.arrange import Column, Order, arranged
-from meta_tui.render.bars import bars
-from meta_tui.render.grid import grid
-from meta_tui.render.rowdetail import rowdetail
-from meta_tui.render.signs import ASCII
-from meta_tui.render.spans import plain
+from meta_tui.model.table_view import Column, Order, arranged
+from meta_tui.render.tables.bars import bars
+from meta_tui.render.tables.grid import grid
+from meta_tui.render.tables.row_details import rowdetail
+from meta_tui.render.text.spans import plain
+from meta_tui.render.text.symbols import ASCII
 from pipelines.core.text import width
 
 ACCURACY, FORGOTTEN = "high/accuracy", "low/forgetting"

@@ -3,9 +3,9 @@ from array import array
 
 import pytest
 
-from meta_tui.render.frame import Series
-from meta_tui.render.linechart import linechart
-from meta_tui.render.spans import plain, width
+from meta_tui.render.charts.line_chart import linechart
+from meta_tui.render.charts.viewport import Series
+from meta_tui.render.text.spans import plain, width
 
 
 def dots(lines, column: int) -> int:

@@ -1,7 +1,7 @@
 import pytest
 
-from meta_tui.render.logline import level, logline
-from meta_tui.render.spans import Span
+from meta_tui.render.runs.log_line import level, logline
+from meta_tui.render.text.spans import Span
 
 
 @pytest.mark.parametrize("text", [

@@ -3,8 +3,8 @@ from math import inf
 
 import pytest
 
-from meta_tui.render.frame import WHOLE, Series
-from meta_tui.render.look import WEIGHTS, Look
+from meta_tui.render.charts.chart_view import WEIGHTS, Look
+from meta_tui.render.charts.viewport import WHOLE, Series
 
 CURVE = (Series("a", list(range(101)), [0.0] * 101),)
 

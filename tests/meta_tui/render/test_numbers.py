@@ -1,6 +1,6 @@
 import pytest
 
-from meta_tui.render.numbers import duration, metric, number, seconds_short, signed
+from meta_tui.render.text.numbers import duration, metric, number, seconds_short, signed
 
 
 @pytest.mark.parametrize(

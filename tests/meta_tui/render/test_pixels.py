@@ -5,8 +5,9 @@ from itertools import groupby
 import pytest
 from PIL import Image, ImageDraw
 
-from meta_tui.render import drawing, escapes, pixels
-from meta_tui.render.spans import plain
+from meta_tui.render.images import half_blocks, image_view
+from meta_tui.render.text import escapes
+from meta_tui.render.text.spans import plain
 
 RED, BLUE, WHITE, BLACK = (255, 0, 0), (0, 0, 255), (255, 255, 255), (0, 0, 0)
 
@@ -18,11 +19,11 @@ def png(image):
 
 
 def halves(content, columns, rows):
-    return drawing.halves(content, columns, rows).rows
+    return image_view.halves(content, columns, rows).rows
 
 
 def dots(content, columns, rows, *, braille):
-    return drawing.dots(content, columns, rows, braille=braille).rows
+    return image_view.dots(content, columns, rows, braille=braille).rows
 
 
 def filled(size, colour, mode="RGB"):
@@ -46,7 +47,7 @@ def test_each_character_shows_two_pixels_one_over_the_other():
 
 def test_equal_characters_are_one_tile():
     (row,) = halves(filled((50, 2), RED), 50, 1)
-    assert row == (pixels.Tile(50, RED, RED),)
+    assert row == (half_blocks.Tile(50, RED, RED),)
 
 
 @pytest.mark.parametrize(
@@ -108,7 +109,7 @@ def test_greys_have_few_levels_and_colours_all_of_them():
 def test_every_kind_of_png_is_read(mode):
     (row,) = halves(png(Image.new(mode, (4, 2))), 4, 1)
     transparent = mode in {"RGBA", "LA"}
-    assert row == (pixels.Tile(4, *[WHITE if transparent else BLACK] * 2),)
+    assert row == (half_blocks.Tile(4, *[WHITE if transparent else BLACK] * 2),)
 
 
 def test_text_for_a_terminal_is_half_blocks_and_ends_in_its_usual_colours():

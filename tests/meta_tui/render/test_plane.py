@@ -5,12 +5,12 @@ import math
 import pytest
 
 from engine.library.artifacts import Interval, Row, Table
-from meta_tui.reading import Reading
-from meta_tui.render.plane import plane
-from meta_tui.render.plotdata import FRONTIER, LINE, plots
-from meta_tui.render.signs import ASCII
-from meta_tui.render.spans import plain
-from meta_tui.render.tablepage import tablepage
+from meta_tui.model.table_cursor import Reading
+from meta_tui.render.charts.plot_data import FRONTIER, LINE, plots
+from meta_tui.render.charts.xy_plot import plane
+from meta_tui.render.tables.table_page import tablepage
+from meta_tui.render.text.spans import plain
+from meta_tui.render.text.symbols import ASCII
 from pipelines.core.text import width
 
 A, FORGOTTEN = "high/accuracy", "low/forgetting"

@@ -1,9 +1,9 @@
 from engine.rundir import events
-from meta_tui.remaining import Remaining
-from meta_tui.render.progress import bar, eta, heading, run_state
-from meta_tui.render.signs import ASCII, UNICODE
-from meta_tui.render.spans import plain
-from meta_tui.view import RunView, State, fold
+from meta_tui.model.eta import Remaining
+from meta_tui.model.run_reducer import RunView, State, fold
+from meta_tui.render.runs.progress import bar, eta, heading, run_state
+from meta_tui.render.text.spans import plain
+from meta_tui.render.text.symbols import ASCII, UNICODE
 
 
 def view_of(told) -> RunView:

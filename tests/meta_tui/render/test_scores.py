@@ -1,5 +1,5 @@
 from engine.library.artifacts import Scores, Units
-from meta_tui.render.scores import numbers
+from meta_tui.render.runs.scores import numbers
 
 METRICS = {"test/accuracy": 0.5, "test/loss": 0.3}
 EACH = {"test/accuracy": (0.4, 0.6) * 300}

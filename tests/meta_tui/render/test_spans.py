@@ -1,4 +1,4 @@
-from meta_tui.render.spans import Span, crop, fit, line, plain, right, wrap
+from meta_tui.render.text.spans import Span, crop, fit, line, plain, right, wrap
 from pipelines.core.text import width
 
 

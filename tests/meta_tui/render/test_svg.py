@@ -1,4 +1,4 @@
-from meta_tui.render.svg import portable
+from meta_tui.render.text.svg import portable
 
 PICTURE = (
     '<style>@font-face {\n src: url("https://far.away/f.woff2") }\n'

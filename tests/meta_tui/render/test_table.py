@@ -3,10 +3,10 @@ from dataclasses import replace
 import pytest
 
 from engine.library.artifacts import Contrast, Interval, Row, Table
-from meta_tui.render.numbers import ABSENT
-from meta_tui.render.signs import ASCII, UNICODE
-from meta_tui.render.spans import width
-from meta_tui.render.table import text
+from meta_tui.render.tables.table import text
+from meta_tui.render.text.numbers import ABSENT
+from meta_tui.render.text.spans import width
+from meta_tui.render.text.symbols import ASCII, UNICODE
 
 
 def test_at_120_columns_rows_bars_contrasts_plot_and_notes_are_drawn(ladder_table):

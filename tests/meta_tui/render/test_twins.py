@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meta_tui.render.signs import ASCII, UNICODE
-from meta_tui.render.twins import ascii_text, register
+from meta_tui.render.text.ascii import ascii_text, register
+from meta_tui.render.text.symbols import ASCII, UNICODE
 from pipelines.core.text import safe_text, width
 
 
