@@ -26,7 +26,8 @@ WORK = """
 import json, resource, torch
 from engine import learning
 torch.set_num_threads(1)
-net = learning.models.backbones.build({"kind": "conv4", "width": 16, "norm": "group"}, (1, 28, 28), 0)
+conv4 = {"kind": "conv4", "width": 16, "norm": "group"}
+net = learning.models.backbones.build(conv4, (1, 28, 28), 0)
 x = torch.rand(1000, 1, 28, 28, generator=torch.Generator().manual_seed(0))
 def seconds():
     used = resource.getrusage(resource.RUSAGE_SELF)

@@ -1,8 +1,9 @@
 """The code of a stage: a digest of every file of this project, and the user's, that it reaches.
 
 From the stage's file through imports and through `learning.a.b`, without running anything. A file
-that only names a union (`engine.library.methods`) is not followed: of a union picked by `kind` the class
-that was picked counts. Packages from elsewhere count by name and version. The engine itself stops
+that only names a union (`engine.library.methods`) is not followed: of a union picked by `kind` the
+class that was picked counts. Packages from elsewhere count by name and version. The engine itself
+stops
 it: language, store, journal and plan change no result but through `KEY_FORMAT`.
 
 A stale hit would be a bug, an extra run is a cost: where the text leaves open what is reached, as
@@ -19,13 +20,14 @@ from typing import Any
 from pydantic import BaseModel
 
 from engine.identity.file_memo import Memo
-from engine.identity.key import canonical, sha256
 from engine.identity.module_finder import Modules, Place
 from engine.identity.source_digest import ALL, Reading
+from engine.store.digest import canonical, sha256
 from pipelines.core import reading
 from pipelines.core.stage import Params, Stage
 
-FINGERPRINT_FORMAT = 1
+FINGERPRINT_FORMAT = 2
+"""Raised when the same code gets another digest, as when modules of this program move."""
 WHOLE = "!"
 """Ends the name of a module that is reached by who knows which name: even a file that only passes
 names on counts then."""
@@ -44,7 +46,8 @@ class Code:
     """All code that a stage reaches.
 
     Attributes:
-        modules: file, as a person would name it (`engine/learning/models/linear_heads.py`) -> digest.
+        modules: file, as a person would name it (`engine/learning/models/linear_heads.py`) ->
+            digest.
         packages: name of an installed package, and `python` -> version.
     """
 
@@ -177,6 +180,8 @@ class Fingerprints:
 
 def explain(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
     """What differs between two fingerprints, from the JSON of `Code.data`."""
+    if old["format"] != new["format"]:
+        return "new program version; `--accept-code` keeps earlier results"
     words = []
     for name in sorted({*old["modules"], *new["modules"]}):
         before, after = old["modules"].get(name), new["modules"].get(name)

@@ -4,17 +4,13 @@ The inputs enter by the digest of their content and not by the key that made the
 upstream that comes out the same stops there. Names of blocks, order and unrelated axes stay out.
 """
 
-import hashlib
 import json
-import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
-from pydantic import BaseModel
-
+from engine.store.digest import canonical, encoded, plain, sha256
 from pipelines.core.facts import Source
 from pipelines.core.stage import Params
 
@@ -24,8 +20,6 @@ KEY_FORMAT = 1
 Labelled = Sequence[tuple[Source, str]]
 """What a many-valued port holds: sources and digests, in the order in which it gets them."""
 
-_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
-_ATOMS = frozenset({str, int, bool, type(None)})
 _WORD_CHARACTERS = 40
 _NAMED_SOURCES = 2
 
@@ -36,24 +30,6 @@ class Key:
 
     digest: str
     components: Mapping[str, Any]
-
-
-def canonical(value: Any) -> bytes:
-    """The one spelling of a tree of mappings, lists, strings, numbers, booleans and None.
-
-    Mappings are sorted by name; floats are written by repr, with -0.0 as 0.0; `1` and `1.0` differ,
-    so numbers must have been coerced to the type of their parameter before.
-
-    Raises:
-        ValueError: a number is NaN or infinite.
-        TypeError: a value of any other type, or a name that is not a string.
-    """
-    return _ENCODER.encode(_plain(value)).encode("ascii")
-
-
-def sha256(data: bytes) -> str:
-    """The digest that names everything in a store."""
-    return hashlib.sha256(data).hexdigest()
 
 
 def cell_key(
@@ -81,28 +57,16 @@ def cell_key(
     """
     components: dict[str, Any] = {
         "type": type,
-        "params": _plain(params),
+        "params": plain(params),
         "code": code,
-        "env": _plain(env),
+        "env": plain(env),
         "seed": None if seed is None else list(seed),
         "inputs": {port: _input(held) for port, held in inputs.items()},
-        "files": _plain(files),
+        "files": plain(files),
     }
     if mirror is not None:
-        components["mirror"] = _plain(mirror)
-    text = _ENCODER.encode(["cell", KEY_FORMAT, components])
-    return Key(sha256(text.encode("ascii")), components)
-
-
-def port_digest(type: str, format: int, files: Mapping[str, str]) -> str:  # noqa: A002
-    """Identity of an output's content.
-
-    Args:
-        type: name of the artifact's class.
-        format: version of its layout.
-        files: file name -> sha256.
-    """
-    return sha256(canonical(["port", type, format, files]))
+        components["mirror"] = plain(mirror)
+    return Key(sha256(encoded(["cell", KEY_FORMAT, components])), components)
 
 
 def difference(
@@ -126,45 +90,6 @@ def difference(
     words += [f"file {name} {how}" for name, how in _named(old["files"], new["files"])]
     words += [word.removeprefix("env.") for word in _changes("env", old["env"], new["env"])]
     return words + _changes("mirror", old.get("mirror"), new.get("mirror"))
-
-
-@cache
-def _fields(kind: type[BaseModel]) -> tuple[str, ...]:
-    """Fields that can change a result."""
-    names = []
-    for name, info in kind.model_fields.items():
-        extra = info.json_schema_extra
-        if not (isinstance(extra, dict) and extra.get("result") is False):
-            names.append(name)
-    return tuple(names)
-
-
-def _plain(value: Any) -> Any:
-    if type(value) in _ATOMS:  # The usual case, a million times in a large pipeline.
-        return value
-    if isinstance(value, str | bool | int):
-        return value
-    if isinstance(value, float):
-        if not math.isfinite(value):
-            raise ValueError(f"{value} cannot be part of an identity: numbers must be finite")
-        return value + 0.0  # Adding makes -0.0 to 0.0.
-    if isinstance(value, Mapping):
-        for name in value:
-            if not isinstance(name, str):
-                raise TypeError(f"the name {name!r} is not a string")
-        return {name: _plain(item) for name, item in value.items()}
-    if isinstance(value, tuple | list):
-        return [_plain(item) for item in value]
-    if isinstance(value, BaseModel):
-        return _model(value)
-    raise TypeError(f"a {type(value).__name__} has no canonical form")
-
-
-def _model(value: BaseModel) -> dict[str, Any]:
-    kind = type(value)
-    plain = {name: _plain(getattr(value, name)) for name in _fields(kind)}
-    # Classes of a union without a `kind` may hold equal fields and still compute differently.
-    return plain if "kind" in plain else {**plain, "~class": kind.__name__}
 
 
 def _input(held: str | Labelled) -> Any:

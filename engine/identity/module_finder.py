@@ -10,21 +10,13 @@ from pathlib import Path
 from engine.identity import distributions
 from engine.identity.file_memo import Memo
 
-_ENGINE = Path(__file__).parent
+_ENGINE = Path(__file__).parents[1]
 _STOPS = frozenset({"pipelines", "meta_tui"})
 _INSTALLED = {"site-packages", "dist-packages"}
-_ENGINE_STOPS = frozenset(
-    {
-        "answers", "aside", "catalogue", "channel", "control", "dispatch", "event", "events",
-        "execute", "executors", "fingerprint", "given", "heal", "history", "inputs", "installed",
-        "interrupts", "journal", "key", "launch", "ledger", "limits", "machine", "memo", "modules",
-        "perform", "plan", "preview", "publish", "reach", "relay", "request", "resolve", "retries",
-        "revision", "runner", "runs", "schedule", "selection", "session", "shapes", "store",
-        "task", "verify", "wishes",
-    }
-)  # fmt: skip
-"""Modules of the engine that run stages and are not part of them; any other is followed."""
-_TEXT_ONLY = frozenset({"engine", "engine.stage_api.run", "engine.workers.device"})
+FOLLOWED = frozenset({"library", "learning"})
+"""Packages of the engine that stages are made of. `stage_api` is read by every stage: each of its
+files counts by its own text. All else in the engine runs stages and is no part of them."""
+TEXT_ONLY = "stage_api"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +79,7 @@ class Modules:
 
     def _engine(self, name: str) -> Place | None:
         parts = name.split(".")
-        if len(parts) > 1 and parts[1] in _ENGINE_STOPS:
+        if len(parts) > 1 and parts[1] not in {*FOLLOWED, TEXT_ONLY}:
             return None
         return _file(name, _ENGINE.joinpath(*parts[1:]), _ENGINE.parent)
 
@@ -155,5 +147,10 @@ def _file(name: str, path: Path, home: Path) -> Place | None:
     for candidate, is_package in ((path / "__init__.py", True), (path.with_suffix(".py"), False)):
         if candidate.is_file():
             shown = candidate.relative_to(home).as_posix()
-            return Place(candidate, shown, is_package, text_only=name in _TEXT_ONLY)
+            return Place(candidate, shown, is_package, text_only=_is_text_only(name))
     return None
+
+
+def _is_text_only(name: str) -> bool:
+    """Whether a module counts by its own text, without what it imports."""
+    return name == "engine" or name.startswith(f"engine.{TEXT_ONLY}")

@@ -47,13 +47,12 @@ class Reading:
         text = ast.dump(tree, annotate_fields=False)
         names = _Names()
         names.collect(tree)
-        lazy = any(isinstance(n, ast.FunctionDef) and n.name == "__getattr__" for n in tree.body)
         return cls(
             digest=hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest(),
             references=tuple(sorted(names.references)),
             exports={name: min(dotted) for name, dotted in sorted(names.bound.items())},
             union=_only_passes_on(tree, set(names.bound)),
-            lazy=lazy,
+            lazy=any(map(_is_lazy, tree.body)),
         )
 
     def to_json(self) -> list[Any]:
@@ -193,6 +192,14 @@ def _only_passes_on(tree: ast.Module, imported: set[str]) -> bool:
     """
     rest = [node for node in tree.body if not isinstance(node, ast.Import | ast.ImportFrom)]
     return bool(rest) and all(_is_all(node) or _is_union(node, imported) for node in rest)
+
+
+def _is_lazy(node: ast.stmt) -> bool:
+    """Whether a statement defines a module's `__getattr__`, by `def` or by an assignment."""
+    if isinstance(node, ast.FunctionDef):
+        return node.name == "__getattr__"
+    targets = node.targets if isinstance(node, ast.Assign) else []
+    return any(_chain(item) == ["__getattr__"] for target in targets for item in ast.walk(target))
 
 
 def _is_all(node: ast.stmt) -> bool:

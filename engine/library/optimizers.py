@@ -1,4 +1,7 @@
-"""Optimisers and the length of a training as values. The code is in `engine.learning.training.trainer`."""
+"""Optimisers and the length of a training as values.
+
+The code is in `engine.learning.training.trainer`.
+"""
 
 import math
 from fractions import Fraction

@@ -23,7 +23,7 @@ from pipelines.core.text import safe_text
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
-_STAGES = Path(__file__).parent / "stages"
+_STAGES = Path(__file__).parents[1] / "library" / "stages"
 _GROUP = "meta.stages"
 MODULE_BYTES = 1 << 25
 """Of a Python file that is read."""

@@ -70,7 +70,7 @@ def content(path: str | Path, most_bytes: int = MOST_BYTES) -> bytes:
         OSError: as `open_regular`; or it has more bytes.
     """
     with opened(path) as stream:
-        return pipelines.reading.whole(stream, os.fspath(path), most_bytes)
+        return pipelines.core.reading.whole(stream, os.fspath(path), most_bytes)
 
 
 def real_folder(path: Path) -> bool:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from engine.identity.key import sha256
 from engine.store import files, fs, names
+from engine.store.digest import sha256
 from engine.store.touched import Stamp, Touched
 from pipelines.core import os_errors
 from pipelines.core.errors import EnvironmentFault, MetaError

@@ -6,9 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from engine.identity.key import port_digest
 from engine.store import files, fs, names
-from engine.store.digest import seal, unseal
+from engine.store.digest import port_digest, seal, unseal
 from engine.store.objects import Damaged, FileRef, Objects, unreadable
 
 RESULT_FORMAT = 1

@@ -16,10 +16,10 @@ from typing import Any
 
 from engine import learning
 from engine.learning.data.unreadable import UnreadableError
-from engine.library.artifacts import Choice, Scores
 from engine.stage_api.catalogue import Catalogue
 from engine.stage_api.channel import Channel
 from engine.stage_api.run import Interrupted, Run
+from engine.stage_api.scores import Choice, Scores
 from engine.store import Changed, Damaged, FileRef, Output, Store, fs
 from engine.workers import UNASKED, Task
 from engine.workers.device import processor

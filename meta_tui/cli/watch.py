@@ -64,8 +64,8 @@ def _picture(folder: RunFolder, target: Path, size: str, press: str) -> None:
         raise UsageError(f"--size {size}: write it as 120x40")
     # A picture in a document must not depend on who made it, but on what was asked for.
     config = Config(ascii=not signs().braille)
-    source = dashboard.state.run_source.Source(folder, Store(home(), readonly=True), config=config)
-    dashboard.launch.picture(source, target, (int(columns), int(rows)), press)
+    store = Store(home(), readonly=True)
+    dashboard.launch.picture(folder, store, config, target, (int(columns), int(rows)), press)
     say(f"wrote {target}")
 
 

@@ -101,15 +101,25 @@ def overview(root: Path, config: Config, asked: Request | None) -> Left:
     return _shown(_Alone(source, first="runs" if asked is None else "problems"))
 
 
-def picture(source: Source, target: Path, size: tuple[int, int], keys: str) -> None:
+def picture(
+    folder: RunFolder,
+    store: Store,
+    config: Config,
+    target: Path,
+    size: tuple[int, int],
+    keys: str,
+) -> None:
     """Write an SVG of the dashboard on a run, after some keys were pressed.
 
     Args:
-        source: the run; all of it is read first.
+        folder: of the run; all of it is read first.
+        store: with its results.
+        config: settings of the dashboard.
         target: the file to write.
         size: columns and rows.
         keys: names of keys, as Textual calls them, with blanks between.
     """
+    source = Source(folder, store, config=config)
     while source.feed.poll():
         pass
     shown = asyncio.run(_drawn(Dashboard(source, timers=False), size, keys.split()))

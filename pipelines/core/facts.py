@@ -89,7 +89,7 @@ class Source:
     numbers: Mapping[str, float] = field(default_factory=dict)
     """Axis -> its value, where that is a number and the label is not the text of it."""
     once: tuple[str, ...] = ()
-    """Stages upstream that were drawn once for all seeds of its row; see `pipelines.expansion.shared_draws`."""
+    """Stages upstream that were drawn once for all seeds of its row; see `shared_draws`."""
 
     def number(self, axis: str) -> float | None:
         """The value of an axis where it is a number, whatever its label is."""

@@ -45,7 +45,8 @@ stages = Catalogue()
 assert "pretrain" in stages and "nothing" not in stages
 assert not any(name.startswith("engine.library.stages.") for name in sys.modules)
 assert stages["pretrain"].name == "pretrain"
-assert [n for n in sys.modules if n.startswith("engine.library.stages.")] == ["engine.library.stages.pretrain"]
+stages = [n for n in sys.modules if n.startswith("engine.library.stages.")]
+assert stages == ["engine.library.stages.pretrain"]
 """
     subprocess.run([sys.executable, "-c", program], check=True)
 

@@ -87,7 +87,10 @@ def test_any_other_name_is_a_usage_error(machine, name):
 
 
 def test_choosing_does_not_load_torch():
-    program = "import sys, engine.workers.device as d; d.choose('auto'); assert 'torch' not in sys.modules"
+    program = (
+        "import sys, engine.workers.device as d; d.choose('auto'); "
+        "assert 'torch' not in sys.modules"
+    )
     subprocess.run([sys.executable, "-c", program], check=True)
 
 

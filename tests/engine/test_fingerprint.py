@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import engine
-from engine import learning
+from engine import learning, library
 from engine.identity.fingerprint import Code, Fingerprints, explain
 from engine.identity.source_digest import Reading
 from engine.stage_api.catalogue import Catalogue
@@ -95,7 +95,9 @@ def house(tmp_path, monkeypatch):
     monkeypatch.setattr("engine.identity.module_finder._ENGINE", copy)
     # What a test adds can be imported; all else is still imported from the real house.
     monkeypatch.setattr(engine, "__path__", [*engine.__path__, str(copy)])
-    monkeypatch.setattr(learning, "__path__", [*learning.__path__, str(copy / "learning")])
+    for package in (learning, library):
+        place = str(copy / package.__name__.rpartition(".")[2])
+        monkeypatch.setattr(package, "__path__", [*package.__path__, place])
     before = set(sys.modules)
     yield House(tmp_path)
     for name in set(sys.modules) - before:
@@ -183,7 +185,7 @@ def test_a_name_that_a_package_passes_on_reaches_its_own_module_and_not_its_neig
     assert code(path).digest == before.digest
     # Another class under the same name is other code, though the stage's text is the same.
     text = (house.root / "engine/library/artifacts/__init__.py").read_text()
-    other = text.replace("artifacts.scores import Choice, Scores", "artifacts.scores import Choice")
+    other = text.replace("scores import Choice, Scores", "scores import Choice")
     other = f"from engine.library.artifacts.model import Model as Scores\n{other}"
     (house.root / "engine/library/artifacts/__init__.py").write_text(other)
     assert code(path).digest != before.digest
@@ -219,7 +221,7 @@ def test_run_counts_by_its_own_text_only(house):
         ("inner", "", "from engine.learning import deep; deep.ridge(1)"),
         ("importer", "from importlib import import_module",
          "import_module('engine.learning.deep').ridge(1)"),
-        ("through", "from engine.nets_of_test import learning", "learning.deep.ridge(1)"),
+        ("through", "from engine.library.nets_of_test import learning", "learning.deep.ridge(1)"),
     ],
 )  # fmt: skip
 def test_every_way_of_naming_a_module_behind_the_door_reaches_it_and_what_it_imports(
@@ -228,7 +230,7 @@ def test_every_way_of_naming_a_module_behind_the_door_reaches_it_and_what_it_imp
     house.write("engine/learning/deep.py", "from engine.learning.deeper import x as ridge\n")
     house.write("engine/learning/deeper.py", "x = 1\n")
     house.write("engine/learning/aside.py", "x = 1\n")
-    house.write("engine/nets_of_test.py", "from engine import learning\n")
+    house.write("engine/library/nets_of_test.py", "from engine import learning\n")
     found = learned(staged(house, f"way_{name}", imports, body))
     assert {"engine/learning/deep.py", "engine/learning/deeper.py"} <= found
     assert "engine/learning/aside.py" not in found
@@ -297,17 +299,17 @@ def test_of_a_union_only_the_class_that_was_picked_counts(house):
             class {name.title()}(Params):
                 kind: Literal["{name}"] = "{name}"
         """
-        house.write(f"engine/unions_of_test/{name}.py", text)
+        house.write(f"engine/library/unions_of_test/{name}.py", text)
         house.write(f"engine/learning/for_{name}.py", "x = 1\n")
-    house.write("engine/unions_of_test/__init__.py", """
+    house.write("engine/library/unions_of_test/__init__.py", """
         from typing import Annotated
         from pydantic import Field
-        from engine.unions_of_test.one import One
-        from engine.unions_of_test.two import Two
+        from engine.library.unions_of_test.one import One
+        from engine.library.unions_of_test.two import Two
         Any = Annotated[One | Two, Field(discriminator="kind")]
         __all__ = ["Any"]
     """)  # fmt: skip
-    path = staged(house, "picks", "from engine.unions_of_test import Any")
+    path = staged(house, "picks", "from engine.library.unions_of_test import Any")
     text = path.read_text().replace("size: int = 1", "size: int = 1\n    pick: Any")
     path.write_text(text)
     kind = Catalogue([path])["picks"]
@@ -317,14 +319,14 @@ def test_of_a_union_only_the_class_that_was_picked_counts(house):
         found[name] = set(Fingerprints(None).of(kind, params).modules)
     assert found["one"] ^ found["two"] == {
         f"engine/{folder}{name}.py"
-        for folder in ("unions_of_test/", "learning/for_")
+        for folder in ("library/unions_of_test/", "learning/for_")
         for name in ("one", "two")
     }
-    assert "engine/unions_of_test/__init__.py" not in found["one"]
+    assert "engine/library/unions_of_test/__init__.py" not in found["one"]
 
 
 def test_the_union_of_the_methods_is_not_followed():
-    assert Reading.of((ENGINE / "methods" / "__init__.py").read_bytes()).union
+    assert Reading.of((ENGINE / "library" / "methods" / "__init__.py").read_bytes()).union
 
 
 def test_a_module_with_more_than_a_union_is_followed(house):

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import Field
 
-from engine.identity.key import Key, canonical, cell_key, difference, port_digest
+from engine.identity.key import Key, cell_key, difference
+from engine.store.digest import canonical, port_digest
 from pipelines.core.facts import Source
 from pipelines.core.stage import Params
 
@@ -147,7 +148,7 @@ def test_canonical_text_says_the_value_and_is_stable(value):
 def test_keys_are_the_same_in_another_process():
     made = key(params=Train(lr=0.3)).components["params"]
     program = (
-        "from engine.identity.key import canonical, sha256; import sys, json;"
+        "from engine.store.digest import canonical, sha256; import sys, json;"
         "print(sha256(canonical(json.loads(sys.argv[1]))))"
     )
     asked = [sys.executable, "-c", program, json.dumps(dict(reversed(made.items())))]

@@ -139,7 +139,8 @@ def test_two_runners_cannot_hold_one_run(tmp_path: Path) -> None:
 def test_a_killed_runner_lives_no_more(tmp_path: Path) -> None:
     run = run_folder.create(tmp_path, b"", "")
     code = (
-        "import sys, time; from pathlib import Path; from engine.rundir.run_folder import RunFolder\n"
+        "import sys, time; from pathlib import Path\n"
+        "from engine.rundir.run_folder import RunFolder\n"
         f"held = RunFolder(Path({str(run.path)!r})).hold(); print('held', flush=True)\n"
         "time.sleep(60)"
     )

@@ -41,8 +41,12 @@ POISONS = {
     "time.time = lambda: 0": "time.time was replaced",
     "builtins.sum = max": "builtins.sum was replaced",
     "sys.stdout = open('/dev/null', 'w')": "sys.stdout and the like: ",
-    "from engine.learning.models import linear_heads as heads; heads.ridge = None": "engine.learning.models.linear_heads.ridge was rep",
-    "from engine.stage_api.run import Run; Run.seed = lambda *_: 0": "engine.stage_api.run.Run.seed was replaced",
+    "from engine.learning.models import linear_heads as heads; heads.ridge = None": (
+        "engine.learning.models.linear_heads.ridge was rep"
+    ),
+    "from engine.stage_api.run import Run; Run.seed = lambda *_: 0": (
+        "engine.stage_api.run.Run.seed was replaced"
+    ),
     "np.mean = np.median": "numpy.mean was replaced",
     "np.random.shuffle = print": "numpy.random.shuffle was replaced",
     "np.seterr(all='raise')": "numpy's error handling: ",

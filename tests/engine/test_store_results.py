@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.identity.key import sha256
 from engine.store import Damaged, FileRef, Miss, Output, Result, Store, objects
-from engine.store.digest import seal, unseal
+from engine.store.digest import seal, sha256, unseal
 from pipelines.core.errors import EnvironmentFault
 
 KEY = "ab" + "0" * 62

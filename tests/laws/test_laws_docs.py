@@ -15,7 +15,9 @@ from engine.stage_api.catalogue import Catalogue
 from pipelines.core.stage import Artifact, Params
 
 STAGES = Catalogue()
-NAMES = sorted(path.stem for path in (house.ROOT / "engine" / "stages").glob("[!_]*.py"))
+NAMES = sorted(
+    path.stem for path in (house.ROOT / "engine" / "library" / "stages").glob("[!_]*.py")
+)
 
 
 def documented(kind: type) -> set[str]:

@@ -10,64 +10,45 @@ from pathlib import Path
 import house
 import pytest
 
-from engine.identity.module_finder import _ENGINE_STOPS
+from engine.identity.module_finder import FOLLOWED, TEXT_ONLY
 from engine.identity.source_digest import Reading
 
 LINT = "from importlinter.cli import lint_imports_command; lint_imports_command()"
-OUTSIDE = {"engine/stage_api/run.py", "engine/workers/device.py", "engine/__init__.py"}
-"""Count by their own text: what they import is not followed."""
+STOPS = {"execution", "identity", "planning", "rundir", "store", "workers"}
+"""Packages of the engine that run stages."""
 
 
-def test_the_directions_of_the_house_are_kept(tmp_path):
+def test_the_order_of_the_packages_is_kept(tmp_path):
     command = [sys.executable, "-c", LINT, "--no-cache"]
     asked = subprocess.run(command, cwd=house.ROOT, capture_output=True, text=True, check=False)
     assert asked.returncode == 0, asked.stdout + asked.stderr
 
 
+def test_every_package_of_the_engine_is_followed_or_counts_by_its_text_or_stops():
+    there = {path.parent.name for path in (house.ROOT / "engine").glob("*/*.py")}
+    assert there == {*FOLLOWED, TEXT_ONLY} | STOPS
+    modules = {path.name for path in (house.ROOT / "engine").glob("*.py")}
+    assert modules == {"__init__.py"}
+
+
 def followed() -> list[Path]:
     """Files that a fingerprint follows: whatever a stage can be made of."""
-    found = []
-    for path in house.sources():
-        parts = house.module(path).split(".")
-        engine = parts[0] == "engine" and not (len(parts) > 1 and parts[1] in _ENGINE_STOPS)
-        if engine and house.shown(path) not in OUTSIDE:
-            found.append(path)
-    return found
+    return [
+        path
+        for path in house.sources()
+        if house.module(path).split(".")[0] == "engine"
+        and house.module(path).split(".")[1:2] in [[name] for name in FOLLOWED]
+    ]
 
 
 def test_what_a_stage_is_made_of_never_imports_what_runs_it():
+    files = followed()
+    assert len(files) > 150
     wrong = [
         f"{house.shown(path)} imports {name}"
-        for path in followed()
+        for path in files
         for name in house.imports(path)
-        if name.startswith("engine.") and name.split(".")[1] in _ENGINE_STOPS
-    ]
-    assert wrong == []
-
-
-def test_every_name_in_the_list_of_stops_is_a_module():
-    there = {
-        path.stem if path.is_file() else path.name for path in (house.ROOT / "engine").iterdir()
-    }
-    assert there >= _ENGINE_STOPS
-
-
-@pytest.mark.parametrize(
-    ("lower", "upper"),
-    [
-        ("artifacts", "methods"),
-        ("artifacts", "stages"),
-        ("methods", "stages"),
-        ("comparison", "stages"),
-    ],
-)
-def test_artifacts_know_no_method_and_methods_no_stage(lower, upper):
-    wrong = [
-        house.shown(path)
-        for path in house.sources()
-        if house.module(path).startswith(f"engine.{lower}")
-        for name in house.imports(path)
-        if name.startswith(f"engine.{upper}")
+        if name.startswith("engine.") and name.split(".")[1] in STOPS
     ]
     assert wrong == []
 
@@ -82,7 +63,6 @@ def test_nobody_imports_relatively():
     assert wrong == []
 
 
-DOOR = "engine/learning/__init__.py"
 NAMED = rb"learning|import engine|engine import \*"
 
 
@@ -105,7 +85,18 @@ def test_the_lazy_door_is_never_used_as_a_bare_value():
 
 def test_what_a_stage_is_made_of_imports_nothing_by_a_computed_name():
     computed = [house.shown(path) for path in followed() if "*" in references(path.read_bytes())]
-    assert computed == [DOOR]
+    assert computed == []
+
+
+def test_every_package_of_the_learning_loads_its_modules_at_first_use():
+    """A stub beside each package names all that lies in it; `lazy_loader` reads the same stub."""
+    for init in sorted((house.ROOT / "engine" / "learning").rglob("__init__.py")):
+        there = {path.stem for path in init.parent.glob("*.py")} - {"__init__"}
+        there |= {path.parent.name for path in init.parent.glob("*/__init__.py")}
+        stub = ast.parse(init.with_suffix(".pyi").read_text(encoding="utf-8"))
+        named = {alias.name for node in stub.body for alias in node.names}
+        assert named == there, house.shown(init)
+        assert Reading.of(init.read_bytes()).lazy, house.shown(init)
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ DISK_METHODS = {
 }  # fmt: skip
 WRITES_WHAT_IT_IS_HANDED = (
     "engine/library/artifacts/",
+    "engine/stage_api/artifact_json.py",
     "engine/learning/",
     "engine/library/comparison/",
 )

@@ -111,7 +111,7 @@ def test_a_reprobe_is_fitted_on_some_of_every_class(monkeypatch, turn):
         fitted.append(y)
         return fit(z, y, outputs)
 
-    monkeypatch.setattr(metrics.heads, "ridge_by_leaving_one_out", seen)
+    monkeypatch.setattr(metrics.linear_heads, "ridge_by_leaving_one_out", seen)
     task = _task(turn)
     net = backbones.build({"kind": "mlp", "hidden": [32]}, (1, 4, 4), 0)
     assert metrics.reprobe(net, task) > 0.99

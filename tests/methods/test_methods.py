@@ -23,7 +23,8 @@ def test_methods_and_stages_are_known_without_torch_or_numpy():
     code = (
         "import sys, importlib, pkgutil, engine.library.stages, engine.library.methods\n"
         "for item in pkgutil.iter_modules(engine.library.stages.__path__):\n"
-        "    found = getattr(importlib.import_module(f'engine.library.stages.{item.name}'), item.name)\n"
+        "    module = importlib.import_module(f'engine.library.stages.{item.name}')\n"
+        "    found = getattr(module, item.name)\n"
         "    found.params.model_json_schema(), found.inputs, found.outputs, found.summary\n"
         "assert not {'torch', 'numpy', 'scipy'} & set(sys.modules)\n"
     )

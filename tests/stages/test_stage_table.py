@@ -454,7 +454,8 @@ def test_test_tasks_that_a_learner_saw_are_told(look, tmp_path):
 def test_describing_a_table_imports_neither_numpy_nor_torch(tmp_path):
     (tmp_path / "t.csv").write_text(_text())
     code = (
-        "import sys; from pathlib import Path; from engine.library.stages.tasks import Tasks, tasks; "
+        "import sys; from pathlib import Path; "
+        "from engine.library.stages.tasks import Tasks, tasks; "
         "from pipelines.core.facts import Look; "
         "params = Tasks(kind='table', file='t.csv', episode={'shots': 2}, queries=2); "
         f"look = Look(params, {{}}, {{}}, folder=Path({str(tmp_path)!r})); "

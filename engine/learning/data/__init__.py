@@ -1,0 +1,5 @@
+"""Examples as tensors: readers of images and tables, balanced subsets, data on a device."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

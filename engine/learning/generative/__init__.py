@@ -1,42 +1,5 @@
-"""Autoencoders and VAEs, drawing from them, and judging what they draw. torch only."""
+"""Autoencoders and VAEs: models, training, sampling, and measures of what they draw."""
 
-from engine.learning.generative.judging import (
-    classifiers,
-    corrupted_images,
-    fidelity,
-    image_statistics,
-)
-from engine.learning.generative.models import autoencoder, binarize, generator, likelihoods
-from engine.learning.generative.sampling import (
-    activation_maximization,
-    indexing,
-    latent_distributions,
-    latent_walks,
-)
-from engine.learning.generative.training import (
-    iwae_bound,
-    objective,
-    snapshots,
-    trainer,
-    validation,
-)
+import lazy_loader
 
-__all__ = [
-    "ascent",
-    "assessed",
-    "binarised",
-    "bound",
-    "fidelity",
-    "judges",
-    "junk",
-    "latents",
-    "likelihoods",
-    "nets",
-    "objective",
-    "pairs",
-    "picks",
-    "snapshots",
-    "surface",
-    "trainer",
-    "walks",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -60,7 +60,8 @@ def build(net: Mapping[str, Any], shape: Sequence[int], seed: int) -> Network:
     """An untrained network without heads.
 
     Args:
-        net: fields of `engine.library.nets.kinds.Conv4` or `engine.library.nets.kinds.Mlp`, or an encoder's: {"kind":
+        net: fields of `engine.library.nets.kinds.Conv4` or `engine.library.nets.kinds.Mlp`, or an
+            encoder's: {"kind":
             "encoder", "net": fields of a value in `engine.library.generative.coders`, "z": 32}.
         shape: (channels, height, width) of its images.
         seed: of the weights; the same on every device.

@@ -1,4 +1,7 @@
-"""What an inner loop trains, as values; the code is in `engine.learning.metalearning.inner.spaces`."""
+"""What an inner loop trains, as values.
+
+The code is in `engine.learning.metalearning.inner.spaces`.
+"""
 
 from typing import Annotated, Literal
 

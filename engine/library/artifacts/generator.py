@@ -23,7 +23,7 @@ class Generator(Artifact):
     kind: Literal["autoencoder", "vae"]
     """Whether codes are points, or Gaussians with the prior N(0, I)."""
     net: Mapping[str, Any]
-    """Fields of a value in `engine.library.generative.coders`: {"kind": "mlp", "hidden": [400], ...}."""
+    """Fields of a value in `library.generative.coders`: {"kind": "mlp", "hidden": [400], ...}."""
     z: int
     """Numbers of a code."""
     likelihood: Mapping[str, Any]

@@ -139,8 +139,8 @@ class Tasks(Params):
 
 OWNERS: Mapping[str, tuple[str, ...]] = {
     "amplitude": ("sinusoid",), "phase": ("sinusoid",), "x": ("sinusoid",), "noise": ("linear",),
-    "inputs": ("linear", task_table.NAME), "file": (task_table.NAME,), "targets": (task_table.NAME,),
-    "scaling": (task_table.NAME,),
+    "inputs": ("linear", task_table.NAME), "file": (task_table.NAME,),
+    "targets": (task_table.NAME,), "scaling": (task_table.NAME,),
 }  # fmt: skip
 """Parameter -> the only kinds of tasks that have it."""
 

@@ -1,4 +1,7 @@
-"""Pairs of an encoder and a decoder as values. The code is in `engine.learning.generative.models.autoencoder`."""
+"""Pairs of an encoder and a decoder as values.
+
+The code is in `engine.learning.generative.models.autoencoder`.
+"""
 
 from typing import Annotated, Literal
 

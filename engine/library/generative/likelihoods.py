@@ -1,4 +1,7 @@
-"""How pixels are scored, as values. The code is in `engine.learning.generative.models.likelihoods`."""
+"""Likelihoods of pixels as values.
+
+The code is in `engine.learning.generative.models.likelihoods`.
+"""
 
 from collections.abc import Mapping
 from typing import Any, Literal

@@ -1,4 +1,7 @@
-"""What a VAE makes small, as values. The code is in `engine.learning.generative.training.objective`."""
+"""Objectives of a VAE as values.
+
+The code is in `engine.learning.generative.training.objective`.
+"""
 
 from typing import Annotated, Literal
 

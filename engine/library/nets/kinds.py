@@ -1,4 +1,7 @@
-"""Backbones as values: what a pipeline says of a net. The code is in `engine.learning.models.backbones`."""
+"""Backbones as values: what a pipeline says of a net.
+
+The code is in `engine.learning.models.backbones`.
+"""
 
 from typing import Annotated, Literal
 

@@ -1,9 +1,9 @@
 """A contact sheet: a picture's own small images, laid out anew for the room that there is.
 
 A PNG of samples is large paper with small images on it; shrunk to a terminal none could be told
-from another. Such a file says where its images stand (`engine/learning/plotting/image_grid.py`), so they are
-taken out of it pixel by pixel and shown as large as fits, and never so small that they are lost:
-where there is no room for all, in parts.
+from another. Such a file says where its images stand (`engine/learning/plotting/image_grid.py`), so
+they are taken out of it pixel by pixel and shown as large as fits, and never so small that they are
+lost: where there is no room for all, in parts.
 """
 
 from collections.abc import Iterator, Mapping

@@ -30,9 +30,8 @@ def build(name: str) -> tuple[backbones.Network, tuple[int, ...]]:
     if name == "sinusoid":
         return reference.smooth(backbones.build({"kind": "mlp", "hidden": [40, 40]}, (1,), 0)), (1,)
     if name == "relu":
-        return backbones.build({"kind": "conv4", "width": 4, "norm": "batch"}, (1, 8, 8), 0).double(), (
-            1, 8, 8,
-        )  # fmt: skip
+        conv4 = {"kind": "conv4", "width": 4, "norm": "batch"}
+        return backbones.build(conv4, (1, 8, 8), 0).double(), (1, 8, 8)
     return reference.conv(name), (1, 4, 4)
 
 

@@ -34,7 +34,7 @@ def store(tmp_path, monkeypatch) -> Store:
 
 
 def place(store: Store, content: bytes):
-    from engine.identity.key import sha256
+    from engine.store.digest import sha256
 
     return store.objects.path(sha256(content))
 

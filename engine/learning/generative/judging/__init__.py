@@ -1,0 +1,5 @@
+"""Evaluation classifiers, and distances between generated and real images."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -125,7 +125,7 @@ class Coder(nn.Module):
         return self.trunk[self._place]
 
     def backbone(self) -> dict[str, Tensor]:
-        """The encoder's means as weights of `learning.models.backbones.build(encoder(design), ...)`.
+        """The encoder's means as weights of `backbones.build(encoder(design), ...)`.
 
         Told no class, a conditional encoder takes the mean over all of them.
         """
@@ -164,7 +164,7 @@ def restore(design: Design, weights: Mapping[str, Tensor]) -> Coder:
 
 
 def encoder(design: Design) -> dict[str, Any]:
-    """Fields by which `learning.models.backbones.build` makes the encoder a backbone whose features are z."""
+    """Fields by which `backbones.build` makes the encoder a backbone whose features are z."""
     return {"kind": ENCODER, "net": dict(design.net), "z": design.z}
 
 

@@ -1,0 +1,5 @@
+"""Codes to decode: distributions, walks, and images made by activation maximization."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -26,7 +26,7 @@ PIXELS = {"cpu": 2**19, "cuda": 2**26}
 
 
 class Bound:
-    """L_k of images for several k; see `engine.stage_api.run.Trainer` for how it is saved and restored."""
+    """L_k of images for several k; `engine.stage_api.run.Trainer` says how it is saved."""
 
     stopped = False
 

@@ -1,8 +1,8 @@
 """A ridge head on fixed features for T tasks at once, its penalty chosen without held-back labels.
 
-The same as `engine.learning.models.linear_heads.ridge` and `ridge_by_leaving_one_out` on each task. With Z the
-centred features and Z Z^T = U diag(s) U^T on the n - 1 directions that are no constant, one
-decomposition serves all penalties. An example's error without it is its residual / (1 - H_ii),
+The same as `engine.learning.models.linear_heads.ridge` and `ridge_by_leaving_one_out` on each task.
+With Z the centred features and Z Z^T = U diag(s) U^T on the n - 1 directions that are no constant,
+one decomposition serves all penalties. An example's error without it is its residual / (1 - H_ii),
 H the hat matrix, and of both sides n l2 cancels:
 
     (U diag(q) U^T Y)_i / (U diag(q) U^T)_ii,        q = 1 / (s + n l2).

@@ -1,0 +1,5 @@
+"""The outer loop of meta-training, and evaluation on new tasks."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -45,7 +45,7 @@ def chunk(first: TaskBatch) -> int:
 
 
 class Judging:
-    """Scores of tasks 0 .. count - 1; see `engine.stage_api.run.Trainer` for how it is saved and restored."""
+    """Scores of tasks 0 .. count - 1; `engine.stage_api.run.Trainer` says how it is saved."""
 
     stopped = False
 

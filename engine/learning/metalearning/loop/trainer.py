@@ -80,7 +80,7 @@ class Theta:
 
 
 class MetaTrainer:
-    """Weights in meta-training; see `engine.stage_api.run.Trainer` for how they are saved and restored."""
+    """Weights in meta-training; `engine.stage_api.run.Trainer` says how they are saved."""
 
     def __init__(
         self,

@@ -1,0 +1,5 @@
+"""Networks whose parameters carry a leading dimension: one set of weights for each task."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -59,7 +59,7 @@ class Tables:
             )
 
     def batch(self, numbers: Sequence[int]) -> TaskBatch:
-        """See `engine.learning.metalearning.tasks.streams.Family`; x is (T, n, d), y is (T, n, c)."""
+        """As `streams.Family` says; x is (T, n, d), y is (T, n, c)."""
         rows = torch.stack([self._rows(number) for number in numbers]).to(self.x.device)
         x, y = self.x[rows], self.y[rows]
         k = self.shots

@@ -1,0 +1,9 @@
+from . import data as data
+from . import evaluation as evaluation
+from . import generative as generative
+from . import global_flags as global_flags
+from . import metalearning as metalearning
+from . import models as models
+from . import plotting as plotting
+from . import preload as preload
+from . import training as training

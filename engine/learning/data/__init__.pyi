@@ -1,0 +1,10 @@
+from . import balanced as balanced
+from . import csv_tasks as csv_tasks
+from . import decoded_images as decoded_images
+from . import device_data as device_data
+from . import image_files as image_files
+from . import image_folder as image_folder
+from . import image_folder_pixels as image_folder_pixels
+from . import omniglot_images as omniglot_images
+from . import omniglot_index as omniglot_index
+from . import unreadable as unreadable

@@ -1,0 +1,5 @@
+from . import algorithms as algorithms
+from . import inner as inner
+from . import loop as loop
+from . import nets as nets
+from . import tasks as tasks

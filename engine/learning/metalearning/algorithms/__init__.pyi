@@ -1,0 +1,11 @@
+from . import base as base
+from . import closed_form as closed_form
+from . import finetuned as finetuned
+from . import fixed_features as fixed_features
+from . import maml as maml
+from . import nearest_prototype as nearest_prototype
+from . import newton as newton
+from . import protonet as protonet
+from . import reptile as reptile
+from . import ridge as ridge
+from . import ridge_probe as ridge_probe

@@ -1,0 +1,10 @@
+from . import checkpoint as checkpoint
+from . import exact_counts as exact_counts
+from . import fast_adam as fast_adam
+from . import global_rng as global_rng
+from . import kernels as kernels
+from . import loss_log as loss_log
+from . import monitor as monitor
+from . import replay as replay
+from . import trainer as trainer
+from . import weights as weights
