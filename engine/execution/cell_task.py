@@ -30,6 +30,7 @@ class Options:
     stage_files: tuple[Path, ...] = ()
     checkpoint_seconds: float = 30.0
     fail_fast: bool = False
+    accept_code: bool = False
 
 
 def describe(

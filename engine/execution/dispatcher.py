@@ -9,6 +9,7 @@ from engine.execution.cell_task import Options, describe
 from engine.execution.outcomes import Ledger
 from engine.identity.key import Key
 from engine.identity.resolver import Resolver
+from engine.planning.accepted import find_accepted
 from engine.planning.plan import reason
 from engine.planning.selection import Selection
 from engine.rundir import events
@@ -101,7 +102,7 @@ class Dispatch:
     def _look(self, ordinal: int, key: Key) -> None:
         """Serve a cell from the store, or queue it."""
         cell = self.resolver.pipeline.cells[ordinal]
-        found = None if self.selection.forces(cell) else self.resolver.result(key)
+        found = None if self.selection.forces(cell) else self._find(cell, key)
         if isinstance(found, Result):
             self.elsewhere.pop(ordinal, None)
             self._serve(cell, key, found)
@@ -117,6 +118,19 @@ class Dispatch:
             heapq.heappush(self._queued, (rank, ordinal, key))
         elif self._may_start(ordinal):
             self._start(ordinal, key)
+
+    def _find(self, cell: Cell, key: Key) -> Result | Miss:
+        """The result of a key; one of earlier code becomes one of this key where that is asked."""
+        found = self.resolver.result(key)
+        if isinstance(found, Result) or found.damaged or not self.options.accept_code:
+            return found
+        accepted = find_accepted(cell, key, self.resolver, self.history)
+        if accepted is None:
+            return found
+        self.resolver.store.publish(key.digest, accepted)
+        told = f"its earlier result is accepted for new code ({self.history.key(cell.name)[:12]})"
+        self.ledger.tell(events.Note(time=time.time(), text=told, cell=cell.ordinal))
+        return accepted
 
     def _serve(self, cell: Cell, key: Key, found: Result) -> None:
         """Take a result that is there; the listing of its code is written again if it is not."""

@@ -137,6 +137,7 @@ def carry_out(
         stage_files=request.stage_files,
         checkpoint_seconds=request.checkpoint_seconds,
         fail_fast=request.fail_fast,
+        accept_code=request.accept_code,
     )
     journal = Journal(folder.path, observe)
     journal.event(_started(folder, pipeline, history, device))

@@ -12,6 +12,7 @@ from typing import Literal
 from engine.identity.fingerprint import explain
 from engine.identity.key import Key, difference
 from engine.identity.resolver import Resolver
+from engine.planning.accepted import find_accepted
 from engine.planning.selection import Selection
 from engine.rundir.previous_runs import History
 from engine.store import Damaged, Miss, Result
@@ -51,7 +52,9 @@ class Plan:
         return found
 
 
-def plan(resolver: Resolver, selection: Selection, history: History) -> Plan:
+def plan(
+    resolver: Resolver, selection: Selection, history: History, *, accept_code: bool = False
+) -> Plan:
     """What a run of these cells would do.
 
     What a cell that runs would read is verified, as the run will: damage there makes its makers
@@ -59,14 +62,14 @@ def plan(resolver: Resolver, selection: Selection, history: History) -> Plan:
     """
     # Each time around something was found damaged that counted as a hit.
     for _ in range(len(resolver.pipeline.cells) + 1):
-        planned, damaged = _planned(resolver, selection, history)
+        planned, damaged = _planned(resolver, selection, history, accept_code=accept_code)
         if not damaged:
             break
     return Plan(tuple(planned.values()))
 
 
 def _planned(
-    resolver: Resolver, selection: Selection, history: History
+    resolver: Resolver, selection: Selection, history: History, *, accept_code: bool
 ) -> tuple[dict[int, CellPlan], bool]:
     """The plan by what the store is known to hold, and whether that was found to be damaged."""
     results: dict[int, Result] = {}
@@ -77,7 +80,7 @@ def _planned(
             continue
         found = _waits(cell, resolver.pipeline, planned, selection)
         if found is None:
-            found = _decide(cell, resolver, selection, history, results)
+            found = _decide(cell, resolver, selection, history, results, accept_code=accept_code)
             if found.state in {"run", "resume"}:
                 damaged |= not _can_read(cell, resolver, results)
         planned[cell.ordinal] = found
@@ -119,13 +122,19 @@ def _decide(
     selection: Selection,
     history: History,
     results: dict[int, Result],
+    *,
+    accept_code: bool,
 ) -> CellPlan:
     key = resolver.key(cell, results)
     found = resolver.result(key)
     forced = selection.forces(cell)
+    why = "cached"
+    if accept_code and isinstance(found, Miss) and not (found.damaged or forced):
+        found = find_accepted(cell, key, resolver, history) or found
+        why = "cached, of earlier code that is accepted"
     if isinstance(found, Result) and not forced:
         results[cell.ordinal] = found
-        return CellPlan(cell.ordinal, cell.name, "hit", "cached", key.digest)
+        return CellPlan(cell.ordinal, cell.name, "hit", why, key.digest)
     if not selection.allows(cell):
         why = selection.refusal(cell, reason(cell, key, resolver, history, found))
         return CellPlan(cell.ordinal, cell.name, "blocked", why, key.digest)

@@ -18,6 +18,7 @@ def preview(request: Request) -> tuple[Pipeline, Plan]:
     pipeline = load(request)
     found = resolver(pipeline, request.store, readonly=True)
     history = History(found.store, pipeline.name, run_folder.every(request.store))
-    planned = plan(found, select(pipeline, request), history)
+    selection = select(pipeline, request)
+    planned = plan(found, selection, history, accept_code=request.accept_code)
     found.store.remember()
     return pipeline, planned

@@ -27,6 +27,7 @@ class Request:
         since: stages from which on to compute, with all that depends on them (`--from`).
         only: stages that may run; what they need must be cached.
         force: stages or cells that run even where a result is there.
+        accept_code: take results that differ from what is asked in their code alone.
         cache: use | refresh | off | require, for every stage; empty leaves it to the file.
     """
 
@@ -45,6 +46,7 @@ class Request:
     cache: str = ""
     checkpoint_seconds: float = 30.0
     fail_fast: bool = False
+    accept_code: bool = False
 
     def encode(self) -> bytes:
         """As JSON, with absolute paths."""

@@ -33,9 +33,13 @@ class History:
         self._load()
         return self._run
 
+    def key(self, cell: str) -> str:
+        """Key of the last result of a cell of this name, or empty."""
+        return self._load().get(cell, "")
+
     def components(self, cell: str) -> Mapping[str, Any] | None:
         """Key components of the last result of a cell of this name, where it is still there."""
-        key = self._load().get(cell)
+        key = self.key(cell)
         found = self.store.manifest(key) if key else None
         return found.components if found is not None else None
 

@@ -51,6 +51,10 @@ Force = Annotated[
 FailFast = Annotated[
     bool, typer.Option("--fail-fast", help="Stop the whole run at the first failure.")
 ]
+AcceptCode = Annotated[
+    bool,
+    typer.Option("--accept-code", help="Keep results that differ in their code alone."),
+]
 Cache = Annotated[
     str, typer.Option("--cache", metavar="MODE", help="use, refresh, off or require.")
 ]

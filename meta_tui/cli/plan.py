@@ -20,6 +20,7 @@ def plan(  # noqa: PLR0913 (Typer makes an option of each argument)
     until: options.Until = None,
     force: options.Force = None,
     cache: options.Cache = "",
+    accept_code: options.AcceptCode = False,
     as_json: options.Json = False,
 ) -> None:
     asked = request(
@@ -34,6 +35,7 @@ def plan(  # noqa: PLR0913 (Typer makes an option of each argument)
         only=only,
         force=force,
         cache=cache,
+        accept_code=accept_code,
     )
     pipeline, found = preview(asked)
     if as_json:

@@ -36,6 +36,7 @@ def run(  # noqa: PLR0913 (Typer makes an option of each argument)
     cache: options.Cache = "",
     checkpoint: options.Checkpoint = 30.0,
     fail_fast: options.FailFast = False,
+    accept_code: options.AcceptCode = False,
     plain: options.Plain = False,
     as_json: options.Json = False,
     detach: options.Detach = False,
@@ -57,6 +58,7 @@ def run(  # noqa: PLR0913 (Typer makes an option of each argument)
         cache=cache,
         checkpoint=checkpoint,
         fail_fast=fail_fast,
+        accept_code=accept_code,
     )
     if detach:
         say(f"the run goes on: meta watch {launch.start(asked).id}")

@@ -25,6 +25,7 @@ def request(  # noqa: PLR0913 (one for each option of the command line)
     cache: str = "",
     checkpoint: float = 30.0,
     fail_fast: bool = False,
+    accept_code: bool = False,
 ) -> Request:
     """The request for a pipeline file.
 
@@ -49,4 +50,5 @@ def request(  # noqa: PLR0913 (one for each option of the command line)
         cache=cache,
         checkpoint_seconds=checkpoint,
         fail_fast=fail_fast,
+        accept_code=accept_code,
     )
