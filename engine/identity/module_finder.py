@@ -13,9 +13,10 @@ from engine.identity.file_memo import Memo
 _ENGINE = Path(__file__).parents[1]
 _STOPS = frozenset({"pipelines", "meta_tui"})
 _INSTALLED = {"site-packages", "dist-packages"}
-FOLLOWED = frozenset({"library", "learning"})
-"""Packages of the engine that stages are made of. `stage_api` is read by every stage: each of its
-files counts by its own text. All else in the engine runs stages and is no part of them."""
+FOLLOWED = frozenset({"library", "learning", "run", "artifacts"})
+"""What stages are made of; `run` and `artifacts` pass names on to stage files that import them from
+where they lay before. Each file of `stage_api`, which every stage reads, counts by its own text. All
+else in the engine runs stages and is no part of them."""
 TEXT_ONLY = "stage_api"
 
 

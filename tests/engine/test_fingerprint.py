@@ -191,6 +191,20 @@ def test_a_name_that_a_package_passes_on_reaches_its_own_module_and_not_its_neig
     assert code(path).digest != before.digest
 
 
+def test_names_from_where_they_lay_before_reach_what_the_new_ones_do(house):
+    new = reached(staged(house, "as_now"))
+    path = staged(house, "as_before")
+    text = path.read_text()
+    for old, now in (
+        ("engine.run", "engine.stage_api.run"), ("engine.artifacts", "engine.library.artifacts"),
+        ("pipelines.stage", "pipelines.core.stage"),
+    ):  # fmt: skip
+        text = text.replace(f"from {now} import", f"from {old} import")
+    path.write_text(text)
+    empty = {"engine/library/__init__.py"}
+    assert reached(path) - {"as_before.py"} == new - {"as_now.py"} - empty
+
+
 def test_a_module_of_bare_imports_is_followed_for_what_importing_does(house):
     house.write("user_bare/patches.py", "import effects_of_it\n")
     house.write("user_bare/effects_of_it.py", "x = 1\n")

@@ -26,9 +26,28 @@ def test_the_order_of_the_packages_is_kept(tmp_path):
 
 def test_every_package_of_the_engine_is_followed_or_counts_by_its_text_or_stops():
     there = {path.parent.name for path in (house.ROOT / "engine").glob("*/*.py")}
-    assert there == {*FOLLOWED, TEXT_ONLY} | STOPS
-    modules = {path.name for path in (house.ROOT / "engine").glob("*.py")}
-    assert modules == {"__init__.py"}
+    assert there == {*FOLLOWED, TEXT_ONLY} - {"run"} | STOPS
+    modules = {path.stem for path in (house.ROOT / "engine").glob("*.py")}
+    assert modules == {"__init__", "run"}
+
+
+OLD_PLACES = {"engine.run", "engine.artifacts", "pipelines.stage", "pipelines.errors"}
+"""They only pass names on, to stage files of users."""
+
+
+def test_nothing_of_ours_imports_from_an_old_place():
+    wrong = [
+        f"{house.shown(path)} imports {name}"
+        for path in house.sources()
+        for name in house.imports(path)
+        if any(name == old or name.startswith(f"{old}.") for old in OLD_PLACES)
+    ]
+    assert wrong == []
+    assert all(Reading.of(path.read_bytes()).union for path in old_places())
+
+
+def old_places() -> list[Path]:
+    return [path for path in house.sources() if house.module(path) in OLD_PLACES]
 
 
 def followed() -> list[Path]:
