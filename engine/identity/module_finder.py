@@ -15,7 +15,7 @@ _STOPS = frozenset({"pipelines", "meta_tui"})
 _INSTALLED = {"site-packages", "dist-packages"}
 FOLLOWED = frozenset({"library", "learning", "run", "artifacts"})
 """What stages are made of; `run` and `artifacts` pass names on to stage files that import them from
-where they lay before. Each file of `stage_api`, which every stage reads, counts by its own text. All
+where they lay before. Each file of `stage_api`, which all stages read, counts by its own text. All
 else in the engine runs stages and is no part of them."""
 TEXT_ONLY = "stage_api"
 
