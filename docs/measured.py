@@ -54,6 +54,7 @@ class Wanted(NamedTuple):
 
 
 RUNS: Mapping[str, Wanted] = {
+    "forgetting": Wanted("examples/forgetting.yaml"),
     "ladder": Wanted("examples/ladder.yaml"),
     "choose": Wanted("examples/choose.yaml"),
     "sinusoid": Wanted("examples/sinusoid.yaml"),
