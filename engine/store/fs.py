@@ -48,7 +48,7 @@ def faults(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         needed = _NEEDED.get(error.errno or 0, f"{error.strerror or error}")
-        raise EnvironmentFault(f"cannot write {path}: {needed}") from error
+        raise EnvironmentFault(f"cannot write {path}: {needed}", error.errno or 0) from error
 
 
 @contextmanager
@@ -69,7 +69,8 @@ def room(folder: Path, *, anywhere: bool = False) -> Iterator[None]:
         number = 0 if fault else os_errors.no_room(error, folder, anywhere=anywhere)
         if not number:
             raise
-        raise EnvironmentFault(f"cannot write in {folder}: {_NEEDED[number]}") from error
+        told = f"cannot write in {folder}: {_NEEDED[number]}"
+        raise EnvironmentFault(told, number) from error
 
 
 def sync_folder(folder: Path) -> None:
@@ -171,7 +172,13 @@ class Disk:
                 folder of other things.
         """
         if path in self._durable:
-            return path
+            if os.path.lexists(path):
+                return path
+            if path == self.root:
+                told = "it was removed while meta used it; nobody may remove a store in a run"
+                raise EnvironmentFault(f"cannot write in {path}: {told}", errno.ENOENT)
+            # A folder inside was removed: what was in it is lost, is found so, and made again.
+            self._durable -= {it for it in self._durable if it.is_relative_to(path)}
         with faults(path):
             if path == self.root:
                 path.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import math
-import os
 import platform
 import random
 import resource
@@ -22,15 +21,12 @@ from engine.stage_api.run import Interrupted, Run
 from engine.stage_api.scores import Choice, Scores
 from engine.store import Changed, Damaged, FileRef, Output, Store, fs
 from engine.workers import UNASKED, Task
+from engine.workers.bounds import Bounds
 from engine.workers.device import processor
 from pipelines.core.errors import EnvironmentFault, StageError
 from pipelines.core.facts import Source
 from pipelines.core.stage import Artifact, Stage
 from pipelines.core.text import safe_text
-
-_DESCRIPTORS = 16
-"""That are free after a stage, at least: results are written with a few open at once."""
-
 
 LARGEST_SCORE = 1e300
 """Sums, differences and intervals of such numbers are still finite."""
@@ -64,16 +60,21 @@ def perform(task: Task, channel: Channel) -> dict[str, Any]:
         MetaError: the stage cannot do what it was asked, or stopped though nobody asked.
         EnvironmentFault: there is no room in the store for what it writes, by whatever library.
     """
+    bounds = Bounds.now()
     try:
         with fs.room(Path(task["store"]), anywhere=True):
-            return _performed(task, channel)
+            return _performed(task, channel, bounds)
     except Interrupted as stop:
         if channel.stopping:
             raise
         raise StageError(UNASKED) from stop
+    except EnvironmentFault as fault:
+        if own := bounds.refused(fault.number):
+            raise StageError(own) from fault
+        raise
 
 
-def _performed(task: Task, channel: Channel) -> dict[str, Any]:
+def _performed(task: Task, channel: Channel, bounds: Bounds) -> dict[str, Any]:
     began = time.monotonic()
     store = Store(Path(task["store"]))
     catalogue = Catalogue([Path(file) for file in task["stage_files"]])
@@ -82,7 +83,6 @@ def _performed(task: Task, channel: Channel) -> dict[str, Any]:
     _prepare(task["packages"], run)
     params = stage.params.model_validate_json(json.dumps(task["params"]))
     files = _files(task, store)
-    user = os.geteuid()
     try:
         inputs = _inputs(task, stage, catalogue, files)
         returned = stage.function(run, params, **inputs)
@@ -90,17 +90,18 @@ def _performed(task: Task, channel: Channel) -> dict[str, Any]:
         # A stage may read its files late: what they were damaged into meanwhile is no fault of the
         # stage. Where that cannot be seen, for want of descriptors, say, its own error is told.
         with contextlib.suppress(EnvironmentFault):
-            _verify(task, store)
+            if not bounds.moved():
+                _verify(task, store)
         if isinstance(error, UnreadableError):
             raise StageError(safe_text(error.seen_from(run.folder))) from error
         raise
-    _check_process(user)
+    bounds.check()
     _verify(task, store)
     run.close()
     made = _made(stage, returned)
     outputs = _mirrored(task, stage, made)
     for name, artifact in made.items():
-        outputs[_name(task, stage, name)] = _publish(artifact, store)
+        outputs[_name(task, stage, name)] = _publish(artifact, store, bounds)
     scores = next((item for item in made.values() if isinstance(item, Scores)), None)
     curves = store.put(json.dumps(run.curves).encode()) if run.curves else None
     return {
@@ -111,34 +112,6 @@ def _performed(task: Task, channel: Channel) -> dict[str, Any]:
         "cost": _cost(time.monotonic() - began),
         "provenance": _provenance(task),
     }
-
-
-def _check_process(user: int) -> None:
-    """Look that the stage left its process able to write results.
-
-    Args:
-        user: id of the user that it ran as at first.
-
-    Raises:
-        StageError: it did not; the store and the machine are not to blame.
-    """
-    if os.geteuid() != user:
-        raise StageError(
-            f"the stage changed the user of its process from {user} to {os.geteuid()}, who cannot "
-            "write its result: do that in a process of its own"
-        )
-    opened: list[int] = []
-    try:
-        for _ in range(_DESCRIPTORS):
-            opened.append(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))  # noqa: PERF401
-    except OSError as error:
-        raise StageError(
-            f"the stage left no descriptors to write its result ({error.strerror}): close the "
-            "files that it opens"
-        ) from error
-    finally:
-        for descriptor in opened:
-            os.close(descriptor)
 
 
 def _prepare(packages: Mapping[str, str], run: Run) -> None:
@@ -335,10 +308,11 @@ def _name(task: Task, stage: Stage[..., Any], name: str) -> str:
     return name
 
 
-def _publish(artifact: Artifact, store: Store) -> Output:
+def _publish(artifact: Artifact, store: Store, bounds: Bounds) -> Output:
     with store.scratch() as folder:
         with fs.room(store.root):
             artifact.write(folder)
+        bounds.check()
         kind = type(artifact).__name__
         if not folder.is_dir():
             raise StageError(f"{kind} removed the folder that it was to write into")

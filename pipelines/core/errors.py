@@ -101,9 +101,16 @@ class StageError(MetaError):
 
 
 class EnvironmentFault(MetaError):  # noqa: N818  (named for what it is: the machine's fault)
-    """The machine cannot serve: disk full, no such device, store not writable."""
+    """The machine cannot serve: disk full, no such device, store not writable.
+
+    `number` is the errno of what was refused, 0 where there is none.
+    """
 
     exit_code: ClassVar[int] = 3
+
+    def __init__(self, told: str, number: int = 0) -> None:
+        self.number = number
+        super().__init__(told)
 
 
 class MissingFiles(MetaError):  # noqa: N818  (named for what it is)

@@ -97,13 +97,13 @@ def _lacking(folder: Path) -> int:
 
 def unreadable(path: Path, error: OSError) -> EnvironmentFault:
     """The fault of a path that cannot be read, with what to do."""
-    return EnvironmentFault(f"cannot read {path}: {_needed(error)}")
+    return EnvironmentFault(f"cannot read {path}: {_needed(error)}", error.errno or 0)
 
 
 def told(error: OSError) -> EnvironmentFault:
     """The fault of an operation that nobody expected to fail."""
     place = f"cannot use {error.filename}: " if error.filename is not None else ""
-    return EnvironmentFault(f"{place}{_needed(error)}")
+    return EnvironmentFault(f"{place}{_needed(error)}", error.errno or 0)
 
 
 def _needed(error: OSError) -> str:

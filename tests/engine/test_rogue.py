@@ -232,6 +232,11 @@ def test_of_a_long_chain_of_errors_the_newest_are_told(link):
 
 EXHAUST = "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))\n"
 EXHAUST += "while True: os.open('/dev/null', os.O_RDONLY)"
+EVERY = "try:\n  while True: os.open('/dev/null', os.O_RDONLY)\nexcept OSError: pass"
+LIMIT = "import resource; resource.setrlimit(resource."
+FSIZE = "it lowered its own limit on the size of files (RLIMIT_FSIZE)"
+CHROOT = "the stage changed the root folder of its process (chroot), from which its result cannot"
+ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can change its user and its root")
 DENIED = "PermissionError: [Errno 13] Permission denied: '/x'"
 
 
@@ -244,10 +249,17 @@ DENIED = "PermissionError: [Errno 13] Permission denied: '/x'"
         (WRITES.format("raise OSError(28, 'full', '/x')"), "OSError: [Errno 28] full: '/x'"),
         ("raise OSError(13, 'Permission denied', '/x')", DENIED),
         (EXHAUST, "OSError: [Errno 24] Too many open files: '/dev/null'"),
-        (f"try: exec({EXHAUST!r})\nexcept OSError: pass", "the stage left no descriptors to write"),
+        (f"try: exec({EXHAUST!r})\nexcept OSError: pass", "it lowered its own limit on open files"),
+        (EVERY, "the stage left no descriptors to write its result (Too many open files): close"),
+        (f"{LIMIT}RLIMIT_FSIZE, (1, 1))", f"{FSIZE} to 1: do that in a process that the stage"),
+        (WRITES.format(f"{LIMIT}RLIMIT_FSIZE, (1, 1)); (folder / 'x').write_text('abc')"), FSIZE),
+        (f"{LIMIT}RLIMIT_NOFILE, (3, 3))",
+         "it lowered its own limit on open files (RLIMIT_NOFILE) to 3: do that in a process that"),
+        pytest.param("os.chroot(run.folder)", CHROOT, marks=ROOT),
+        pytest.param(WRITES.format("os.chroot(folder)"), CHROOT, marks=ROOT),
         pytest.param(
             "os.setuid(65534)", "the stage changed the user of its process from 0 to 65534",
-            marks=pytest.mark.skipif(os.geteuid() != 0, reason="only root can change its user"),
+            marks=ROOT,
         ),
     ],
 )  # fmt: skip

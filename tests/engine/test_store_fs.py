@@ -5,6 +5,7 @@ import hashlib
 import itertools
 import os
 import resource
+import shutil
 import signal
 import time
 from collections import defaultdict
@@ -158,6 +159,27 @@ def test_a_store_in_a_place_that_is_no_folder_is_told(tmp_path):
     (tmp_path / "store").write_text("a file")
     with pytest.raises(EnvironmentFault, match="store"):
         Store(tmp_path / "store").put(b"x")
+
+
+@pytest.mark.parametrize("name", ["objects", "tmp", "results"])
+def test_a_folder_of_a_store_that_was_removed_meanwhile_is_made_again(tmp_path, name):
+    store = Store(tmp_path / "store")
+    reference = store.put(b"some bytes")
+    store.publish("0" * 64, Result(outputs={}))
+    shutil.rmtree(store.root / name)
+    assert store.put(b"some bytes") == reference
+    store.publish("0" * 64, Result(outputs={}))
+    assert store.objects.path(reference.sha256).read_bytes() == b"some bytes"
+    assert isinstance(store.result("0" * 64), Result)
+
+
+def test_a_store_that_was_removed_meanwhile_is_told_and_not_made_again(tmp_path):
+    store = Store(tmp_path / "store")
+    store.put(b"some bytes")
+    shutil.rmtree(store.root)
+    with pytest.raises(EnvironmentFault, match=r"store: it was removed while meta used it"):
+        store.put(b"other bytes")
+    assert not store.root.exists()
 
 
 def test_an_abandoned_temporary_file_is_swept_and_one_in_use_is_not(tmp_path):
