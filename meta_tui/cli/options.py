@@ -1,9 +1,24 @@
 """Options that several verbs take, and the request to the engine that they make."""
 
+import math
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+_MOST_JOBS, _LONGEST_CHECKPOINT = 1_024, 604_800
+
+
+def _finite(value: float) -> float:
+    """A number that is one: no bound of an option refuses `nan`.
+
+    Raises:
+        typer.BadParameter: it is not finite.
+    """
+    if not math.isfinite(value):
+        raise typer.BadParameter(f"{value} is no finite number")
+    return value
+
 
 File = Annotated[Path, typer.Argument(help="The pipeline file.", show_default=False)]
 Targets = Annotated[
@@ -14,20 +29,30 @@ Set = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="NAME=VALUE", help="Set one of the file's params."),
 ]
-Seed = Annotated[int | None, typer.Option("--seed", help="Root seed instead of the file's.")]
+Seed = Annotated[
+    int | None,
+    typer.Option("--seed", min=0, max=2**63 - 1, help="Root seed instead of the file's."),
+]
 Seeds = Annotated[
     int | None,
     typer.Option("--seeds", min=1, max=10_000, help="How many seeds, instead of the file's."),
 ]
-Jobs = Annotated[int, typer.Option("-j", "--jobs", min=0, help="Cells at once; 0 chooses.")]
+Jobs = Annotated[
+    int,
+    typer.Option("-j", "--jobs", min=0, max=_MOST_JOBS, help="Cells at once; 0 chooses."),
+]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")]
 Stages = Annotated[
     list[Path] | None,
     typer.Option("--stages", metavar="FILE", help="A Python file with stage types of your own."),
 ]
 Checkpoint = Annotated[
-    float, typer.Option("--checkpoint", metavar="SECONDS", min=0, help="Time between saves.")
-]
+    float,
+    typer.Option(
+        "--checkpoint", metavar="SECONDS", min=0, max=_LONGEST_CHECKPOINT, callback=_finite,
+        help="Time between saves.",
+    ),
+]  # fmt: skip
 Detach = Annotated[bool, typer.Option("--detach", help="Start the run and come back at once.")]
 Plain = Annotated[bool, typer.Option("--plain", help="Lines instead of the screen.")]
 Json = Annotated[bool, typer.Option("--json", help="Write JSON.")]

@@ -1,5 +1,6 @@
 """`meta watch`."""
 
+import re
 import time
 from importlib import import_module
 from pathlib import Path
@@ -21,8 +22,11 @@ from meta_tui.config import Config
 from meta_tui.readers.run_reader import Feed
 from meta_tui.render.runs.plain_log import lines
 from pipelines.core.errors import UsageError
+from pipelines.core.text import shown
 
 _POLL_SECONDS = 0.25
+_SMALLEST, _LARGEST = (20, 5), (400, 200)
+"""Columns and rows of a picture."""
 
 
 def watch(  # noqa: PLR0913 (Typer makes an option of each argument)
@@ -59,14 +63,29 @@ def watch(  # noqa: PLR0913 (Typer makes an option of each argument)
 
 
 def _picture(folder: RunFolder, target: Path, size: str, press: str) -> None:
-    columns, _, rows = size.partition("x")
-    if not (columns.isdecimal() and rows.isdecimal()):
-        raise UsageError(f"--size {size}: write it as 120x40")
+    columns, rows = _columns_and_rows(size)
+    dashboard.launch.check_press(press)
     # A picture in a document must not depend on who made it, but on what was asked for.
     config = Config(ascii=not signs().braille)
     store = Store(home(), readonly=True)
-    dashboard.launch.picture(folder, store, config, target, (int(columns), int(rows)), press)
+    dashboard.launch.picture(folder, store, config, target, (columns, rows), press)
     say(f"wrote {target}")
+
+
+def _columns_and_rows(size: str) -> tuple[int, int]:
+    """The size that `--size` tells.
+
+    Raises:
+        UsageError: it is not written as 120x40, or is too small or too large to draw.
+    """
+    found = re.fullmatch("0*([0-9]{1,9})x0*([0-9]{1,9})", size)
+    columns, rows = map(int, found.groups()) if found else (0, 0)
+    least, most = ("x".join(map(str, bound)) for bound in (_SMALLEST, _LARGEST))
+    fits = [a <= n <= b for a, n, b in zip(_SMALLEST, (columns, rows), _LARGEST, strict=True)]
+    if not all(fits):
+        told = shown(size)
+        raise UsageError(f"--size {told}: write columns x rows as 120x40, from {least} to {most}")
+    return columns, rows
 
 
 def _lines(folder: RunFolder) -> int:

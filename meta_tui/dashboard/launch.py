@@ -13,11 +13,13 @@ from engine.store import Store
 from meta_tui.config import Config
 from meta_tui.dashboard.app import Dashboard
 from meta_tui.dashboard.leaving import restoring
-from meta_tui.dashboard.state.keymap import checked
+from meta_tui.dashboard.state import keymap
 from meta_tui.dashboard.state.run_source import Source
 from meta_tui.dashboard.viewed import Viewed
 from meta_tui.model.run_reducer import RunView
 from meta_tui.render.text.svg import portable
+from pipelines.core.errors import UsageError
+from pipelines.core.text import shown
 
 _SEARCH_AFTER, _SEARCHES = 5_000, 3
 """New objects before the next search, and searches before one that goes further back: some
@@ -38,7 +40,18 @@ def check(config: Config) -> None:
     Raises:
         PipelineError: what cannot be, at its place.
     """
-    checked(config, Dashboard)
+    keymap.checked(config, Dashboard)
+
+
+def check_press(keys: str) -> None:
+    """Whether every key to press before a picture can be pressed.
+
+    Raises:
+        UsageError: a name that no key has.
+    """
+    for key in keys.split():
+        if not keymap.exists(key):
+            raise UsageError(f"--press: no key `{shown(key)}`; write {keymap.NAMES_OF_KEYS}")
 
 
 class _Alone(Dashboard):

@@ -17,6 +17,9 @@ from meta_tui.config import Config
 from pipelines.core.errors import PipelineError, Problem
 from pipelines.core.text import shown, suggestion
 
+NAMES_OF_KEYS = "a letter, or a name as f2, enter, ctrl+z, question_mark, comma"
+"""How keys are named: the hint where a name is of none."""
+
 _PACKAGES = ("meta_tui.dashboard.screens", "meta_tui.dashboard.widgets")
 _MODIFIERS = frozenset({"ctrl", "shift", "alt", "super", "hyper", "meta"})
 _NAMES = frozenset({key.value for key in Keys} | set(KEY_NAME_REPLACEMENTS.values()))
@@ -86,10 +89,11 @@ def checked(config: Config, app: type[App[None]]) -> Mapping[str, str]:
         if name not in names
     ]
     for name, keys in config.keys.items():
-        for key in map(str.strip, keys.split(",")):
-            if not _exists(key):
-                hint = "a letter, or a name as f2, enter, ctrl+z, question_mark, comma"
-                problems.append(config.problem(name, f"no key `{shown(key)}`", hint))
+        problems += [
+            config.problem(name, f"no key `{shown(key)}`", NAMES_OF_KEYS)
+            for key in map(str.strip, keys.split(","))
+            if not exists(key)
+        ]
     if not problems:
         problems = [
             *dict.fromkeys(fault for kind in kinds for fault in _clashes(config, app, kind))
@@ -99,7 +103,8 @@ def checked(config: Config, app: type[App[None]]) -> Mapping[str, str]:
     return {name: ",".join(_long(keys)) for name, keys in config.keys.items()}
 
 
-def _exists(key: str) -> bool:
+def exists(key: str) -> bool:
+    """Whether a key of this name can be pressed: `a`, `f2`, `ctrl+z`, `question_mark`."""
     *modifiers, name = key.split("+") if key != "+" else ("+",)
     if not set(modifiers) <= _MODIFIERS:
         return False

@@ -294,3 +294,41 @@ def test_json_keeps_every_letter_of_a_value_in_ascii(ran):
     usual, done = meta(ran, *words), meta(ran, *words, "--ascii")
     assert done.out.isascii()
     assert json.loads(done.out) == json.loads(usual.out)
+
+
+SIZES = ["0x0", "19x40", "401x40", "120x4", "120x201", "99999x99999", "1e2x40", "-20x5", "nan",
+         "\u0664x\u0664", "9" * 5000 + "x40", "120x40x1"]  # fmt: skip
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_picture_has_a_size_that_can_be_drawn(fresh, size):
+    done = meta(fresh, "watch", "--screenshot", "sized.svg", "--size", size)
+    assert done.code == 2
+    assert "write columns x rows as 120x40, from 20x5 to 400x200" in done.err
+    assert not (fresh / "sized.svg").exists()
+
+
+def test_a_picture_may_be_as_small_as_its_bound(ran):
+    assert meta(ran, "watch", "--screenshot", "a.svg", "--size", "20x5").code == 0
+
+
+@pytest.mark.parametrize("key", ["foo", "ctrl+foo", "strg+c", "down+"])
+def test_only_keys_that_there_are_can_be_pressed(fresh, key):
+    done = meta(fresh, "watch", "--screenshot", "pressed.svg", "--press", f"down {key} y")
+    assert done.code == 2
+    assert f"--press: no key `{key}`; write a letter, or a name as f2" in done.err
+    assert not (fresh / "pressed.svg").exists()
+
+
+NUMBERS = [("--checkpoint", "604800"), ("--jobs", "1024"), ("--seeds", "10000"),
+           ("--seed", str(2**63 - 1))]  # fmt: skip
+
+
+@pytest.mark.parametrize(("option", "most"), NUMBERS)
+@pytest.mark.parametrize("value", ["nan", "inf", "-1", "1e99", "more than most"])
+def test_every_number_of_the_command_line_has_bounds(place, option, most, value):
+    asked = str(int(most) + 1) if value.startswith("more") else value
+    done = meta(place, "run", "nights.yaml", option, asked)
+    assert done.code == 2
+    assert option in done.err
+    assert not (place / ".meta").exists()
