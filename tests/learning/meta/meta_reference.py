@@ -9,6 +9,7 @@ from torch.func import functional_call
 from torch.nn import functional
 
 from engine.learning.metalearning.nets import stacked, task_heads
+from engine.learning.metalearning.reference import maml
 from engine.learning.metalearning.tasks import batches
 from engine.learning.models import backbones
 
@@ -117,8 +118,9 @@ def maml_loss(
             names = [name for name in phi if name.startswith(moved)]
             out = outputs_of(network, phi, batch.support.x[t])
             loss = loss_of(out, batch.support.y[t], smoothing)
-            grads = torch.autograd.grad(loss, [phi[n] for n in names], create_graph=second)
-            phi = phi | {n: phi[n] - rates[k] * g for n, g in zip(names, grads, strict=True)}
+            phi = phi | maml.inner_step(
+                loss, {n: phi[n] for n in names}, rates[k], second_order=second
+            )
             if weights:
                 out = outputs_of(network, phi, batch.query.x[t])
                 gathered.append(weights[k] * loss_of(out, batch.query.y[t], 0.0))

@@ -1,10 +1,13 @@
-"""MAML (arXiv 1703.03400) and what follows from it by a choice of what the inner loop trains.
+"""MAML (arXiv 1703.03400) for all tasks of a batch at once; ANIL by a choice of inner parameters.
 
-Inner loop, eq. 1: phi_{k+1} = phi_k - rate * gradient of the support loss at phi_k, from phi_0 =
-theta. Outer: the gradient of the query loss at phi_K with respect to theta (second order), or with
-the inner gradients taken as constants (first order). Rates may be learned, one for each tensor
-(after Meta-SGD, arXiv 1707.09835) or for each tensor and step, and the query loss may be taken
-after every step with given weights (MAML++, arXiv 1810.09502, sections 4.1 and 4.4).
+`reference/maml.py` is the same algorithm as a plain loop over tasks: read it first.
+
+Inner loop (section 2.2): phi_{k+1} = phi_k - lr * gradient of the support loss at phi_k, from
+phi_0 = theta. Outer loop (eq. 1): the gradient of the query loss at phi_K with respect to theta,
+through the inner gradients (second order) or with them as constants (first order, section 5.2).
+Learning rates may be learned, one for each tensor (after Meta-SGD, arXiv 1707.09835) or for each
+tensor and step, and the query losses of all steps may be summed with given weights (MAML++, arXiv
+1810.09502, section 4).
 """
 
 from collections.abc import Callable, Iterator
