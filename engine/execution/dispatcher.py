@@ -49,7 +49,8 @@ class Dispatch:
     active: dict[int, Active] = field(default_factory=dict)
     elsewhere: dict[int, Key] = field(default_factory=dict)
     alone: set[int] = field(default_factory=set)
-    """Cells that ran out of memory: each starts when nothing runs, and nothing starts beside it."""
+    """Cells that ran out of memory, or may have changed what they and others read: each starts when
+    nothing runs, and nothing starts beside it."""
     _queued: list[tuple[int, int, Key]] = field(default_factory=list)
     _listed: set[str] = field(default_factory=set)
     """Digests of code whose listings were looked for."""

@@ -75,7 +75,7 @@ class Execution:
             self._ledger,
         )
         self._publisher = Publisher(self.resolver, self.folder.id)
-        self._healing = Healing(self.resolver, self.selection, self._ledger)
+        self._healing = Healing(self.resolver, self.selection, self._ledger, self._dispatch.alone)
         self._limits = Limits(self.executor)
         self._wishes = Wishes(Inbox(self.folder), self._ledger, self.executor)
 

@@ -2,11 +2,11 @@
 
 A hit looks at sizes and times; bytes are verified when they are read (by a worker) or shown (the
 tables that a run prints). So damage may turn up when its cell counts as done. Then the cell is
-computed again in the same run, once; what needs it and has not begun waits, what has finished
-stays.
+computed again in the same run, once, and once more for each time that a reader which changes what
+it reads is found out; what needs it and has not begun waits, what has finished stays.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from engine.execution.outcomes import Ledger
@@ -23,10 +23,14 @@ class Healing:
     resolver: Resolver
     selection: Selection
     ledger: Ledger
+    alone: set[int]
+    """Cells that start when nothing runs, with nothing beside them: the dispatcher's."""
     _returns: dict[int, int] = field(default_factory=dict)
     """Running cell -> how often it came back although nothing that it reads was to be healed."""
     _changers: dict[int, set[int]] = field(default_factory=dict)
-    """Maker -> running cells while which its result changed that had been whole."""
+    """Maker -> cells that read its result, which had been whole, when it changed."""
+    _suspects: set[int] = field(default_factory=set)
+    """Cells of which several read a result when it changed: which did it shows one by one."""
 
     def unread(self, reader: int, digest: str, reason: str, *, changed: bool = False) -> None:
         """A running cell found an object damaged: its makers are healed, and it waits for them.
@@ -40,13 +44,14 @@ class Healing:
         """
         why = self._confirmed(digest, reason)
         makers = self._makers(digest) if why else []
-        if changed and any(reader in self._changers.get(cell, ()) for cell, _ in makers):
-            self._blame(reader, dict(makers), f"object {digest[:12]} {reason}")
+        damage = {cell: result.damage(digest, why) for cell, result in makers}
+        if changed and self._has_changed(reader, damage):
+            self._blame(reader, damage, f"object {digest[:12]} {reason}")
             return
-        for cell, _ in makers if changed else ():
-            self._changers.setdefault(cell, set()).add(reader)
+        if reader in self._suspects:
+            self.alone.add(reader)
         if makers:
-            self._heal({cell: result.damage(digest, why) for cell, result in makers}, reader)
+            self._heal(damage, reader)
         elif not self._is_being_healed(digest):
             self._returns[reader] = self._returns.get(reader, 0) + 1
             if self._returns[reader] > 1:
@@ -59,11 +64,31 @@ class Healing:
             reader, f"{', '.join(awaited)}, computed again" if awaited else "what it read"
         )
 
-    def _blame(self, reader: int, makers: Mapping[int, Result], why: str) -> None:
-        """Fail a cell that changes what it reads."""
-        told = f"it changed the result of {self._names(makers)} that it reads"
+    def _has_changed(self, reader: int, makers: Collection[int]) -> bool:
+        """Whether a cell is known to change results that it reads, after they changed once more.
+
+        It is where that happened to it before, and no other reader runs that can have done it.
+        What a reader did does not count as the one time that a maker may heal.
+        """
+        schedule = self.ledger.schedule
+        near = {user for cell in makers for user in schedule.users(cell)}
+        readers = {reader, *near.intersection(schedule.cells_in(CellState.RUNNING))}
+        before = any(reader in self._changers.get(cell, ()) for cell in makers)
+        for cell in makers:
+            schedule.excuse_damage(cell)
+            self._changers.setdefault(cell, set()).update(readers)
+        if len(readers) > 1:
+            self._suspects |= readers
+        return before and len(readers) == 1
+
+    def _blame(self, reader: int, damage: Mapping[int, str], why: str) -> None:
+        """Fail a cell that changes what it reads; its makers are healed for their other readers."""
+        told = f"it changed the result of {self._names(damage)} that it reads"
         hint = "open the files that an artifact is read from for reading only"
         self.ledger.fail(reader, f"{told} ({why}, twice, each time while it ran): {hint}")
+        schedule = self.ledger.schedule
+        if any(not schedule.state(user).final for it in damage for user in schedule.users(it)):
+            self._heal(damage, reader)
 
     def _cause(self, maker: int) -> str:
         """What is to be looked at where a result is damaged again."""

@@ -5,8 +5,8 @@ waits until every cell that it needs is done. Of those that may start, the one w
 chain of cells behind it goes first (the critical path, one unit a cell). When a cell fails, the
 cells that need it are skipped and name it; all others go on. A failed cell may be tried again, and
 with it those that were skipped because of it alone. A result that turns out to be damaged takes
-its cell back from done to waiting, once in a run; cells that need it and have not finished wait
-for it again, those that finished stay as they are.
+its cell back from done to waiting, once in a run, not counting what a known reader did; cells that
+need it and have not finished wait for it again, those that finished stay as they are.
 """
 
 import heapq
@@ -120,7 +120,7 @@ class Schedule:
     _culprits: dict[int, int] = field(init=False, default_factory=dict)
     """Skipped cell -> the failed cell that it names."""
     _healed: set[int] = field(init=False, default_factory=set)
-    """Cells that went back from done to waiting."""
+    """Cells that went back from done to waiting, and were not excused."""
 
     def __post_init__(self) -> None:
         size = len(self.needs)
@@ -232,8 +232,12 @@ class Schedule:
         return self._culprits.get(cell)
 
     def may_heal(self, cell: int) -> bool:
-        """Whether a cell is done and may go back to waiting: once in a run."""
+        """Whether a cell is done and may go back to waiting: once, or when it is excused."""
         return self._states[cell] is CellState.DONE and cell not in self._healed
+
+    def excuse_damage(self, cell: int) -> None:
+        """A known reader damaged the result of a cell, which may heal again therefore."""
+        self._healed.discard(cell)
 
     def damaged(self, cells: Collection[int]) -> Reopened:
         """The results of some cells that are done are damaged: they wait or may start again.

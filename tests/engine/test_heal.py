@@ -16,6 +16,7 @@ import pytest
 from conftest import Told, Workshop
 from engine.execution import launch
 from engine.execution.control_requests import Wishes
+from engine.execution.healing import Healing
 from engine.execution.outcomes import Ledger
 from engine.execution.scheduler import Schedule
 from engine.identity import resolver
@@ -32,7 +33,7 @@ from engine.rundir.events import (
     Event,
     Note,
 )
-from engine.store import Result, Store, fs, objects
+from engine.store import FileRef, Output, Result, Store, fs, objects
 from engine.workers import inline, run_cell
 
 CHAIN = """
@@ -41,6 +42,7 @@ stages:
   second: {uses: scale, from: {number: first}}
   third: {uses: scale, from: {number: second}, with: {times: 5.0}}
 """
+NEEDS = (frozenset[int](), frozenset({0}), frozenset({0}))
 NUMBER = hashlib.sha256(b"3.0").hexdigest()
 LONGER = CHAIN + "  fourth: {uses: scale, from: {number: third}, with: {times: 7.0}}\n"
 
@@ -408,11 +410,88 @@ def test_a_reader_that_changes_what_it_reads_is_named_and_its_maker_is_not(shop,
     two = CHAIN.replace("5.0", "9.0")
     two += "  fourth: {uses: scale, from: {number: second}, with: {times: 9.5}}\n"
     told = shop.run(two)
-    failures = told.failures()
-    assert (told.code, failures["third"], set(failures)) == (1, said, {"second", "third"})
-    assert failures["second"].endswith("computed again: it changed while third read it")
+    assert (told.code, told.failures()) == (1, {"third": said, "fourth": said})
+    # For each culprit after its first time, and once more for the one that was still to run.
+    assert told.of(CellFinished) == ["second"] * 4
     monkeypatch.setattr(scaling, "scaled", old)
     assert shop.run(two).code == 0
+
+
+def to_link(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("/dev/null")
+
+
+def appended(path: Path) -> None:
+    path.chmod(0o600)
+    path.write_bytes(path.read_bytes() + b"1")
+
+
+def changed_and_raised(path: Path) -> None:
+    flip(path)
+    raise ValueError("after the change")
+
+
+@pytest.mark.parametrize(
+    "damage", [flip, appended, Path.unlink, swap, to_link, to_folder, changed_and_raised]
+)
+def test_other_readers_of_what_a_reader_changes_run(shop, monkeypatch, damage):
+    stages = CHAIN.replace("5.0", "9.0")
+    for name, times in (("fourth", 4.0), ("fifth", 5.0)):
+        stages += f"  {name}: {{uses: scale, from: {{number: second}}, with: {{times: {times}}}}}\n"
+    path = place(shop, shop.run(CHAIN), "second")
+    shutil.rmtree(shop.store / "results")
+    import scaling
+
+    old = scaling.scaled
+
+    def damaging(value: float, times: float) -> float:
+        if times > 8.0:
+            damage(path)
+        return old(value, times)
+
+    monkeypatch.setattr(scaling, "scaled", damaging)
+    told = shop.run(stages)
+    failures = told.failures()
+    assert (told.code, set(failures)) == (1, {"third"})
+    assert failures["third"].startswith("it changed the result of second that it reads (object ")
+    assert told.of(CellFinished) == ["fifth", "first", "fourth", "second", "second", "second"]
+    assert told.of(CellStarted).count("third") == 2
+    assert not told.of(CellSkipped)
+    numbers = shop.numbers(told)
+    assert (numbers["fourth"], numbers["fifth"]) == (24.0, 30.0)
+
+
+def test_of_several_readers_that_run_at_once_each_runs_alone_before_one_is_blamed():
+    journal: Any = SimpleNamespace(event=lambda event: None)
+    cells: Any = tuple(Reader(name, frozenset(it)) for name, it in zip("abc", NEEDS, strict=True))
+    ledger = Ledger(cells, Schedule(NEEDS), journal)
+    stored: Any = SimpleNamespace(
+        pipeline=SimpleNamespace(cells=cells),
+        store=SimpleNamespace(objects=SimpleNamespace(damage=lambda digest: "is missing")),
+    )
+    selection: Any = SimpleNamespace(allows=lambda cell: True)
+    healing = Healing(stored, selection, ledger, set())
+    made = Result(outputs={"n": Output("Number", 1, {"n": FileRef(NUMBER, 3)})})
+
+    def begin(*wanted: int) -> None:
+        ledger.cached(ledger.schedule.next(), "key", made)
+        for cell in (ledger.schedule.next(), ledger.schedule.next()):
+            if cell in wanted:
+                ledger.schedule.running(cell)
+            else:
+                ledger.put_back(cell)
+
+    for first, second in ((2, 1), (1, 2)):
+        begin(1, 2)
+        healing.unread(first, NUMBER, "is missing", changed=True)
+        healing.unread(second, NUMBER, "is missing", changed=True)
+        assert healing.alone == {1, 2}
+        assert not ledger.failed
+    begin(1)
+    healing.unread(1, NUMBER, "is missing", changed=True)
+    assert ledger.failed == {1}
+    assert ledger.schedule.state(0).value == "ready"
 
 
 @pytest.mark.parametrize("parts", [0, pytest.param(5, marks=pytest.mark.slow)])
@@ -511,8 +590,8 @@ def test_an_object_that_is_gone_before_its_result_is_published_is_made_again_onc
 ):
     left, real = [None] * times, run_cell._publish
 
-    def losing(artifact: Any, store: Store) -> Any:
-        output = real(artifact, store)
+    def losing(artifact: Any, store: Store, bounds: Any) -> Any:
+        output = real(artifact, store, bounds)
         if left:
             left.pop()
             store.objects.path(output.files["number.txt"].sha256).unlink()
@@ -574,6 +653,14 @@ def test_a_cell_that_was_cancelled_while_it_met_damage_is_stopped(shop, monkeypa
     told = shop.run(CHAIN.replace("5.0", "6.0"))
     assert (told.code, told.of(CellInterrupted)) == (130, ["third"])
     assert told.of(CellStarted) == ["third"]
+
+
+@dataclass
+class Reader:
+    """As much of a cell as healing wants to know."""
+
+    name: str
+    needs: frozenset[int]
 
 
 @dataclass
