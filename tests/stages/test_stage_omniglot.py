@@ -271,6 +271,27 @@ stages:
 """
 
 
+@pytest.mark.parametrize(
+    ("count", "last"),
+    [
+        (10, "vinyals_val.txt, line 11: Omniglot has no character 'Elbisch/9/rot000'"),
+        (11, "vinyals_val.txt that names no character"),
+        (1_012, "vinyals_val.txt that name no character"),
+    ],
+)
+def test_unknown_lines_of_a_list_are_told_ten_at_once(folder, count, last):
+    lines = ["Hebrew/character01/rot000", *(f"Elbisch/{i}/rot000" for i in range(count))]
+    path = folder / "splits" / "vinyals_val.txt"
+    path.write_text("\n".join(lines))
+    with pytest.raises(MissingFiles) as caught:
+        omniglot.characters("vinyals", "val", {"vinyals_val.txt": path})
+    told = [str(caught.value), *(message for message, _ in caught.value.others)]
+    assert told[0].endswith("line 2: Omniglot has no character 'Elbisch/0/rot000'")
+    assert len(told) == min(count, 11)
+    assert told[-1].endswith(last)
+    assert count <= 10 or told[-1].startswith({11: "and one more", 1_012: "and 1,002 more"}[count])
+
+
 @pytest.mark.parametrize(("split", "mark"), [(", split: vinyals", "vinyals"), ("", "{name")])
 def test_a_split_without_its_lists_is_an_error_at_its_place(folder, split, mark):
     (folder / "splits" / "vinyals_val.txt").unlink()

@@ -271,6 +271,33 @@ def test_a_row_that_is_too_long_is_refused_before_it_is_held(start, more, messag
     assert file.read_bytes <= csv_tasks.MOST_ROW + 2 * csv_tasks.BLOCK
 
 
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        ('t0,"1,2\nt0,3,4\nt1,5,6\n', "a quote of the row that begins here is not closed"),
+        ('"t0,1,2\nt0,3,4\n', "a quote of the row that begins here is not closed"),
+        (
+            't0,"1,2\n\n"t0",3,4\n',
+            "',' expected after '\"', 2 lines on in the row that begins here",
+        ),
+        ('t0,1,"2"x\n', "',' expected after '\"'"),
+        ('t0,"1,2\nt0,3",4\n', "`x` is '1,2\\nt0,3', which is no finite number"),
+        ("t0,1,2\0\n", "not UTF-8 text: it has NUL bytes, as UTF-16 has"),
+    ],
+)
+def test_what_is_wrong_is_told_where_its_row_begins(rows, told):
+    with pytest.raises(csv_tasks.SheetError) as caught:
+        csv_tasks.read(BytesIO(f"task,x,y\nt0,1,2\n{rows}".encode()), None, ["y"])
+    assert str(caught.value) == f"line 3: {told}"
+
+
+@pytest.mark.parametrize("coding", ["utf-16-le", "utf-16-be", "utf-32-le"])
+def test_a_table_in_utf_16_without_a_mark_is_told_as_one(coding):
+    with pytest.raises(csv_tasks.SheetError, match="line 1: not UTF-8 text: it has NUL") as caught:
+        csv_tasks.read(BytesIO("task,x,y\na,1,2\n".encode(coding)), None, ["y"])
+    assert caught.value.hint == "save the table as CSV in UTF-8"
+
+
 @pytest.mark.parametrize("block", [1, 2, 3, 7, 64])
 def test_where_a_file_is_cut_in_blocks_does_not_matter(monkeypatch, block):
     text = '\ufefftask,x,y\r\n"a\n\r\nä",1,2\r\n\r\nb,3,"4"\rb,5,6\n\nb,7,8'.encode()
@@ -278,7 +305,7 @@ def test_where_a_file_is_cut_in_blocks_does_not_matter(monkeypatch, block):
     monkeypatch.setattr(csv_tasks, "MOST_ROW", 14)
     found = csv_tasks.read(BytesIO(text), None, ["y"])
     assert found.rows == {"a\n\r\nä": [(1.0, 2.0)], "b": [(3.0, 4.0), (5.0, 6.0), (7.0, 8.0)]}
-    assert found.lines == {"a\n\r\nä": 4, "b": 6}
+    assert found.lines == {"a\n\r\nä": 2, "b": 6}
     with pytest.raises(csv_tasks.SheetError, match="line 9: `x` is 'o', which is no finite number"):
         csv_tasks.read(BytesIO(text.replace(b"b,7", b"b,o")), None, ["y"])
 
@@ -348,7 +375,7 @@ FAULTS = [
         "line 4: task 'a' is of part test, and was of part val before",
     ),
     (b"task,x,y\na,1,2\na,\xff,2\n", "line 3: not UTF-8 text"),
-    ('task,x,y\na,1,"2\n', "line 2: unexpected end of data"),
+    ('task,x,y\na,1,"2\n', "line 2: a quote of the row that begins here is not closed"),
 ]
 
 

@@ -107,21 +107,29 @@ def read(file: BinaryIO, inputs: Sequence[str] | None, targets: Sequence[str]) -
 
 
 def _lines(file: BinaryIO) -> Iterator[tuple[int, list[str]]]:
-    """Number and cells of each row that has any; of a row of several lines the last one's."""
+    """Number of the first line and the cells of each row that has any."""
     text = _Text(file)
     reader = csv.reader(text, strict=True)
     try:
         for cells in reader:
+            line = text.first
             text.begin_row()
             if cells:
-                yield reader.line_num, cells
+                yield line, cells
     except csv.Error as error:
-        if "field limit" in str(error):
-            told = f"a cell has more than {csv.field_size_limit():,} letters, the limit"
-            raise _fault(text.first, told, _UNCLOSED) from error
-        raise _fault(reader.line_num, str(error)) from error
+        raise _fault(text.first, _told(error, reader.line_num - text.first), _UNCLOSED) from error
 
 
+def _told(error: csv.Error, more: int) -> str:
+    """What is wrong with a row that went on for some more lines."""
+    if "field limit" in str(error):
+        return f"a cell has more than {csv.field_size_limit():,} letters, the limit"
+    if "end of data" in str(error):
+        return "a quote of the row that begins here is not closed"
+    return f"{error}, {more:,} lines on in the row that begins here" if more else str(error)
+
+
+_RESAVE = "save the table as CSV in UTF-8"
 _UNCLOSED = "are commas between the cells, and is every quote closed?"
 
 
@@ -158,13 +166,14 @@ class _Text:
         if self._line == 1:
             self._look(line)
             line = line.removeprefix(_MARK)
+        if b"\0" in line:
+            raise _fault(self._line, "not UTF-8 text: it has NUL bytes, as UTF-16 has", _RESAVE)
         self._bound(len(line))
         self._bytes += len(line)
         try:
             return line.decode()
         except UnicodeDecodeError as error:
-            hint = "export the table as CSV in UTF-8"
-            raise _fault(self._line, "not UTF-8 text", hint) from error
+            raise _fault(self._line, "not UTF-8 text", _RESAVE) from error
 
     def _look(self, line: bytes) -> None:
         for start, what in _PACKED.items():

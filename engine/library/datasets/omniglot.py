@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import NoReturn
 
 from engine import learning
 from engine.library.datasets import builtin
@@ -20,6 +21,8 @@ NAME = "omniglot"
 TEST, VALIDATES, ALL = 423, 172, 1623
 """Characters of the parts, the same in both splits; the others train."""
 LIST_BYTES = 1_000_000
+MOST = 10
+"""Faults of a list that are told one by one."""
 GET = (
     "download images_background.zip and images_evaluation.zip from "
     "https://github.com/brendenlake/omniglot (folder python), and name their folder by `root:`, or "
@@ -147,13 +150,27 @@ def _listed(path: Path, size: int, _changed: int) -> dict[int, int]:
         raise MissingFiles(large, GET_LISTS, "split")
     numbers = learning.data.omniglot_index.numbers()
     found: dict[int, int] = {}
-    lines = reading.content(path, LIST_BYTES).decode("utf-8", "replace").split()
-    for place, line in enumerate(lines, 1):
+    unknown: list[str] = []
+    lines = reading.content(path, LIST_BYTES).decode("utf-8", "replace").splitlines()
+    for place, line in enumerate(map(str.strip, lines), 1):
         name = line.rpartition("/rot")[0]
-        if name not in numbers:
-            unknown = f"{shown}, line {place}: Omniglot has no character {safe_text(line[:80])!r}"
-            raise MissingFiles(unknown, "lines read as `Greek/character01/rot090`", "split")
-        found.setdefault(numbers[name], place)
+        if name in numbers:
+            found.setdefault(numbers[name], place)
+        elif line:
+            named = safe_text(line[:80])
+            unknown.append(f"{shown}, line {place}: Omniglot has no character {named!r}")
+    if unknown:
+        _refuse(shown, unknown)
     if not found:
         raise MissingFiles(f"{shown} is empty", GET_LISTS, "split")
     return found
+
+
+def _refuse(shown: str, unknown: Sequence[str]) -> NoReturn:
+    """Tell the first lines that name no character, and how many more there are."""
+    hint = "lines read as `Greek/character01/rot090`"
+    told = [*unknown[:MOST]]
+    if more := len(unknown) - len(told):
+        lines = "one more line" if more == 1 else f"{more:,} more lines"
+        told.append(f"and {lines} of {shown} that {'names' if more == 1 else 'name'} no character")
+    raise MissingFiles(told[0], hint, "split", [(message, hint) for message in told[1:]])
