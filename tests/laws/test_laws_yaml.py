@@ -79,6 +79,13 @@ def test_a_whole_pipeline_passes_the_check(place, text, collections, monkeypatch
     assert [warning.render() for warning in pipeline.warnings] == []
 
 
+def test_the_pipeline_of_the_readme_is_an_example_of_15_lines():
+    (shown,) = (text for place, text in BLOCKS if place.startswith("README.md") and whole(text))
+    example = (house.ROOT / "examples" / "forgetting.yaml").read_text(encoding="utf-8")
+    assert shown == example[example.index("version:") :]
+    assert len(shown.splitlines()) == 15
+
+
 def test_there_are_examples_and_pages_to_check():
     assert any(place.startswith("examples/") for place in PLACES)
     assert any(place.startswith("docs/") for place in PLACES)
