@@ -1,7 +1,7 @@
-"""Stage types by name: those of `engine.library.stages`, the user's files, and installed packages.
+"""Registry of stage types: built-in ones, those of the user's files and of installed packages.
 
-A stage's file is named as the stage, so that names come from a listing of the folder and only the
-types that a pipeline uses are imported. Other packages offer theirs as entry points `meta.stages`.
+The file of a built-in stage has the stage's name, so that only the stage types that a pipeline
+uses are imported. Installed packages provide stage types as entry points of `meta.stages`.
 """
 
 import hashlib
@@ -26,21 +26,21 @@ if TYPE_CHECKING:
 _STAGES = Path(__file__).parents[1] / "library" / "stages"
 _GROUP = "meta.stages"
 MODULE_BYTES = 1 << 25
-"""Of a Python file that is read."""
+"""Largest stage file that is imported."""
 
 
 class Catalogue(Mapping[str, Stage[..., Any]]):
-    """Stage types by name. Built-in and installed ones are imported when they are asked for."""
+    """Stage types by name. Built-in and installed ones are imported on first access."""
 
     def __init__(self, files: Sequence[Path] = ()) -> None:
-        """Read the names of the built-in types, and import the user's files.
+        """List the built-in stage types and import the user's files.
 
         Args:
             files: Python files that define stage types.
 
         Raises:
-            UsageError: a file is not there, cannot be imported, defines no stage type, or one of
-                a name that is taken.
+            UsageError: a file does not exist, cannot be imported, defines no stage type, or
+                defines one whose name is already used.
         """
         self._builtin = frozenset(
             path.stem for path in _STAGES.glob("*.py") if not path.stem.startswith("_")
@@ -49,15 +49,15 @@ class Catalogue(Mapping[str, Stage[..., Any]]):
         origins = {path.name: path for path in reversed(files)}
         for path in files:
             if origins[path.name].resolve() != path.resolve():
-                raise UsageError(f"two stage files are named {_shown(path)}: rename one of them")
+                raise UsageError(f"two stage files are named {_safe(path)}: rename one of them")
             self._add(path)
 
     def __getitem__(self, name: str) -> Stage[..., Any]:
-        """A stage type.
+        """Return a stage type, importing it if needed.
 
         Raises:
-            KeyError: there is none of that name.
-            UsageError: an installed package offers it, and fails to import.
+            KeyError: no stage type has this name.
+            UsageError: the installed package that provides it cannot be imported.
         """
         if name in self._own:
             return self._own[name]
@@ -76,95 +76,99 @@ class Catalogue(Mapping[str, Stage[..., Any]]):
         return len({*self._builtin, *self._own, *self._installed})
 
     def __contains__(self, name: object) -> bool:
-        # Not by __getitem__, which would import it.
+        # Mapping's own method calls __getitem__, which would import the stage type.
         return name in self._own or name in self._builtin or name in self._installed
 
     @cached_property
     def _installed(self) -> Mapping[str, "EntryPoint"]:
-        """Entry points by name; looked for only when a name is not found otherwise."""
+        """Entry points by name; read only for names that are neither built in nor in files."""
         return distributions.entry_points(_GROUP)
 
     def _load(self, point: "EntryPoint") -> Stage[..., Any]:
         where = f"the entry point {point.name} = {point.value} of {_GROUP}"
         try:
-            found = point.load()
+            value = point.load()
         except (Exception, SystemExit) as error:
-            raise UsageError(f"cannot import {where}: {_told(error)}") from error
-        return _checked(found, where, point.name)
+            raise UsageError(f"cannot import {where}: {_describe(error)}") from error
+        return _checked(value, where, point.name)
 
     def _add(self, path: Path) -> None:
         module = _imported(path)
-        found = [value for value in vars(module).values() if isinstance(value, Stage)]
+        stages = [value for value in vars(module).values() if isinstance(value, Stage)]
         own = [
             kind
-            for kind in found
+            for kind in stages
             if not kind.function.__module__.startswith("engine.library.stages.")
         ]
         if not own:
-            raise UsageError(f"{_shown(path)} defines no stage type: decorate a function by @stage")
+            raise UsageError(
+                f"{_safe(path)} defines no stage type: decorate a function with @stage"
+            )
         for kind in own:
-            taken = self._own.get(kind.name)
-            if kind.name in self._builtin or taken not in (None, kind):
+            known = self._own.get(kind.name)
+            if kind.name in self._builtin or known not in (None, kind):
                 raise UsageError(
-                    f"{_shown(path)} defines the stage type {kind.name}, which exists already: "
+                    f"{_safe(path)} defines the stage type {kind.name}, which already exists: "
                     "rename the function"
                 )
             self._own[kind.name] = kind
 
 
 def forget(paths: Iterable[Path]) -> None:
-    """Let users' files be imported anew by the next catalogue: who has them open saves them."""
+    """Remove users' files from `sys.modules`, so that the next catalogue imports them again."""
     for path in paths:
-        sys.modules.pop(_private(path.resolve()), None)
+        sys.modules.pop(_module_name(path.resolve()), None)
 
 
-def _private(place: Path) -> str:
-    return f"_meta_stages_{place.stem}_{hashlib.sha256(os.fsencode(place)).hexdigest()[:8]}"
+def _module_name(path: Path) -> str:
+    return f"_meta_stages_{path.stem}_{hashlib.sha256(os.fsencode(path)).hexdigest()[:8]}"
 
 
 def _imported(path: Path) -> ModuleType:
-    """A user's file as a module of a private name, with the modules beside it within its reach."""
-    place = path.resolve()
-    name = _private(place)
+    """Import a user's file under a private module name; it can import modules of its folder."""
+    resolved = path.resolve()
+    name = _module_name(resolved)
     if name in sys.modules:
         return sys.modules[name]
-    if not place.is_file():
-        raise UsageError(f"there is no stage file {_shown(path)}: --stages takes a Python file")
-    if place.stat().st_size > MODULE_BYTES:
+    if not resolved.is_file():
+        raise UsageError(f"there is no stage file {_safe(path)}: --stages takes a Python file")
+    if resolved.stat().st_size > MODULE_BYTES:
         raise UsageError(
-            f"{_shown(path)} has more than {MODULE_BYTES:,} bytes: it is no stage file"
+            f"{_safe(path)} is larger than {MODULE_BYTES:,} bytes, the limit of a stage file"
         )
-    spec = util.spec_from_file_location(name, place)
+    spec = util.spec_from_file_location(name, resolved)
     if spec is None or spec.loader is None:
-        raise UsageError(f"{_shown(path)} is not a Python file: --stages takes a file named *.py")
-    # At the end: a user's random.py or engine/ must not take the place of Python's or ours.
-    if str(place.parent) not in sys.path:
-        sys.path.append(str(place.parent))
+        raise UsageError(f"{_safe(path)} is not a Python file: --stages takes a file named *.py")
+    # Appended, so that a user's random.py or engine/ does not shadow Python's or ours.
+    if str(resolved.parent) not in sys.path:
+        sys.path.append(str(resolved.parent))
     module = util.module_from_spec(spec)
-    # Before it runs: dataclasses and type hints look their module up by name.
+    # Registered before it runs, because dataclasses and type hints look up their module by name.
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         del sys.modules[name]
-        raise UsageError(f"cannot import {_shown(path)}: {_told(error)}") from error
+        raise UsageError(f"cannot import {_safe(path)}: {_describe(error)}") from error
     return module
 
 
-def _checked(found: object, where: str, name: str) -> Stage[..., Any]:
-    if isinstance(found, Stage) and found.name == name:
-        return found
-    raise UsageError(f"{where} does not give a stage type named {name}: decorate {name} by @stage")
+def _checked(value: object, where: str, name: str) -> Stage[..., Any]:
+    if isinstance(value, Stage) and value.name == name:
+        return value
+    raise UsageError(
+        f"{where} does not define a stage type named {name}: decorate {name} with @stage"
+    )
 
 
-def _told(error: BaseException) -> str:
-    """An error and its place, in one safe line."""
-    what = safe_text("".join(traceback.format_exception_only(error)).strip().splitlines()[-1])
+def _describe(error: BaseException) -> str:
+    """Return an error with its file and line, as one safe line."""
+    text = safe_text("".join(traceback.format_exception_only(error)).strip().splitlines()[-1])
     if isinstance(error, SyntaxError) and error.filename:
-        return f"{what} ({safe_text(error.filename)}:{error.lineno})"
+        return f"{text} ({safe_text(error.filename)}:{error.lineno})"
     frames = traceback.extract_tb(error.__traceback__)
-    return f"{what} ({safe_text(frames[-1].filename)}:{frames[-1].lineno})" if frames else what
+    return f"{text} ({safe_text(frames[-1].filename)}:{frames[-1].lineno})" if frames else text
 
 
-def _shown(path: Path) -> str:
+def _safe(path: Path) -> str:
     return safe_text(str(path))

@@ -1,4 +1,4 @@
-"""What a running cell talks to: where its reports go, and where its checkpoints lie."""
+"""Interfaces between a running cell and the engine: reporting and checkpoint storage."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,47 +9,47 @@ from engine.rundir.events import MetricBatch
 
 
 class Channel(Protocol):
-    """Where a run's reports go, and where requests to stop come from."""
+    """Receiver of a cell's reports, and source of stop requests."""
 
     @property
     def stopping(self) -> bool:
-        """Whether the cell has been asked to stop after a checkpoint."""
+        """Whether the cell is requested to save a checkpoint and stop."""
 
     def metrics(self, batch: MetricBatch) -> None:
-        """Points of live curves, or mere progress."""
+        """Send points of live curves and the progress; a batch may have no points."""
 
     def note(self, text: str) -> None:
-        """Something for the person who reads the numbers."""
+        """Send a note for readers of the results."""
 
     def checkpointed(self, step: int) -> None:
-        """The state was saved."""
+        """Report that the state after `step` was saved."""
 
 
 class Scratch(Protocol):
-    """Private, crash-safe place of one key for its checkpoints."""
+    """Crash-safe checkpoint storage of one key."""
 
     def save(self, writer: Callable[[Path], None], step: int) -> None:
-        """Keep what `writer` puts into a folder, atomically; `step` says how far it is."""
+        """Save atomically the files that `writer` writes into a folder, as of `step`."""
 
     def load(self) -> Path | None:
-        """The newest intact folder."""
+        """Return the folder of the newest intact checkpoint, or None."""
 
 
 @dataclass(slots=True)
 class Silent:
-    """A channel to nobody, for notebooks and tests."""
+    """A channel that only collects reports, for notebooks and tests."""
 
     stopping: bool = False
     batches: list[MetricBatch] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     def metrics(self, batch: MetricBatch) -> None:
-        """Keep the batch."""
+        """Append the batch to `batches`."""
         self.batches.append(batch)
 
     def note(self, text: str) -> None:
-        """Keep the note."""
+        """Append the note to `notes`."""
         self.notes.append(text)
 
     def checkpointed(self, step: int) -> None:
-        """Nobody needs to know."""
+        """Ignore the report."""

@@ -1,4 +1,4 @@
-"""What a stage is handed: its seed, device, files, reports, and resume written once."""
+"""Runtime context of a stage: seeds, device, files, reporting and resumable loops."""
 
 import hashlib
 import math
@@ -16,13 +16,13 @@ from pipelines.core.facts import Source
 Purpose = Literal["subset", "init", "order", "augment", "replay", "head", "tasks", "noise"]
 
 SAVE_SHARE = 0.02
-"""Checkpoints may take at most this share of the time; a slow disk makes them rarer."""
+"""Largest share of the running time that saving may take; on a slow disk, checkpoints are rarer."""
 FAST_SECONDS, FAST_GAP, SLOW_GAP = 60.0, 0.1, 1.0
-"""Metrics leave at most every 0.1 s in a cell's first minute, then every second."""
+"""Metrics are sent at most every 0.1 s in a cell's first minute, then at most every second."""
 
 
-class Interrupted(Exception):  # noqa: N818 (not an error: somebody asked)
-    """The cell was asked to stop and has saved its state at `step`."""
+class Interrupted(Exception):  # noqa: N818 (a requested stop, not an error)
+    """A requested stop: the loop saved its state after `step` and ended."""
 
     def __init__(self, step: int) -> None:
         self.step = step
@@ -30,51 +30,51 @@ class Interrupted(Exception):  # noqa: N818 (not an error: somebody asked)
 
 
 class Trainer(Protocol):
-    """What `Run.steps` saves and restores: everything that the next step depends on.
+    """Training state that `Run.steps` saves and restores: all that the next step depends on.
 
-    The state is a tree of dicts, lists, tensors, numbers, strings, booleans and None. The global
-    random states of torch, numpy and python are saved beside it.
+    The state is a tree of dicts, lists, tensors, numbers, strings, booleans and None. `Run.steps`
+    also saves the global random states of torch, numpy and Python.
     """
 
     @property
     def stopped(self) -> bool:
-        """Whether the loop is over before its last step: early stopping, divergence."""
+        """Whether to end the loop before its last step: early stopping, divergence."""
 
     def state_dict(self) -> dict[str, Any]:
-        """The state between two steps."""
+        """Return the state between two steps."""
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go back to such a state."""
+        """Restore a state that `state_dict` returned."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Run:
-    """The hand of the engine inside a stage."""
+    """Runtime context of one stage: seeds, device, inputs, reporting, resumable loops."""
 
     device: str = "cpu"
     """`cpu` or `cuda:0`."""
     folder: Path = field(default_factory=Path.cwd)
-    """Where the pipeline file lies."""
+    """Folder of the pipeline file."""
     axes: Mapping[str, str] = field(default_factory=dict)
-    """Axis -> label of this cell."""
+    """Axis -> this cell's label on it."""
     sources: Mapping[str, tuple[Source, ...]] = field(default_factory=dict)
-    """Input port -> labels of what is connected, in the order of the artifacts."""
+    """Input port -> sources of the connected artifacts, in order."""
     digests: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Input port -> content digests of the artifacts, in the same order."""
     inputs: Mapping[str, str] = field(default_factory=dict)
-    """Logical name of an outside file of this stage -> sha256 of its uncompressed content."""
+    """Logical name of an external file of this stage -> sha256 of its uncompressed content."""
     files: Mapping[str, Path] = field(default_factory=dict)
-    """sha256 of an outside file's uncompressed content -> where it lies now."""
+    """sha256 of an external file's uncompressed content -> its path."""
     seeds: tuple[int, int] = (0, 0)
     """Root seed and value of the seed axis."""
     channel: Channel = field(default_factory=Silent)
     scratch: Scratch | None = None
-    """Where checkpoints go; None keeps none."""
+    """Storage for checkpoints; None to save none."""
     interval_seconds: float = 30.0
-    """Wall time between checkpoints."""
+    """Wall-clock seconds between checkpoints."""
     threads: int = 1
     curves: dict[str, dict[str, list[tuple[int, float | None]]]] = field(default_factory=dict)
-    """Loop -> series -> points reported so far, a None where a value was not finite."""
+    """Loop -> series -> (step, value) reported so far; None in place of a non-finite value."""
 
     _loops: dict[str, dict[str, Any]] = field(default_factory=dict, init=False)
     _restored: bool = field(default=False, init=False)
@@ -88,23 +88,28 @@ class Run:
     _save_seconds: float = field(default=0.0, init=False)
 
     def seed(self, purpose: Purpose) -> int:
-        """sha256(root seed, seed axis, purpose) as an integer below 2**63.
+        """Return the seed for a purpose: a hash of root seed, seed axis and purpose, below 2**63.
 
-        It never depends on the stage's name or type, so that methods of one seed are paired.
+        It does not depend on the stage's name or type, so methods run with one seed are paired.
         """
         root, axis = self.seeds
         digest = hashlib.sha256(f"{root}/{axis}/{purpose}".encode()).digest()
         return int.from_bytes(digest[:8], "big") >> 1
 
     def steps(self, name: str, total: int, trainer: Trainer) -> Iterator[int]:
-        """Yield the steps that remain, 1-based, of a loop of `total`.
+        """Yield the remaining steps, counted from 1, of a resumable loop of `total` steps.
 
-        Goes on from a checkpoint of this very computation, saves at intervals of wall time and on
-        a request to stop. A finished loop restores its end and yields nothing. `name` is unique
-        within the stage.
+        Resumes from the checkpoint of this cell if there is one. Saves checkpoints at intervals of
+        wall-clock time and when a stop is requested. A loop that has finished before restores its
+        final state and yields nothing.
+
+        Args:
+            name: unique within the stage.
+            total: number of steps.
+            trainer: state to save and restore.
 
         Raises:
-            Interrupted: a stop was asked for; the state is saved.
+            Interrupted: a stop was requested, and the state is saved.
         """
         self._restore()
         self._loop, self._total = name, total
@@ -122,36 +127,36 @@ class Run:
         self._flush(force=True)
 
     def report(self, step: int, **values: float) -> None:
-        """Points of the cell's live curves. Names are series: `loss`, `accuracy`."""
+        """Add a point to the live curves: `report(step, loss=0.3, accuracy=0.9)`."""
         series = self.curves.setdefault(self._loop, {})
         point = self._pending.setdefault(step, {})
         for name, value in values.items():
-            shown = float(value) if math.isfinite(value) else None
-            point[name] = shown
-            series.setdefault(name, []).append((step, shown))
+            finite = float(value) if math.isfinite(value) else None
+            point[name] = finite
+            series.setdefault(name, []).append((step, finite))
         if not self._loop:
             self._flush(force=False)
 
     def note(self, text: str) -> None:
-        """Something that a person who reads the numbers should know."""
+        """Add a note for readers of the results."""
         self.channel.note(text)
 
     def close(self) -> None:
-        """Send what has not been sent."""
+        """Send the points that have not been sent yet."""
         self._flush(force=True)
 
     def _enter(self, name: str, trainer: Trainer) -> bool:
-        """Restore a loop's state where there is one; whether it was finished."""
-        held = self._loops.get(name)
-        self._step = int(held["step"]) if held else 0
-        if held is None:
+        """Restore a loop's saved state, if any; return whether the loop had finished."""
+        state = self._loops.get(name)
+        self._step = int(state["step"]) if state else 0
+        if state is None:
             return False
-        trainer.load_state_dict(held["trainer"])
-        learning.training.checkpoint.restore_random_states(held["random"])
-        return bool(held["finished"])
+        trainer.load_state_dict(state["trainer"])
+        learning.training.checkpoint.restore_random_states(state["random"])
+        return bool(state["finished"])
 
     def _state(self, trainer: Trainer, *, finished: bool) -> dict[str, Any]:
-        # Copied, because the tensors of a finished loop may go on changing in the next one.
+        # Copied, because the next loop may change the tensors of a finished one.
         return {
             "step": self._step,
             "finished": finished,
@@ -169,18 +174,18 @@ class Run:
         if self.scratch is None:
             return
         self._flush(force=True)
-        began = time.monotonic()
+        start = time.monotonic()
         loops = {**self._loops, self._loop: self._state(trainer, finished=False)}
         state = {"environment": self._environment(), "loops": loops, "curves": self.curves}
         self.scratch.save(
             lambda folder: learning.training.checkpoint.save(folder, state), self._step
         )
         self._saved = time.monotonic()
-        self._save_seconds = self._saved - began
+        self._save_seconds = self._saved - start
         self.channel.checkpointed(self._step)
 
     def _restore(self) -> None:
-        """Read the newest checkpoint, once, and show its curves again."""
+        """Load the newest checkpoint, once, and report its curves again."""
         if self._restored:
             return
         self._restored = True
@@ -188,16 +193,16 @@ class Run:
         if folder is None:
             return
         state = learning.training.checkpoint.load(folder)
-        for what, value in self._environment().items():
-            if state["environment"].get(what) != value:
-                before = state["environment"].get(what)
-                self.note(f"resumed from a checkpoint made with {what} {before}, now {value}")
+        for name, value in self._environment().items():
+            if state["environment"].get(name) != value:
+                before = state["environment"].get(name)
+                self.note(f"resumed from a checkpoint made with {name} {before}, now {value}")
         self._loops = state["loops"]
         for loop, series in state["curves"].items():
             self._loop = loop
-            for name, points in series.items():
+            for metric, points in series.items():
                 for step, value in points:
-                    self.report(step, **{name: math.nan if value is None else value})
+                    self.report(step, **{metric: math.nan if value is None else value})
             self._step = self._total = int(self._loops[loop]["step"]) if loop in self._loops else 0
             self._flush(force=True)
 

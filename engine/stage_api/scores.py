@@ -1,4 +1,4 @@
-"""Numbers that judge a model, and what was chosen by them."""
+"""Artifacts of evaluation: metrics of a model, and the candidate chosen by a metric."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -11,26 +11,26 @@ from pipelines.core.stage import Artifact
 
 @dataclass(frozen=True, slots=True)
 class Units:
-    """What the tasks of a family were drawn from, and which of these each task has.
+    """Independent sampling units behind the tasks of a family, for confidence intervals.
 
-    These are what was drawn independently: an interval spans them, not their draws.
+    An interval is over these units, not over the tasks, which may share units.
     """
 
     kind: Literal["tasks", "classes"]
     """The tasks of a table, or the classes of episodes (a character with all its rotations)."""
     count: int
-    """How many there are to draw from."""
+    """Units to sample from."""
     members: tuple[tuple[int, ...], ...]
-    """For each task in order the numbers of its units: one task, or its classes."""
+    """Indices of the units of each task, in order: the task itself, or its classes."""
 
     @property
     def most(self) -> int:
-        """Units of the largest task: its ways."""
+        """Number of units of the largest task: its ways."""
         return max(map(len, self.members))
 
     @classmethod
     def by_task(cls, data: Mapping[str, Any]) -> dict[str, Self]:
-        """From the fields as they lie in a file, by task label."""
+        """Build units by task label from the JSON of a file."""
         return {
             task: cls(item["kind"], item["count"], tuple(map(tuple, item["members"])))
             for task, item in data.items()
@@ -38,38 +38,38 @@ class Units:
 
 
 def parts(data: Mapping[str, Any]) -> dict[str, tuple[tuple[float, ...], ...]]:
-    """`Scores.by_class` from the lists of a file."""
+    """Return `Scores.by_class` from the lists of a JSON file."""
     return {name: tuple(map(tuple, values)) for name, values in data.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class Scores(Artifact):
-    """Numbers that judge a model, each named `task/metric`."""
+    """Metrics of a model, each named `task/metric`."""
 
     metrics: Mapping[str, float]
-    """Final value of each metric; a metric that does not apply is absent ("n/a", never 0)."""
+    """Final value of each metric; omit a metric that does not apply (shown as "n/a", never 0)."""
     curves: Mapping[str, tuple[tuple[int, float], ...]] = field(default_factory=dict)
-    """Metric -> (step, value) pairs, for `metric@step=10`."""
+    """Metric -> (step, value) pairs, which `metric@step=10` reads."""
     status: str = "ok"
-    """`ok`, or `diverged`: then the metrics say how far it got, and no statistic uses them."""
+    """`ok`, or `diverged`: training diverged, and statistics leave these metrics out."""
     chosen: Mapping[str, str] = field(default_factory=dict)
-    """Axis -> label that a `select` chose."""
+    """Axis -> label that a `select` stage chose."""
     notes: tuple[str, ...] = ()
-    """What a reader of the numbers must know: the protocol, a fall-back that was taken."""
+    """Notes for readers of the metrics: the protocol, a fallback that was used."""
     each: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
-    """Metric, or a point of its curve, -> its value on each task, of which it is the mean: in the
-    order of the tasks, which is the same for all learners, so that differences are paired."""
+    """Metric, or point of its curve, -> value on each task; the metric is their mean. The order of
+    tasks is the same for all learners, so that differences are paired."""
     family: str = ""
-    """Digest of the tasks of `each`; values on other tasks are not paired with them."""
+    """Digest of the tasks of `each`; only values with the same digest are paired."""
     by_class: Mapping[str, tuple[tuple[float, ...], ...]] = field(default_factory=dict)
-    """Metric, or a point of its curve, -> for each task its value on the queries of each class,
-    in the order of `units`; the value on the task is their mean. Only where tasks have classes."""
+    """Metric, or point of its curve, -> for each task, its value on the queries of each class, in
+    the order of `units`; their mean is the task's value. Only for tasks with classes."""
     units: Mapping[str, Units] = field(default_factory=dict)
-    """Task label of a metric -> what its tasks were drawn from; absent where every draw is a new
-    task, as of sine waves."""
+    """Task label of a metric -> sampling units of its tasks; absent where every sampled task is a
+    new one, as for sine waves."""
 
     def write(self, folder: Path) -> None:
-        """Write `scores.json`; scores without values by task are the file that they always were."""
+        """Write `scores.json`, without the fields by task where there are no values by task."""
         data = asdict(self)
         if not self.each:
             del data["each"], data["family"], data["by_class"], data["units"]
@@ -96,19 +96,19 @@ class Scores(Artifact):
 
 @dataclass(frozen=True, slots=True)
 class Choice(Artifact):
-    """Which candidate a `select` chose by validation."""
+    """Candidate that a `select` stage chose by validation."""
 
     shown: ClassVar[bool] = False
 
     index: int
-    """Position among the candidates; the engine passes on all outputs of that one."""
+    """Index among the candidates; the engine passes on all outputs of that candidate."""
     axis: str
     label: str
-    """Value of the axis that was chosen."""
+    """Chosen label of the axis."""
     means: Mapping[str, float] = field(default_factory=dict)
-    """Label -> mean of the score over the pool; a label that diverged is absent."""
+    """Label -> mean score over its candidates; labels that diverged are absent."""
     edge: bool = False
-    """The choice is the grid's first or last value: a wider grid may hold a better one."""
+    """Whether the choice is the first or last value of the grid: a wider grid may be better."""
 
     def write(self, folder: Path) -> None:
         """Write `choice.json`."""

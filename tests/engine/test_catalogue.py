@@ -111,10 +111,10 @@ def test_a_file_that_cannot_serve_is_told_with_its_place_and_safe_text(tmp_path,
 
 
 def test_a_name_that_is_taken_is_told(tmp_path):
-    with pytest.raises(UsageError, match="pretrain, which exists already"):
+    with pytest.raises(UsageError, match="pretrain, which already exists"):
         Catalogue([write(tmp_path / "mine_taken.py", "pretrain")])
     files = [write(tmp_path / f"{name}.py", "mine_twice") for name in ("first", "second")]
-    with pytest.raises(UsageError, match="mine_twice, which exists already"):
+    with pytest.raises(UsageError, match="mine_twice, which already exists"):
         Catalogue(files)
 
 

@@ -1,4 +1,4 @@
-"""Labelled images, as a selection from files."""
+"""Dataset artifact: labelled images, selected by index from external files."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -11,12 +11,11 @@ from pipelines.core.stage import Artifact
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Some examples of one collection, in order.
+    """Examples of one part of a dataset, in order.
 
     Attributes:
-        images: logical name of the file that holds the images, or of a collection of several
-            files.
-        labels: logical name of what holds the labels.
+        images: logical name of the file, or collection of files, with the images.
+        labels: logical name of the file, or collection of files, with the labels.
         indices: positions in those files.
     """
 
@@ -30,7 +29,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Dataset(Artifact):
-    """Labelled images: a selection from outside files, named by digest, never copied."""
+    """Labelled images: indices into external files, which are named by digest and never copied."""
 
     shown: ClassVar[bool] = False
 
@@ -41,24 +40,24 @@ class Dataset(Artifact):
     shape: tuple[int, int, int]
     """(channels, height, width) of one image."""
     classes: tuple[int, ...]
-    """Labels in the files that it keeps, in the order of a head's outputs."""
+    """Labels, as in the files, in the order of a head's outputs."""
     parts: Mapping[str, Part]
     """`train`, `val` and `test`."""
     files: Mapping[str, str]
-    """Logical file name -> sha256 of its uncompressed content; of a folder, of all in it."""
+    """Logical file name -> sha256 of its uncompressed content, or of a folder's whole content."""
     augment: Mapping[str, Any] = field(default_factory=dict)
-    """Random changes of training images: {"rotate": degrees} for -degrees .. +degrees, and
-    {"quarters": true} for turns by quarters of a circle."""
+    """Augmentation of training images: {"rotate": degrees} for -degrees .. +degrees, and
+    {"quarters": true} for 90-degree rotations."""
     shifted: Mapping[str, Any] = field(default_factory=dict)
-    """Fixed change that makes the shifted test set: {"rotate": [low, high]} degrees."""
+    """Fixed transform of the shifted test set: {"rotate": [low, high]} degrees."""
     names: tuple[str, ...] = ()
-    """Of a folder: names of the classes, whose labels are numbers made of them."""
+    """For an image folder, names of the classes, in the order of `classes`."""
     labels: Literal["given", "shuffled"] = "given"
-    """`shuffled` where those of training and validation images are permuted when they are read,
-    within each part and among the images that it then has."""
+    """`shuffled` to permute the labels of training and validation images when they are loaded,
+    within each part."""
 
     def write(self, folder: Path) -> None:
-        """Write `dataset.json`; what is as usual is left out, and so the file as it always was."""
+        """Write `dataset.json`, without `names` and `labels` where they have their defaults."""
         data = asdict(self)
         if not self.names:
             del data["names"]

@@ -1,4 +1,4 @@
-"""Pictures with captions: fits, samples, reconstructions. PNG bytes; nothing here decodes them."""
+"""Gallery artifact: PNG pictures with captions, which are never decoded here."""
 
 import re
 import struct
@@ -21,9 +21,9 @@ class Picture:
     """One picture.
 
     Attributes:
-        name: what it is of, as a part of a file's name: `fits`, `samples-prior`.
-        caption: what a reader must know to read it.
-        png: the file's bytes.
+        name: short name, used in the file name: `fits`, `samples-prior`.
+        caption: explanation that is shown with the picture.
+        png: content of the PNG file.
     """
 
     name: str
@@ -31,17 +31,17 @@ class Picture:
     png: bytes = field(repr=False)
 
     def __post_init__(self) -> None:
-        # A name becomes that of a file: nothing may reach the file system but such letters.
+        # The name becomes a part of a file name.
         if not _NAME.fullmatch(self.name):
-            raise ValueError(f"{self.name!r} cannot name a picture: letters, digits and ._- can")
+            raise ValueError(f"invalid picture name {self.name!r}: use letters, digits and ._-")
         if len(self.png) < _HEADER.size or _HEADER.unpack_from(self.png)[:3] != _BEGINNING:
-            raise ValueError(f"{self.name}: these bytes are no PNG")
+            raise ValueError(f"picture {self.name}: not a PNG file")
 
     @property
     def size(self) -> tuple[int, int]:
-        """Pixels across and down, as the file says."""
-        across, down = _HEADER.unpack_from(self.png)[3:]
-        return across, down
+        """(width, height) in pixels, from the PNG header."""
+        width, height = _HEADER.unpack_from(self.png)[3:]
+        return width, height
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +52,8 @@ class Gallery(Artifact):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of the pictures' files, in order: `000-fits.png`."""
-        return tuple(f"{place:03}-{item.name}.png" for place, item in enumerate(self.pictures))
+        """File names of the pictures, in order: `000-fits.png`."""
+        return tuple(f"{index:03}-{item.name}.png" for index, item in enumerate(self.pictures))
 
     def write(self, folder: Path) -> None:
         """Write `gallery.json` and a PNG for each picture."""
@@ -67,7 +67,7 @@ class Gallery(Artifact):
 
     @classmethod
     def read(cls, files: Mapping[str, Path]) -> Self:
-        """Read what `write` wrote."""
+        """Read `gallery.json` and its PNG files."""
         described = artifact_json.load(files, "gallery.json")
         return cls(
             tuple(

@@ -1,4 +1,4 @@
-"""What makes images out of codes: a decoder, and the encoder that it was trained with."""
+"""Generator artifact: a trained encoder and decoder."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -21,22 +21,21 @@ class Generator(Artifact):
     learned: ClassVar[bool] = True
 
     kind: Literal["autoencoder", "vae"]
-    """Whether codes are points, or Gaussians with the prior N(0, I)."""
+    """`autoencoder`: codes are points; `vae`: codes are Gaussians with the prior N(0, I)."""
     net: Mapping[str, Any]
-    """Fields of a value in `library.generative.coders`: {"kind": "mlp", "hidden": [400], ...}."""
+    """Fields of a coder in `library.generative.coders`: {"kind": "mlp", "hidden": [400], ...}."""
     z: int
-    """Numbers of a code."""
+    """Dimensions of the latent code."""
     likelihood: Mapping[str, Any]
-    """How pixels are scored: {"kind": "bernoulli"}; see `engine.library.generative.likelihoods`."""
+    """Likelihood of pixels: {"kind": "bernoulli"}; see `engine.library.generative.likelihoods`."""
     data: str
-    """Collection that it was trained on; it tells how pixels are scaled."""
+    """Collection that it was trained on, which determines the scaling of pixels."""
     shape: tuple[int, int, int]
     """(channels, height, width) of its images."""
     classes: tuple[int, ...]
-    """Labels that it was told in training, in the order of its inputs; () where it is
-    unconditional."""
+    """Labels that it is conditioned on, in the order of its inputs; () if unconditional."""
     trained: Mapping[str, Any]
-    """How it was trained: `objective`, `beta`, `binarise`, `epochs`, `examples`."""
+    """Training settings: `objective`, `beta`, `binarise`, `epochs`, `examples`."""
     weights: Mapping[str, "Tensor"] = field(repr=False)
     """On the CPU; see `engine.learning.generative.models.autoencoder`."""
 
@@ -50,8 +49,8 @@ class Generator(Artifact):
 
     @classmethod
     def read(cls, files: Mapping[str, Path]) -> Self:
-        """Read what `write` wrote."""
-        found = artifact_json.load(files, "generator.json")
-        shape, classes = tuple(found.pop("shape")), tuple(found.pop("classes"))
+        """Read `generator.json` and `weights.safetensors`."""
+        data = artifact_json.load(files, "generator.json")
+        shape, classes = tuple(data.pop("shape")), tuple(data.pop("classes"))
         weights = learning.training.weights.load(files["weights.safetensors"])
-        return cls(shape=shape, classes=classes, weights=weights, **found)
+        return cls(shape=shape, classes=classes, weights=weights, **data)

@@ -1,4 +1,4 @@
-"""Who judges samples: classifiers that took no part in making them."""
+"""Judge artifact: evaluation classifiers, which score generated images."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Judge(Artifact):
-    """Classifiers of real images: two for distances, and one that also knows junk."""
+    """Evaluation classifiers: two for feature distances, one with a class for corrupted images."""
 
     shown: ClassVar[bool] = False
     learned: ClassVar[bool] = True
     instrument: ClassVar[bool] = True
 
     net: Mapping[str, Any]
-    """Fields of a value in `engine.library.nets.kinds`, the same for all."""
+    """Fields of a net in `engine.library.nets.kinds`, the same for all classifiers."""
     data: str
     """Collection that they were trained on."""
     task: str
@@ -30,9 +30,9 @@ class Judge(Artifact):
     shape: tuple[int, int, int]
     """(channels, height, width) of its images."""
     classes: tuple[int, ...]
-    """Labels in the order of their outputs; the last output of `junk` is junk."""
+    """Labels in the order of the outputs; the last output of `junk` is for corrupted images."""
     accuracies: Mapping[str, float]
-    """Net -> share of test images that it gets right: `plain`, `second`, `junk`."""
+    """Classifier (`plain`, `second` or `junk`) -> test accuracy."""
     weights: Mapping[str, "Tensor"] = field(repr=False)
     """On the CPU: `plain.*`, `second.*` (the same with another seed) and `junk.*`."""
 
@@ -46,8 +46,8 @@ class Judge(Artifact):
 
     @classmethod
     def read(cls, files: Mapping[str, Path]) -> Self:
-        """Read what `write` wrote."""
-        found = artifact_json.load(files, "judge.json")
-        shape, classes = tuple(found.pop("shape")), tuple(found.pop("classes"))
+        """Read `judge.json` and `weights.safetensors`."""
+        data = artifact_json.load(files, "judge.json")
+        shape, classes = tuple(data.pop("shape")), tuple(data.pop("classes"))
         weights = learning.training.weights.load(files["weights.safetensors"])
-        return cls(shape=shape, classes=classes, weights=weights, **found)
+        return cls(shape=shape, classes=classes, weights=weights, **data)

@@ -1,4 +1,4 @@
-"""What meta-training makes: weights to adapt from, and how. No torch at import."""
+"""Learner artifact: meta-trained weights and the algorithm that adapts them. Torch-free import."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -15,25 +15,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Learner(Artifact):
-    """A net that has learned to learn, and how it learns."""
+    """A meta-trained net and the algorithm that adapts it to a task."""
 
     shown: ClassVar[bool] = False
     learned: ClassVar[bool] = True
 
     algorithm: Mapping[str, Any]
-    """Fields of a value in `engine.library.algorithms`: {"kind": "maml", "steps": 1, ...}."""
+    """Fields of an algorithm in `engine.library.algorithms`: {"kind": "maml", "steps": 1, ...}."""
     net: Mapping[str, Any]
     """The backbone's own parameters: {"kind": "conv4", "width": 32, "norm": "batch"}."""
     shape: tuple[int, ...]
-    """Of one input: (channels, height, width), or (inputs,)."""
+    """Shape of one input: (channels, height, width), or (inputs,)."""
     outputs: int
-    """Outputs of a task's head in training."""
+    """Outputs of the head in training."""
     trained: Mapping[str, Any]
-    """How it was trained: `ways`, `shots`, `queries`, `bn_stats`, `tasks`, `examples`,
-    and `diverged` where it did."""
+    """Training settings: `ways`, `shots`, `queries`, `bn_stats`, `tasks`, `examples`, and
+    `diverged` if training diverged."""
     weights: Mapping[str, "Tensor"] = field(repr=False)
     """On the CPU: `backbone.*`; `head.*`, `lora.*`, `rates.*` and `fit.*` where the algorithm has
-    them; `state.*`, what Reptile's optimiser carries on; `running.<layer>.mean` and `.variance`."""
+    them; `state.*`, the state of Reptile's optimiser; `running.<layer>.mean` and `.variance`."""
 
     def write(self, folder: Path) -> None:
         """Write `learner.json` and `weights.safetensors`."""
@@ -45,7 +45,7 @@ class Learner(Artifact):
 
     @classmethod
     def read(cls, files: Mapping[str, Path]) -> Self:
-        """Read what `write` wrote."""
-        found = artifact_json.load(files, "learner.json")
+        """Read `learner.json` and `weights.safetensors`."""
+        data = artifact_json.load(files, "learner.json")
         weights = learning.training.weights.load(files["weights.safetensors"])
-        return cls(shape=tuple(found.pop("shape")), weights=weights, **found)
+        return cls(shape=tuple(data.pop("shape")), weights=weights, **data)

@@ -1,4 +1,4 @@
-"""A backbone with named heads. The only artifact that holds tensors; no torch at import."""
+"""Model artifact: a backbone with named heads. Torch-free import."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -15,22 +15,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """A linear layer on the features, and which task it answers."""
+    """Description of a head: a linear layer that classifies the features for one task."""
 
     classes: tuple[int, ...]
     """Labels in the order of its outputs."""
     data: str
-    """Digest of the dataset that it was made for."""
+    """Digest of the dataset that it was trained for."""
     made_by: str
-    """Stage type that made it."""
+    """Stage type that added it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Model(Artifact):
     """A backbone with named heads.
 
-    An untrained model without an image shape yet holds no weights, only the seed from which the
-    first stage that shows it an image draws them.
+    An untrained model whose image shape is not known yet has no weights, only the seed from which
+    the first stage with images initialises them.
     """
 
     shown: ClassVar[bool] = False
@@ -39,13 +39,13 @@ class Model(Artifact):
     net: Mapping[str, Any]
     """The backbone's own parameters: {"kind": "conv4", "width": 32, "norm": "group"}."""
     shape: tuple[int, ...] | None
-    """(channels, height, width) of its images, or (inputs,)."""
+    """Shape of one input: (channels, height, width), or (inputs,); None if not known yet."""
     heads: Mapping[str, Head]
-    """Task -> head; its weights are `heads.<task>.weight` and `.bias`."""
+    """Task -> head, whose weights are `heads.<task>.weight` and `.bias`."""
     weights: Mapping[str, "Tensor"] = field(repr=False)
-    """Backbone (`backbone.*`) and heads, on the CPU."""
+    """Weights of the backbone (`backbone.*`) and the heads, on the CPU."""
     seed: int | None = None
-    """Seed of the weights where they are not drawn yet."""
+    """Seed of the weights, if they are not initialised yet."""
 
     def write(self, folder: Path) -> None:
         """Write `model.json` and `weights.safetensors`."""

@@ -1,4 +1,4 @@
-"""Images that somebody made, to look at and to judge."""
+"""Samples artifact: generated images, to view and to evaluate."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,21 +15,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Samples(Artifact):
-    """Images that a generator, or anything else, made."""
+    """Generated images."""
 
     shown: ClassVar[bool] = False
 
     data: str
-    """Collection that they imitate."""
+    """Collection whose images are generated."""
     shape: tuple[int, int, int]
-    """(channels, height, width) of one."""
+    """(channels, height, width) of one image."""
     how: str
-    """In words: `prior`, `matched`, `classifier backwards`; or why there are none."""
+    """Sampler: `prior`, `matched`, `classifier backwards`; or why there are no images."""
     pixels: "Tensor" = field(repr=False)
-    """(n, *shape) uint8, 0 to 255 for 0 to 1: what a screen shows and the metrics see. None of a
-    generator that diverged."""
+    """(n, *shape) uint8, 0 to 255; empty if the generator diverged."""
     labels: tuple[int, ...] = ()
-    """Label that each was asked to show; () where none was."""
+    """Label that each image is conditioned on; () if unconditional."""
 
     def __len__(self) -> int:
         return len(self.pixels)
@@ -44,8 +43,8 @@ class Samples(Artifact):
 
     @classmethod
     def read(cls, files: Mapping[str, Path]) -> Self:
-        """Read what `write` wrote."""
-        found = artifact_json.load(files, "samples.json")
+        """Read `samples.json` and `samples.safetensors`."""
+        data = artifact_json.load(files, "samples.json")
         pixels = learning.training.weights.load(files["samples.safetensors"])["pixels"]
-        labels, shape = tuple(found["labels"]), tuple(found["shape"])
-        return cls(found["data"], shape, found["how"], pixels, labels)
+        labels, shape = tuple(data["labels"]), tuple(data["shape"])
+        return cls(data["data"], shape, data["how"], pixels, labels)

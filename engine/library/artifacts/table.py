@@ -1,4 +1,4 @@
-"""A comparison: rows over seeds with intervals, and which differences are real."""
+"""Table artifact: rows of metrics with confidence intervals, and tests of their differences."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -10,22 +10,22 @@ from engine.stage_api.scores import Units, parts
 from pipelines.core.stage import Artifact
 
 ONE_EACH = "one learner each"
-"""Said of a difference of two learners on the same tasks: another training run may differ more."""
+"""Mark of a difference between two learners on the same tasks: training runs may differ more."""
 AGAINST_ONE = "against one learner"
-"""Said of a difference of a row of several seeds and a row of one cell without a seed."""
+"""Mark of a difference between a row of several seeds and a row of one cell without a seed."""
 
 
 def drawn_once(stages: Iterable[str]) -> str:
-    """`one draw of backbone`, `one draw of few, backbone`: of stages behind all seeds of a row."""
+    """Return the mark of stages that ran once for all seeds of a row: `one draw of backbone`."""
     return f"one draw of {', '.join(stages)}"
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """Values of one metric over seeds, or over the tasks on which one learner was judged.
+    """Values of one metric over seeds, or over the tasks on which one learner was evaluated.
 
-    `low` and `high` bound a 95 % t interval of the mean, None where there is none: n < 2, or too
-    few tasks or classes to speak of others (then `least` and `most` are told). `dropped` counts
+    `low` and `high` are the 95 % t interval of the mean, or None if n < 2, or if there are too few
+    tasks or classes to generalise to others (then `least` and `most` are set). `dropped` counts
     diverged or missing cells.
     """
 
@@ -37,29 +37,29 @@ class Interval:
     """Seed label -> value."""
     dropped: int = 0
     over: Literal["seeds", "tasks", "classes", "learners"] = "seeds"
-    """What `n` counts, and so what the interval spans. Classes are those of few-shot episodes.
-    Learners are those of a row whose mean is compared with one learner, without an interval."""
+    """Sampling units that `n` counts and the interval is over. Classes are those of few-shot
+    episodes. Learners are those of a row whose mean is compared with one learner: no interval."""
     draws: int = 0
-    """Draws of these tasks or classes that the mean is over; 0 where each was drawn once."""
+    """Samples of these tasks or classes that the mean is over; 0 if each was sampled once."""
     least: float | None = None
-    """The least mean of a task or class, where there are too few of them for an interval."""
+    """Smallest mean of a task or class, if there are too few of them for an interval."""
     most: float | None = None
-    """The greatest."""
+    """Largest mean of a task or class, likewise."""
     of_draws: float | None = None
-    """Over classes, half the 95 % interval over their draws, as papers on few-shot learning print
-    it: for comparison with them, as it says nothing of other classes."""
+    """Over classes, half the 95 % interval over sampled episodes, as in papers on few-shot
+    learning; only for comparison with these, as it does not generalise to other classes."""
 
     @property
     def half(self) -> float | None:
-        """Half the interval's width; None where there is none."""
+        """Half the width of the interval; None without one."""
         return None if self.low is None or self.high is None else (self.high - self.low) / 2
 
     @property
     def spans(self) -> str:
-        """What the interval spans; empty where there is none.
+        """Description of the interval's units; empty without an interval.
 
         `± seeds (n=5)`, `± tasks (n=600, one learner)`, `± classes (n=28, 600 draws, one learner)`,
-        or, of a range, `least to most of these tasks only (n=2, one learner)`.
+        or, for a range, `least to most of these tasks only (n=2, one learner)`.
         """
         if self.least is not None:
             return f"least to most of these {self.over} only (n={self.n}, one learner)"
@@ -67,8 +67,8 @@ class Interval:
             return ""
         if self.over == "seeds":
             return f"± seeds (n={self.n})"
-        drawn = f", {self.draws} draws" if self.draws else ""
-        return f"± {self.over} (n={self.n}{drawn}, one learner)"
+        draws = f", {self.draws} draws" if self.draws else ""
+        return f"± {self.over} (n={self.n}{draws}, one learner)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,36 +84,36 @@ class Row:
     """Axis -> label, or labels joined by "/", that a `select` chose."""
     notes: tuple[str, ...] = ()
     seeds: tuple[str, ...] = ()
-    """Seeds of its cells, diverged ones too; one empty label for a row of one cell without one."""
+    """Seeds of its cells, also diverged ones; one empty label for a single cell without a seed."""
     each: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
-    """Metric -> value on each task, of a row that is one learner: what differences are paired on
-    where another row is chosen as the baseline."""
+    """For a row of one learner, metric -> value on each task, to compute paired differences if
+    another row is chosen as the baseline."""
     family: str = ""
-    """Digest of the tasks of `each`; values on other tasks are not paired with them."""
+    """Digest of the tasks of `each`; only values with the same digest are paired."""
     by_class: Mapping[str, tuple[tuple[float, ...], ...]] = field(default_factory=dict)
     """Metric -> value on each class of each task; see `Scores.by_class`."""
     units: Mapping[str, Units] = field(default_factory=dict)
     """See `Scores.units`."""
     numbers: Mapping[str, float] = field(default_factory=dict)
-    """Axis -> its value, where that is a number and the label is not the text of it."""
+    """Axis -> its value, if that is a number that differs from the label."""
     diverged: int = 0
-    """How many of its cells diverged; they are `dropped` by every interval."""
+    """Number of cells that diverged, which every interval leaves out."""
     exams: Mapping[str, str] = field(default_factory=dict)
-    """Seed label -> digest of the tasks on which the cell was judged, where these were drawn. A
-    difference of rows that were judged on other tasks has no interval, p or verdict."""
+    """Seed label -> digest of the sampled tasks on which the cell was evaluated. A difference of
+    rows evaluated on different tasks has no interval, p or verdict."""
     once: tuple[str, ...] = ()
-    """Stages upstream that were drawn once for all of its seeds: an interval over these does not
-    span what another draw of them would give, so that no difference has a p or a verdict."""
+    """Upstream stages that ran with one seed for all seeds of the row: an interval over seeds does
+    not cover their variation, so that no difference has a p or a verdict."""
 
 
 @dataclass(frozen=True, slots=True)
 class Contrast:
-    """A difference left - right of one metric: paired, or of means against one learner.
+    """Difference left - right of one metric: paired, or of means against one learner.
 
-    `p` is adjusted by Holm over the contrasts of the metric. It is None below n = 5, where the
-    difference is the same in every pair, where a row has diverged cells, where a row is one
-    learner, and where something upstream was drawn once for all seeds of a row.
-    `verdict` is the sentence to show: "distinguishable at 5 % (Holm)", "not distinguishable: ...".
+    `p` is adjusted by Holm over the contrasts of the metric. It is None if n < 5, if the difference
+    is the same in every pair, if a row has diverged cells or is one learner, or if an upstream
+    stage ran with one seed for all seeds of a row.
+    `verdict` is the text to show: "distinguishable at 5 % (Holm)", "not distinguishable: ...".
     """
 
     metric: str
@@ -126,19 +126,19 @@ class Contrast:
 
 @dataclass(frozen=True, slots=True)
 class Table(Artifact):
-    """A comparison: rows by metrics, contrasts, and the points of a plot."""
+    """Comparison of rows by metrics, with contrasts and the points of a plot."""
 
     metrics: tuple[str, ...]
     rows: tuple[Row, ...]
     contrasts: tuple[Contrast, ...] = ()
     baseline: str = ""
-    """Label of the row that all others are compared with."""
+    """Label of the row that the other rows are compared with."""
     spans: str = ""
-    """What the intervals span: "± seeds (n=5)", "± tasks (n=600, one learner)"; where rows
-    differ in it both are told, and each interval says its own."""
+    """Units of the intervals: "± seeds (n=5)", "± tasks (n=600, one learner)"; all of them if rows
+    differ, and each interval has its own."""
     plot: Mapping[str, Any] = field(default_factory=dict)
     """{"kind", "x", "y", "series": [{"label", "points": [[x, y], ...]}]}, or empty. A point with
-    a band is [x, y, low, high]; those of a frontier have "spreads" beside them, each
+    a band is [x, y, low, high]; series of a frontier also have "spreads", each
     [x low, x high, y low, y high] or four None, and "names"."""
     notes: tuple[str, ...] = ()
 

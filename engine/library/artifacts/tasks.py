@@ -1,4 +1,4 @@
-"""A family of tasks: what meta-learning learns from and is judged on."""
+"""Task family artifact: the distribution of tasks for meta-training and evaluation."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -10,15 +10,15 @@ from engine.stage_api import artifact_json
 from pipelines.core.stage import Artifact
 
 Span = tuple[int, int]
-"""Fewest and most; equal where fixed. Each number between them is as likely."""
+"""(minimum, maximum), inclusive, sampled uniformly; equal for a fixed number."""
 
 
 @dataclass(frozen=True, slots=True)
 class TaskFamily(Artifact):
-    """A stream of tasks, described and not drawn.
+    """Description of a stream of tasks, which are sampled on demand.
 
-    Task number i of a seed is a function of the family, the seed and i alone, so that learners
-    with different batches of tasks see the same ones, and no state is needed to go on.
+    Task i of a seed depends only on the family, the seed and i, so that learners with different
+    task batch sizes see the same tasks, and resuming needs no state.
     """
 
     shown: ClassVar[bool] = False
@@ -29,36 +29,34 @@ class TaskFamily(Artifact):
     task: str
     """Label under which its metrics appear: `test` in `test/accuracy`."""
     ways: Span
-    """Classes of a task; (0, 0) for regression."""
+    """Number of classes of a task; (0, 0) for regression."""
     shots: Span
-    """Support examples, of each class where there are classes."""
+    """Support examples per class, or per task for regression."""
     queries: Span
-    """Query examples, of each class where there are classes."""
+    """Query examples per class, or per task for regression."""
     loss: Mapping[str, Any]
-    """Of the support set: {"kind": "cross_entropy", "smoothing": 0.1} or squared_error."""
+    """Loss on the support set: {"kind": "cross_entropy", "smoothing": 0.1} or squared_error."""
     test_loss: Mapping[str, Any]
-    """Of the query set; the same kind of value."""
+    """Loss on the query set, in the same form."""
     labels: str = "shuffled"
-    """`shuffled`: a task numbers its classes anew; `global`: an output means one class always."""
+    """`shuffled`: each task numbers its classes at random; `global`: an output is always the same
+    class."""
     count: int | None = None
-    """Tasks 0 .. count - 1 are all there are; None for an endless stream."""
+    """Number of tasks, 0 .. count - 1; None for an endless stream."""
     stream: int = 0
-    """Which stream; one more number beside the seed."""
+    """Number of the stream, which is combined with the seed."""
     data: Dataset | None = None
-    """Episodes draw from the examples of all its parts; None for regression."""
+    """Dataset from all parts of which episodes are sampled; None for regression."""
     draws: Mapping[str, Any] = field(default_factory=dict)
-    """Regression: what its numbers are drawn from. Sinusoid: `amplitude`, `phase` and `x`, each
-    [least, greatest]. Linear: `inputs`, and `noise`, a standard deviation. Table: `inputs` and
-    `targets`, names of columns, `tasks`, names of those to draw, and, where columns are
+    """Parameters of regression tasks. Sinusoid: `amplitude`, `phase` and `x`, each
+    [minimum, maximum]. Linear: `inputs`, and `noise`, a standard deviation. Table: `inputs` and
+    `targets`, names of columns; `tasks`, names of the tasks to sample; and, if columns are
     standardised, their `mean` and `std`, inputs first."""
     files: Mapping[str, str] = field(default_factory=dict)
-    """Of a table: logical name of its file -> sha256."""
+    """For a table, logical name of its file -> sha256."""
 
     def write(self, folder: Path) -> None:
-        """Write `tasks.json`, and `dataset.json` where it has data.
-
-        Tasks without files are the file that they always were.
-        """
+        """Write `tasks.json`, without `files` if empty, and `dataset.json` if there is data."""
         left_out = {"data"} if self.files else {"data", "files"}
         described = {
             item.name: getattr(self, item.name)
@@ -71,9 +69,9 @@ class TaskFamily(Artifact):
 
     @classmethod
     def read(cls, files: Mapping[str, Path]) -> Self:
-        """Read what `write` wrote."""
-        found = artifact_json.load(files, "tasks.json")
+        """Read `tasks.json`, and `dataset.json` if it exists."""
+        values = artifact_json.load(files, "tasks.json")
         for name in ("ways", "shots", "queries"):
-            found[name] = tuple(found[name])
+            values[name] = tuple(values[name])
         data = Dataset.read(files) if "dataset.json" in files else None
-        return cls(**found, data=data)
+        return cls(**values, data=data)
