@@ -51,7 +51,8 @@ def notes(sheet: Sheet) -> tuple[str, ...]:
     left_out = len(sheet.table.rows) - len(sheet.rows)
     if left_out:
         compared = "; p is corrected for all rows" if sheet.differences else ""
-        told.append(f"{left_out} of {len(sheet.table.rows)} rows are left out{compared}")
+        are = "is" if left_out == 1 else "are"
+        told.append(f"{left_out} of {len(sheet.table.rows)} rows {are} left out{compared}")
     return tuple(told)
 
 

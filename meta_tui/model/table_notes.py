@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from string import ascii_lowercase
 
 from engine.library.artifacts import Interval, Row, Table
+from pipelines.core.text import numbered
 
 TRANSDUCTIVE = "transductive"
 """How a note begins whose first word is said beside every number of its row."""
@@ -25,10 +26,10 @@ def counted(interval: Interval, usual: tuple[str, int]) -> str:
 
 
 def kinded(interval: Interval) -> str:
-    """`600 tasks`, `28 classes`, `5 seeds`, `1 seed`."""
-    if interval.n != 1:
-        return f"{interval.n} {interval.over}"
-    return f"1 {interval.over.removesuffix('es' if interval.over == 'classes' else 's')}"
+    """`600 tasks`, `28 classes`, `5 seeds`, `1 seed`; `1 run` of a cell without a seed."""
+    if interval.over == "seeds" and set(interval.values) == {""}:
+        return "1 run"
+    return numbered(interval.n, interval.over)
 
 
 def column(rows: Sequence[Row], name: str) -> list[Interval]:

@@ -103,6 +103,18 @@ def listed(names: Iterable[object], word: str = "and") -> str:
     return f" {word} ".join(filter(None, [", ".join(told[:-1]), *told[-1:]]))
 
 
+def numbered(count: int, plural: str) -> str:
+    """`1 task`, `28 classes`: a count and its noun, which is given in the plural."""
+    if count != 1:
+        return f"{count} {plural}"
+    return f"1 {plural.removesuffix('es' if plural.endswith('sses') else 's')}"
+
+
+def these(count: int, plural: str) -> str:
+    """`this task`, `these classes`: a noun, given in the plural, as what was counted of it."""
+    return f"these {plural}" if count != 1 else f"this {numbered(1, plural).removeprefix('1 ')}"
+
+
 def suggestion(name: object, known: Iterable[object], noun: str = "known") -> str:
     """A hint: "did you mean `epochs`?", or else what there is to choose from."""
     options = tuple(known)

@@ -90,7 +90,7 @@ def test_learners_are_paired_on_the_task_where_they_were_judged_on_the_same(tmp_
     assert found.contrasts == wanted.contrasts
     one, other = found.contrasts
     assert (one.difference.over, one.difference.n) == ("tasks", TASKS)
-    assert (other.difference.over, other.difference.n) == ("seeds", 1)
+    assert (other.difference.over, other.difference.n) == ("pairs", 1)
     assert [note for note in found.notes if ONE_EACH in note] == list(wanted.notes)
 
 

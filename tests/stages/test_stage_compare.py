@@ -406,6 +406,10 @@ def test_one_task_has_no_spread():
     found = table.rows[0].values["t/accuracy"]
     assert (found.mean, found.low, found.n, found.over) == (0.5, None, 1, "seeds")
     assert table.contrasts[0].verdict == "one pair: no interval"
+    assert table.notes == (
+        "a difference of one learner each says nothing of another training run of either",
+    )
+    assert "differences, one learner each, n=1\n" in text(table, 100)
 
 
 def test_a_learner_that_diverged_has_no_interval_over_tasks():
@@ -530,7 +534,7 @@ def test_rows_that_are_judged_on_other_tasks_are_told_before_anything_runs(field
 def test_learners_that_were_not_judged_on_as_many_tasks_are_not_paired_on_them():
     given = [LEARNERS[0], _judged(RIDGE[:200], algorithm="ridge")]
     (found,) = _compare(given, show=["t/accuracy"], baseline="judged@algorithm=ridge").contrasts
-    assert (found.difference.n, found.difference.over) == (1, "seeds")
+    assert (found.difference.n, found.difference.over) == (1, "pairs")
     assert found.p is None
     assert found.verdict == "one pair: no interval"
 
@@ -789,6 +793,37 @@ def test_560_draws_of_28_tasks_are_28_numbers(tmp_path):
     assert against(read, "ridge").contrasts == table.contrasts
 
 
+@pytest.mark.parametrize(
+    ("tasks", "where", "spans"),
+    [
+        (1, "this 1 task (600 draws)", "least to most of this task only (n=1, 600"),
+        (2, "these 2 tasks (600 draws)", "least to most of these tasks only (n=2, 600"),
+        (10, "these 10 tasks (600 draws)", "± tasks (n=10, 600"),
+        (600, "these 600 tasks", "± tasks (n=600"),
+    ],
+)
+def test_a_verdict_counts_the_distinct_tasks(tasks, where, spans):
+    given = [_over_tasks(MAML - 0.1, tasks, "maml"), _over_tasks(RIDGE, tasks, "ridge")]
+    table = _compare(given, show=["t/accuracy"], baseline="ridge")
+    wanted = f"these two learners only: lower accuracy on {where}"
+    assert table.contrasts[0].verdict == wanted
+    assert table.spans.startswith(spans)
+
+
+@pytest.mark.parametrize(("classes", "draws"), [(28, 600), (5, 600)])
+def test_a_verdict_counts_the_distinct_classes(classes, draws):
+    rng = np.random.default_rng(0)
+    members = tuple(tuple(rng.permutation(classes)[:3].tolist()) for _ in range(draws))
+    given = []
+    for stage, level in (("one", 0.5), ("other", 0.7)):
+        parts = tuple(tuple(rng.normal(level, 0.1, 3).tolist()) for _ in range(draws))
+        source, scores = _judged([float(np.mean(task)) for task in parts], stage=stage)
+        units = {"t": Units("classes", classes, members)}
+        given.append((source, replace(scores, units=units, by_class={"t/accuracy": parts})))
+    (found,) = _compare(given, show=["t/accuracy"], baseline="other").contrasts
+    assert found.verdict.endswith(f"lower accuracy on these {classes} classes ({draws} draws)")
+
+
 def test_600_draws_of_2_tasks_are_two_numbers_and_nothing_is_told_of_others():
     given = [_over_tasks(MAML, 2, "maml"), _over_tasks(RIDGE, 2, "ridge")]
     table = _compare(given, show=["t/accuracy"], baseline="ridge")
@@ -796,7 +831,7 @@ def test_600_draws_of_2_tasks_are_two_numbers_and_nothing_is_told_of_others():
     assert (found.n, found.low, found.high, found.draws) == (2, None, None, 600)
     ends = sorted([MAML[0::2].mean(), MAML[1::2].mean()])
     assert [found.least, found.most] == pytest.approx(ends)
-    assert table.spans == "least to most of these tasks only (n=2, one learner)"
+    assert table.spans == "least to most of these tasks only (n=2, 600 draws, one learner)"
     (difference,) = table.contrasts
     assert (difference.p, difference.difference.low) == (None, None)
 

@@ -284,7 +284,7 @@ def test_few_classes_have_a_range_and_the_words_say_which(bench, families, model
     told = judged_interval(found, "test/accuracy").interval()
     assert (told.low, told.high, told.n, told.over, told.draws) == (None, None, 5, "classes", 30)
     assert told.least < told.mean < told.most
-    assert told.spans == "least to most of these classes only (n=5, one learner)"
+    assert told.spans == "least to most of these classes only (n=5, 30 draws, one learner)"
 
 
 @pytest.mark.parametrize(

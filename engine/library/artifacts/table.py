@@ -8,6 +8,7 @@ from typing import Any, Literal, Self
 from engine.stage_api import artifact_json
 from engine.stage_api.scores import Units, parts
 from pipelines.core.stage import Artifact
+from pipelines.core.text import numbered, these
 
 ONE_EACH = "one learner each"
 """Mark of a difference between two learners on the same tasks: training runs may differ more."""
@@ -36,9 +37,10 @@ class Interval:
     values: Mapping[str, float] = field(default_factory=dict)
     """Seed label -> value."""
     dropped: int = 0
-    over: Literal["seeds", "tasks", "classes", "learners"] = "seeds"
+    over: Literal["seeds", "tasks", "classes", "learners", "pairs"] = "seeds"
     """Sampling units that `n` counts and the interval is over. Classes are those of few-shot
-    episodes. Learners are those of a row whose mean is compared with one learner: no interval."""
+    episodes. Learners are those of a row whose mean is compared with one learner: no interval.
+    Pairs are of two cells without a seed: one, or none if a cell diverged."""
     draws: int = 0
     """Samples of these tasks or classes that the mean is over; 0 if each was sampled once."""
     least: float | None = None
@@ -59,16 +61,18 @@ class Interval:
         """Description of the interval's units; empty without an interval.
 
         `± seeds (n=5)`, `± tasks (n=600, one learner)`, `± classes (n=28, 600 draws, one learner)`,
-        or, for a range, `least to most of these tasks only (n=2, one learner)`.
+        or, for a range, `least to most of these tasks only (n=2, 600 draws, one learner)`.
         """
+        drawn = f", {numbered(self.draws, 'draws')}" if self.draws else ""
         if self.least is not None:
-            return f"least to most of these {self.over} only (n={self.n}, one learner)"
+            return (
+                f"least to most of {these(self.n, self.over)} only (n={self.n}{drawn}, one learner)"
+            )
         if self.low is None:
             return ""
         if self.over == "seeds":
             return f"± seeds (n={self.n})"
-        draws = f", {self.draws} draws" if self.draws else ""
-        return f"± {self.over} (n={self.n}{draws}, one learner)"
+        return f"± {self.over} (n={self.n}{drawn}, one learner)"
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from engine.library.artifacts import Contrast, Interval, Row
 from engine.library.artifacts.table import AGAINST_ONE, ONE_EACH, drawn_once
 from engine.library.comparison.intervals import Judged, over_seeds
 from engine.library.comparison.metric_ref import Measure
+from pipelines.core.text import numbered
 
 Pair = tuple[Row, Row]
 LEVEL = 0.05
@@ -51,7 +52,7 @@ def caveats(found: Iterable[Contrast]) -> list[str]:
     """What must be said beside differences of which a side is one learner."""
     kinds = {contrast.difference.over for contrast in found}
     told = []
-    if kinds & {"tasks", "classes"}:
+    if kinds & {"tasks", "classes", "pairs"}:
         told.append(f"a difference of {ONE_EACH} says nothing of another training run of either")
     if "learners" in kinds:
         told.append(f"a difference {AGAINST_ONE} says nothing of another training run of that one")
@@ -112,10 +113,11 @@ def _by_task(one: Row, other: Row, metric: str) -> Judged | None:
 
 
 def _by_seed(left: Row, right: Row, metric: str) -> Interval:
-    """Paired on the seed; two rows of one cell without a seed are one pair."""
+    """Paired on the seed; two rows of one cell without a seed are one pair of learners."""
     here, there = left.values[metric].values, right.values[metric].values
     differences = {seed: here[seed] - there[seed] for seed in here if seed in there}
-    return over_seeds(differences, len({*left.seeds, *right.seeds}) - len(differences))
+    found = over_seeds(differences, len({*left.seeds, *right.seeds}) - len(differences))
+    return replace(found, over="pairs") if _is_one(left) and _is_one(right) else found
 
 
 def _unlike(left: Row, right: Row) -> bool:
@@ -183,9 +185,14 @@ def _over_seeds(difference: Interval, p: float | None) -> str:
 
 
 def _of_two_learners(difference: Interval, metric: str) -> str:
-    """`these two learners only: lower loss on these 600 tasks`, and whether it may be chance."""
-    tasks = difference.draws or difference.n
-    return _ordered("these two learners only", f"on these {tasks} tasks", difference, metric)
+    """`these two learners only: lower loss on these 2 tasks (600 draws)`.
+
+    Counted is what was drawn independently, as in the table; and it says whether 0 is inside.
+    """
+    where = "this" if difference.n == 1 else "these"
+    where += f" {numbered(difference.n, difference.over)}"
+    drawn = f" ({numbered(difference.draws, 'draws')})" if difference.draws else ""
+    return _ordered("these two learners only", f"on {where}{drawn}", difference, metric)
 
 
 def _ordered(who: str, where: str, difference: Interval, metric: str) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from engine.library.artifacts import TaskFamily, Units
 from engine.library.comparison.intervals import scarce
 from engine.library.datasets import omniglot
+from pipelines.core.text import numbered, these
 
 if TYPE_CHECKING:
     from engine.learning.metalearning.loop.evaluation import Judging
@@ -41,7 +42,8 @@ def notes(drawn: Units | None) -> list[str]:
     """What a reader must know of the draws: of how many tasks or classes they are."""
     if drawn is None or len(drawn.members) <= drawn.count:
         return []
-    told = f"{len(drawn.members)} draws of {drawn.count} {drawn.kind}"
+    told = f"{numbered(len(drawn.members), 'draws')} of {numbered(drawn.count, drawn.kind)}"
     if scarce(drawn.count, drawn.most):
-        told += f": these {drawn.kind} only, which tell nothing of others"
+        tell = "tells" if drawn.count == 1 else "tell"
+        told += f": {these(drawn.count, drawn.kind)} only, which {tell} nothing of others"
     return [told]

@@ -9,6 +9,7 @@ from engine.library.comparison.intervals import scarce
 from pipelines.checks.leakage_warnings import tests_alone
 from pipelines.core.facts import Facts, Look
 from pipelines.core.lineage import ANOTHER_STREAM, generated, learned_from, listed, shared
+from pipelines.core.text import numbered, these
 
 
 def judged(look: Look, learner: Facts, tasks: Facts) -> None:
@@ -92,10 +93,11 @@ def draws(look: Look, tasks: Facts, count: int) -> None:
         return
     kind, there = units
     few = scarce(there, tasks.ways[1] if tasks.ways and kind == "classes" else 1)
-    told = f"{count} draws of {there} {kind} of {tasks.task}"
+    told = f"{numbered(count, 'draws')} of {numbered(there, kind)} of {tasks.task}"
     if few:
-        hint = f"these {kind} only: no interval over others is told; judge on more of them"
+        hint = f"{these(there, kind)} only: no interval over others is told; judge on more of them"
         look.advise("few-units", "from.tasks", told, hint)
     elif kind == "tasks":
-        hint = f"the interval spans the {there} {kind}: more draws of them tell little of others"
+        spanned = f"the interval spans the {numbered(there, kind)}"
+        hint = f"{spanned}: more draws of them tell little of others"
         look.advise("few-units", "from.tasks", told, hint)

@@ -9,6 +9,7 @@ from engine.library.metalearning import draw_checks
 from engine.library.metalearning.adaptation import algorithm_of
 from engine.library.methods.method import FewShot
 from pipelines.core.facts import Facts
+from pipelines.core.text import numbered
 
 if TYPE_CHECKING:
     from engine.learning.metalearning.loop.evaluation import Judging
@@ -108,8 +109,8 @@ def exploded(task: str, judging: "Judging", mark: int, *, start: bool) -> list[s
     if not count:
         return []
     losses = judging.values("loss", mark)
-    after = f"after {mark} {'step' if mark == 1 else 'steps'} " if mark else ""
-    told = f"diverged {after}on {count} of {len(losses)} tasks of {task}"
+    after = f"after {numbered(mark, 'steps')} " if mark else ""
+    told = f"diverged {after}on {count} of {numbered(len(losses), 'tasks')} of {task}"
     loss, constant = _mean(losses), judging.constant
     if isfinite(loss):
         told += f": a mean loss of {loss:.3g}"

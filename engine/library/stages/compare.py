@@ -180,7 +180,8 @@ def _spans(table_rows: tuple[Row, ...], most: int) -> str:
     )
     told = [f"± seeds (n={most})"] if most > 1 else []
     told += [text for text, _ in tasks.most_common(1)]
-    return "; ".join(told) or "one seed"
+    lone = "one seed" if any(row.seeds != ("",) for row in table_rows) else "one run"
+    return "; ".join(told) or lone
 
 
 def _pairs(params: Compare, pick: Mapping[str, Row], every: Sequence[Row]) -> list[tuple[Row, Row]]:

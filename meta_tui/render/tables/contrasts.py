@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from engine.library.artifacts import Contrast
-from engine.library.artifacts.table import AGAINST_ONE
+from engine.library.artifacts import Contrast, Interval
+from engine.library.artifacts.table import AGAINST_ONE, ONE_EACH
 from meta_tui.model.table_notes import kinded
 from meta_tui.render.text.numbers import ABSENT, chance, signed, spread
 from meta_tui.render.text.spans import Line, Span, Style, fit, line, right, wrap
-from pipelines.core.text import safe_text, width
+from pipelines.core.text import numbered, safe_text, width
 
 _HOLM = " (Holm)"
 """The end of a verdict that the head tells already."""
@@ -47,11 +47,13 @@ def _head(pairs: Sequence[Contrast]) -> str:
     if ways == [_BY_TASK]:
         ways = ["by task, one learner each"]
     how = [f"paired {', or '.join(ways)}"] if ways else []
+    if "pairs" in kinds and not kinds & {"tasks", "classes"}:
+        how.append(f"{'or ' if how else ''}{ONE_EACH}")
     if "learners" in kinds:
         how.append(f"{'or ' if how else ''}{AGAINST_ONE}")
     told = ["differences", *how]
     if not _count(pairs[0], pairs):
-        told.append(f"n={pairs[0].difference.n}")
+        told.append(f"n={_size(pairs[0].difference)}")
     if any(pair.p is not None for pair in pairs):
         told.append("p by Holm's correction")
     return ", ".join(told)
@@ -63,7 +65,12 @@ def _count(pair: Contrast, pairs: Sequence[Contrast]) -> str:
         size = max(width(kinded(other.difference)) for other in pairs)
         return f"  {fit(kinded(pair.difference), size)}"
     several = len({other.difference.n for other in pairs}) > 1
-    return f"  n={pair.difference.n}" if several else ""
+    return f"  n={_size(pair.difference)}" if several else ""
+
+
+def _size(found: Interval) -> str:
+    """`600`, or `28 classes`, which are not what the pairs are of."""
+    return numbered(found.n, found.over) if found.over == "classes" else str(found.n)
 
 
 def short(pair: Contrast) -> str:
@@ -89,7 +96,7 @@ def _verdict(known: str, pair: Contrast, columns: int) -> list[Line]:
     verdict = short(pair)
     if pair.difference.dropped:
         what = "learners" if pair.difference.over == "learners" else "pairs"
-        verdict += f" ({pair.difference.dropped} {what} dropped)"
+        verdict += f" ({numbered(pair.difference.dropped, what)} dropped)"
     if width(known) + 2 + width(verdict) <= columns:
         return [line(Span(known), Span(f"  {verdict}", style))]
     rest = wrap(verdict, max(10, columns - 6), indent="")

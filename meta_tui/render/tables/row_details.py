@@ -7,7 +7,7 @@ from meta_tui.render.tables.contrasts import difference, real, short
 from meta_tui.render.tables.table import cell_text
 from meta_tui.render.text.numbers import chance, metric
 from meta_tui.render.text.spans import Line, Span, Style, line, wrap
-from pipelines.core.text import safe_text
+from pipelines.core.text import numbered, safe_text
 
 _MOST_SEEDS = 40
 
@@ -39,7 +39,7 @@ def _value(interval: Interval) -> str:
     told = f"{cell_text(interval, (interval.over, interval.n))} ({kinded(interval)}"
     if interval.of_draws is not None:
         half = metric(interval.of_draws)
-        told += f"; over {interval.draws} draws of these ± {half}, as papers print it"
+        told += f"; over {numbered(interval.draws, 'draws')} of these ± {half}, as papers print it"
     told += ")"
     if interval.dropped:
         told += f", {interval.dropped} diverged or missing"
@@ -60,7 +60,8 @@ def _difference(pair: Contrast, columns: int, *, named: bool = False) -> list[Li
         told += f", p{'' if p.startswith('<') else '='}{p} by Holm"
     told += f": {short(pair)}"
     if pair.difference.dropped:
-        told += f" ({pair.difference.dropped} pairs dropped)"
+        what = "learners" if pair.difference.over == "learners" else "pairs"
+        told += f" ({numbered(pair.difference.dropped, what)} dropped)"
     style: Style = "accent" if real(pair) else "dim"
     parts = wrap(safe_text(told), columns - 2, "  ")
     return [line(Span(f"  {part}", style)) for part in parts]

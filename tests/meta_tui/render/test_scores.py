@@ -40,7 +40,7 @@ def test_draws_of_few_tasks_have_the_range_of_these():
     units = Units("tasks", 2, tuple((i % 2,) for i in range(600)))
     assert numbers(Scores(METRICS, each=EACH, units={"test": units}))[0] == (
         "  test/accuracy  0.500 (0.400 to 0.600), "
-        "least to most of these tasks only (n=2, one learner)"
+        "least to most of these tasks only (n=2, 600 draws, one learner)"
     )
 
 

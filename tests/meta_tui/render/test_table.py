@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 
 from engine.library.artifacts import Contrast, Interval, Row, Table
+from meta_tui.model.table_notes import kinded
 from meta_tui.render.tables.table import text
 from meta_tui.render.text.numbers import ABSENT
 from meta_tui.render.text.spans import width
@@ -214,6 +215,12 @@ def test_notes_of_several_rows_have_letters_that_stand_behind_the_rows():
     assert lines[-4:] == [f"(a) {first}", "all", f"(b) {second}", "c: alone"]
 
 
+def test_two_runs_without_a_seed_are_not_said_to_be_paired_by_seed():
+    pair = contrast("t/loss", Interval(0.1, None, None, 1, {"": 0.1}, over="pairs"), None, "one")
+    assert "differences, one learner each, n=1\n" in text(table_of(contrasts=(pair,)), 110)
+    assert kinded(Interval(0.5, None, None, 1, {"": 0.5})) == "1 run"
+
+
 def contrast(metric: str, difference: Interval, p: float | None, verdict: str) -> Contrast:
     return Contrast(metric, "maml", "ridge", difference, p, verdict)
 
@@ -347,8 +354,8 @@ def test_too_few_classes_have_a_range_beside_the_mean_and_no_half_width():
     shown = text(table_of(judged("maml", accuracy=few), spans=few.spans, contrasts=(pair,)), 100)
     assert "0.900 (0.810 to 0.970)" in shown
     assert "+0.100 (-0.020 to 0.300)" in shown
-    assert "paired by task, one learner each, n=5" in shown
-    assert shown.endswith("least to most of these classes only (n=5, one learner)")
+    assert "paired by task, one learner each, n=5 classes" in shown
+    assert shown.endswith("least to most of these classes only (n=5, 600 draws, one learner)")
 
 
 def test_rows_with_diverged_cells_say_how_many_of_how_many():
