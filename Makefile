@@ -63,11 +63,13 @@ numbers: $(VENV)/installed
 	$(BIN)/python docs/measured.py run
 	$(BIN)/python docs/measured.py write
 
-docs: $(VENV)/installed
+# The page of stage types, and the site, built strictly into site/.
+docs: $(VENV)/installed-docs
 	$(BIN)/meta stages --markdown > docs/stages.md
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 clean:
-	rm -rf $(VENV) .venv-latest .mypy_cache .pytest_cache .ruff_cache *.egg-info
+	rm -rf $(VENV) .venv-latest site .mypy_cache .pytest_cache .ruff_cache *.egg-info
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -78,4 +80,8 @@ $(VENV)/installed: pyproject.toml $(LOCKS) $(VENV)/bin/python
 
 $(VENV)/installed-dev: pyproject.toml $(LOCKS) $(VENV)/bin/python
 	$(call install,.[dev])
+	@touch $@ $(VENV)/installed
+
+$(VENV)/installed-docs: pyproject.toml $(LOCKS) $(VENV)/bin/python
+	$(call install,.[docs])
 	@touch $@ $(VENV)/installed
