@@ -52,7 +52,7 @@ def check(
     Raises:
         PipelineError: all that is wrong, in file order.
     """
-    report = Report(source.parse(text, file))
+    report = Report(source.read(text, file))
     header, raw = read_file(report)
     if seeds is not None:
         header = header.model_copy(update={"seeds": seeds})
@@ -153,6 +153,8 @@ class Checker:
         feeds = Feeds(draft, self.report, self.made, self.draws)
         complete = feeds.read(wanted) and complete
         if not self.valuation.axes(draft):
+            draft.suspect = True  # a parameter that seems missing may be one of the axes
+            self.valuation.alone(draft, self.header.max_cells)
             return
         rows = self._rows(draft, feeds) if complete and not parsed.suspect else None
         if rows is None:

@@ -12,7 +12,7 @@ from typing import Any
 from pipelines.core.text import shown, suggestion
 from pipelines.expansion.topological_sort import drawn, ordered
 from pipelines.yaml.problem_report import Report
-from pipelines.yaml.reader import DEPTH, VALUES, Path
+from pipelines.yaml.reader import DEPTH, VALUES, Path, Unreadable
 from pipelines.yaml.scalars import canonical
 
 _WORD = r"[A-Za-z0-9_]+(?:-[A-Za-z0-9_]+)*"
@@ -85,7 +85,7 @@ class Substitution:
             return {key: self._fill(item, (*at, key), filled, scope) for key, item in value.items()}
         if isinstance(value, list):
             return [self._fill(item, (*at, i), filled, scope) for i, item in enumerate(value)]
-        if isinstance(value, str) and "$" in value:
+        if isinstance(value, Unreadable) or (isinstance(value, str) and "$" in value):
             try:
                 return self._text(value, at, filled, scope)
             except _Refused as refused:
@@ -96,6 +96,8 @@ class Substitution:
         return value
 
     def _text(self, text: str, at: Path, filled: Filled, scope: Scope) -> Any:
+        if isinstance(text, Unreadable):
+            raise _Refused("")  # told where it stands
         whole = _TOKEN.fullmatch(text)
         if whole and whole["root"]:
             value, origin = self._look(whole, scope)

@@ -32,6 +32,8 @@ class Draft:
     """Some of its keys were refused: what seems missing may only be misspelt."""
     own: dict[str, Axis] = field(default_factory=dict)
     """The axes of its matrix."""
+    lost: set[str] = field(default_factory=set)
+    """Axes that are wrong, which is reported."""
     uses_seed: bool = False
 
     @property
@@ -71,6 +73,7 @@ class Valuation:
             sets = self._sets(draft, name)
             if axis is None or not sets:
                 right = False
+                draft.lost.add(name)
             else:
                 draft.own[name] = axis
         return right
@@ -151,14 +154,17 @@ class Valuation:
         return Values(params, resources.threads, filled)
 
     def _scope(self, draft: Draft, axes: Labels, seed: int) -> Scope:
-        if not draft.own and not draft.uses_seed:
+        if not draft.own and not draft.lost and not draft.uses_seed:
             return self.scope
-        matrix = {name: axis.values[axes[name]] for name, axis in draft.own.items()}
+        matrix = dict.fromkeys(draft.lost) | {
+            name: axis.values[axes[name]] for name, axis in draft.own.items()
+        }
         places: dict[Path, Path] = {
             ("matrix", name): axis.places[axes[name]] for name, axis in draft.own.items()
         }
         root = {**self.scope.values, "matrix": matrix, "seed": seed}
-        return Scope(root, {**self.scope.places, **places}, self.scope.bad)
+        bad = self.scope.bad | {("matrix", name) for name in draft.lost}
+        return Scope(root, {**self.scope.places, **places}, bad)
 
     def _model(self, model: type[Model], draft: Draft, filled: Filled, of: Subject) -> Model | None:
         """The validated value, remembered by its text; faults are reported where they stand."""

@@ -16,7 +16,7 @@ class Report:
         self.document = document
         self.overridden: dict[Path, str] = {}
         """Values that the command line replaced: path -> the option as written."""
-        self._found: dict[Problem, None] = {}
+        self._found: dict[Problem, None] = dict.fromkeys(document.problems)
 
     def error(self, path: Path, message: str, hint: str = "", *, key: bool = False) -> None:
         """Report an error at the value of a path, or at its key."""
@@ -41,6 +41,8 @@ class Report:
                 problem = Problem(f"{option}: {message}", None, hint, severity, code)
                 self._found[problem] = None
                 return
+        if not key and self.document.unreadable(path):
+            return
         mark = self.document.mark(path, key=key)
         self._found[Problem(message, mark, hint, severity, code)] = None
 

@@ -13,7 +13,7 @@ import yaml
 
 from pipelines.core.errors import Mark, PipelineError, Problem
 from pipelines.core.text import safe_text, shown
-from pipelines.yaml.scalars import scalar
+from pipelines.yaml.scalars import Scalar, scalar
 from pipelines.yaml.syntax import explained, in_braces
 
 DEPTH, VALUES, LINE = 40, 10_000, 10_000
@@ -32,6 +32,19 @@ def mark_at(file: str, lines: list[str], place: Place) -> Mark:
     line, column, width = place
     text = lines[line].rstrip("\r") if line < len(lines) else ""
     return Mark(file, line + 1, column + 1, text, max(1, min(width, len(text) - column)))
+
+
+class Unreadable(str):
+    """The text of a value that is none of the language, which is reported where it stands."""
+
+    __slots__ = ()
+
+    @staticmethod
+    def within(value: Any) -> bool:
+        """Whether a value is one, or holds one; the depth of values is bounded."""
+        if isinstance(value, dict | list):
+            return any(map(Unreadable.within, value.values() if isinstance(value, dict) else value))
+        return isinstance(value, Unreadable)
 
 
 @dataclass(slots=True)
@@ -56,7 +69,11 @@ class _Anchored:
 
 
 class Reader:
-    """Builds data from events. Faults of content are gathered; faults of structure stop it."""
+    """Builds data from events. Faults of content are gathered; faults of structure stop it.
+
+    Faults of single values are in `unreadable`: an `Unreadable` stands for each, and the rest of
+    the file can be checked.
+    """
 
     def __init__(self, file: str, lines: list[str]) -> None:
         self.file = file
@@ -65,6 +82,7 @@ class Reader:
         self.keys: dict[Path, Place] = {}
         self.root: Any = None
         self.problems: list[Problem] = []
+        self.unreadable: list[Problem] = []
         self.stack: list[_Frame] = []
         self.anchors: dict[str, _Anchored | None] = {}
         self.count = 0
@@ -78,7 +96,7 @@ class Reader:
             self.reread_before(error, text)
             self.syntax(error)
         if self.problems:
-            raise PipelineError(self.problems)
+            raise PipelineError(self.all_problems())
         return self.root
 
     def take(self, event: yaml.Event) -> None:
@@ -101,7 +119,12 @@ class Reader:
 
     def stop(self, place: Place, message: str, hint: str = "") -> NoReturn:
         self.problem(place, message, hint)
-        raise PipelineError(self.problems)
+        raise PipelineError(self.all_problems())
+
+    def all_problems(self) -> list[Problem]:
+        """Those of structure and of single values, in file order."""
+        found = [(problem.mark, problem) for problem in (*self.unreadable, *self.problems)]
+        return [problem for mark, problem in sorted(found, key=_line_and_column)]
 
     def reread_before(self, error: yaml.MarkedYAMLError, text: str) -> None:
         """Read again what stands before libyaml's error: a fault of structure there comes first.
@@ -151,19 +174,17 @@ class Reader:
 
     def scalar(self, event: yaml.ScalarEvent) -> None:
         place = self._within(_place(event))
-        self.untagged(event, place)
-        value: Any = event.value
-        if event.implicit[0]:
-            try:
-                value = scalar(event.value)
-            except ValueError as error:
-                self.problem(place, f"{error}, not {shown(event.value)}")
-        elif found := REFUSED.search(value):
-            self.problem(place, f"a string holds no control characters: {safe_text(found[0])}")
         frame = self.stack[-1] if self.stack else None
+        value, faults = _valued(event)
         if frame and isinstance(frame.items, dict) and frame.key is None:
+            for fault in faults:
+                self.problem(place, fault)
             self.key(frame, event, value, place)
             return
+        mark = mark_at(self.file, self.lines, place)
+        self.unreadable += [Problem(fault, mark) for fault in faults]
+        if faults:
+            value = Unreadable(event.value)
         path = self.path(place)
         self.values[path] = place
         if event.anchor:
@@ -181,6 +202,8 @@ class Reader:
             self.problem(place, "merge keys are not part of the language", "use `$params.x`")
         elif not isinstance(value, str):
             self.problem(place, f"a key is a string, not {shown(name)}", f'quote it: "{name}"')
+            if path in self.keys:
+                frame.key = f"{name} again at {place}"
         elif path in self.keys:
             first = self.keys[path][0] + 1
             self.problem(place, f"`{shown(name)}` is here twice; first in line {first}")
@@ -192,7 +215,9 @@ class Reader:
 
     def start(self, event: yaml.MappingStartEvent | yaml.SequenceStartEvent) -> None:
         place = _place(event)
-        self.untagged(event, place)
+        if event.tag is not None:
+            fault = Problem(_tagged(event.tag), mark_at(self.file, self.lines, place))
+            self.unreadable.append(fault)
         if len(self.stack) >= DEPTH:
             self.stop(place, TOO_DEEP)
         path = self.path(place)
@@ -234,9 +259,27 @@ class Reader:
         self.values[path] = place
         self.put(found.value, found.height)
 
-    def untagged(self, event: Any, place: Place) -> None:
-        if event.tag is not None:
-            self.problem(place, f"tags are not part of the language: {shown(event.tag)}")
+
+def _valued(event: yaml.ScalarEvent) -> tuple[Scalar, list[str]]:
+    """The value of a scalar, and what is wrong with it."""
+    faults = [] if event.tag is None else [_tagged(event.tag)]
+    if event.implicit[0]:
+        try:
+            return scalar(event.value), faults
+        except ValueError as error:
+            return event.value, [*faults, f"{error}, not {shown(event.value)}"]
+    if found := REFUSED.search(event.value):
+        faults.append(f"a string holds no control characters: {safe_text(found[0])}")
+    return str(event.value), faults
+
+
+def _tagged(tag: str) -> str:
+    return f"tags are not part of the language: {shown(tag)}"
+
+
+def _line_and_column(found: tuple[Mark | None, Problem]) -> tuple[int, int]:
+    mark, _ = found
+    return (mark.line, mark.column) if mark else (0, 0)
 
 
 def _events(text: str) -> Iterator[yaml.Event]:

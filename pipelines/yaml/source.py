@@ -11,10 +11,12 @@ from typing import Any
 from pipelines.core.errors import Mark, PipelineError, Problem
 from pipelines.core.reading import PIPELINE_BYTES
 from pipelines.core.text import safe_text
-from pipelines.yaml.reader import REFUSED, Path, Place, Reader, mark_at
+from pipelines.yaml.reader import REFUSED, Path, Place, Reader, Unreadable, mark_at
 
 BYTES = PIPELINE_BYTES
 
+_BLOCK = 3
+"""Steps to a block of a stage, as `stages.a.with`."""
 _DIRECTIVE = re.compile("^%", re.MULTILINE)
 
 
@@ -28,6 +30,22 @@ class Document:
     values: Mapping[Path, Place]
     keys: Mapping[Path, Place]
     lines: list[str] = field(repr=False)
+    problems: tuple[Problem, ...] = ()
+    """Of values for which an `Unreadable` stands."""
+
+    def unreadable(self, path: Path) -> bool:
+        """Whether a fault at a path only comes of an `Unreadable`: at it, or around it in a part.
+
+        A stage and its blocks (`with`, `matrix`) have faults of their own.
+        """
+        value = self.data if self.problems else None
+        for step in path:
+            if isinstance(value, dict):
+                value = value.get(step)
+            elif isinstance(value, list) and isinstance(step, int) and step < len(value):
+                value = value[step]
+        around = len(path) > _BLOCK
+        return Unreadable.within(value) if around else isinstance(value, Unreadable)
 
     def mark(self, path: Path, *, key: bool = False) -> Mark:
         """Where a value (or its key) stands; of what is not in the file, where it would belong."""
@@ -47,6 +65,18 @@ def parse(text: bytes | str, file: str) -> Document:
     Raises:
         PipelineError: it is not YAML, or YAML that this language has no use for.
     """
+    document = read(text, file)
+    if document.problems:
+        raise PipelineError(document.problems)
+    return document
+
+
+def read(text: bytes | str, file: str) -> Document:
+    """Read a text of which the rest is to be checked where single values cannot be read.
+
+    Raises:
+        PipelineError: its structure cannot be read.
+    """
     plain = _decoded(text, file)
     reader = Reader(file, plain.split("\n"))
     for pattern, message in (
@@ -58,7 +88,8 @@ def parse(text: bytes | str, file: str) -> Document:
             column = found.start() - (plain.rfind("\n", 0, found.start()) + 1)
             reader.stop((line, column, 1), f"{message}; found {safe_text(found.group())}")
     data = reader.read(plain)
-    return Document(file, plain, data, reader.values, reader.keys, reader.lines)
+    problems = tuple(reader.unreadable)
+    return Document(file, plain, data, reader.values, reader.keys, reader.lines, problems)
 
 
 def _decoded(text: bytes | str, file: str) -> str:

@@ -180,9 +180,8 @@ def test_attack_is_refused_for_little_work_with_place_in_safe_words(name, work) 
     ],
 )
 def test_attack_is_shown_at_its_place(name: str, place: tuple[int, int]) -> None:
-    mark = refused(ATTACKS[name]).problems[0].mark
-    assert mark is not None
-    assert (mark.line, mark.column) == place
+    marks = [problem.mark for problem in refused(ATTACKS[name]).problems]
+    assert place in [(mark.line, mark.column) for mark in marks if mark]
 
 
 REASONS = {
