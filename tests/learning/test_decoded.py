@@ -372,6 +372,35 @@ def test_a_file_that_is_cut_short_anywhere_is_refused_or_read_whole(name):
     assert refused > 40
 
 
+def _animation():
+    frames = [Image.fromarray(DRAWS.integers(0, 256, (9, 9)).astype("u1")) for _ in range(3)]
+    return _saved(frames[0], "GIF", save_all=True, append_images=frames[1:])
+
+
+def _with_thumbnail():
+    """A JPEG whose EXIF holds another one, with an end of its own."""
+    small = _saved(Image.new("RGB", (8, 8)), "JPEG")
+    exif = b"Exif\0\0MM\0*\0\0\0\x08\0\0\0\0\0\0" + small
+    return _saved(Image.new("RGB", (40, 40), "red"), "JPEG", exif=exif)
+
+
+ENDS = {
+    **{name: lambda name=name: _saved(Image.new("RGB", (9, 9), "red"), name.split()[-1],
+                                      **WHOLE[name])
+       for name in ("PNG", "JPEG", "progressive JPEG", "GIF", "WEBP")},
+    "animation": _animation, "JPEG with a thumbnail": _with_thumbnail,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_a_file_without_its_last_bytes_is_refused_even_if_it_has_all_pixels(name):
+    content = ENDS[name]()
+    for more in (b"", b"\0", b"appended"):
+        assert _tried(content + more)[1] == ""
+    for lost in range(1, 14):
+        assert _tried(content[:-lost])[1].startswith("cannot be read: it is cut short"), lost
+
+
 @pytest.mark.parametrize("name", WHOLE)
 def test_bytes_that_changed_end_in_no_other_error(name):
     image = Image.fromarray(DRAWS.integers(0, 256, (24, 32, 3)).astype("u1"))

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
 
-from engine.learning.data import image_folder
+from engine.learning.data import image_ends, image_folder
 
 PIXELS = 64_000_000
 """No image is larger: a few bytes could otherwise unpack to all of the memory."""
@@ -49,6 +49,13 @@ class Broken(ValueError):  # noqa: N818 (of a file)
     """An image that cannot be read; says why, as a sentence after its name."""
 
 
+class TooLarge(Broken):
+    """An image of more than `PIXELS` pixels."""
+
+    def __init__(self) -> None:
+        super().__init__(f"has more than {PIXELS} pixels")
+
+
 def decode(content: bytes, *, grey: bool) -> Image.Image:
     """The first image of a file, turned as its camera was held, of mode L or RGB.
 
@@ -65,7 +72,7 @@ def decode(content: bytes, *, grey: bool) -> Image.Image:
     except Broken:
         raise
     except Image.DecompressionBombError as error:
-        raise Broken(f"has more than {PIXELS} pixels") from error
+        raise TooLarge from error
     except UnidentifiedImageError as error:
         why = "it is cut short, broken, or no image of a kind that is read here"
         raise Broken(f"cannot be read: {why}") from error
@@ -77,8 +84,10 @@ def _decoded(content: bytes, *, grey: bool, told: Sequence[warnings.WarningMessa
     """See `decode`; `told` is what Pillow warns of meanwhile."""
     with Image.open(io.BytesIO(content), formats=image_folder.FORMATS) as opened:
         if opened.width * opened.height > PIXELS:
-            raise Broken(f"has more than {PIXELS} pixels")
+            raise TooLarge
         opened.load()
+        if not image_ends.is_whole(opened.format or "", content):
+            raise Broken("cannot be read: it is cut short")
         lost = [str(item.message) for item in told if _is_cut(str(item.message))]
         if lost and opened.format == "TIFF":
             # The tags that were skipped say what the pixels mean.

@@ -20,6 +20,7 @@ FILE_BYTES = 1 << 28
 NAME = "folder"
 """Logical name of a folder of classes."""
 RUN_AGAIN = "run again"
+SMALLER = f"use a smaller image, of at most {decoded_images.PIXELS:,} pixels"
 MEND = "get it again, or remove it"
 
 
@@ -107,6 +108,7 @@ def _alike(path: Path, content: bytes, shape: tuple[int, int, int]) -> Bytes:
     try:
         image = decoded_images.decode(content, grey=channels == 1)
     except decoded_images.Broken as error:
-        raise UnreadableError(path, str(error), MEND) from error
+        hint = SMALLER if isinstance(error, decoded_images.TooLarge) else MEND
+        raise UnreadableError(path, str(error), hint) from error
     image = image.resize((width, height), Image.Resampling.BILINEAR)
     return np.asarray(image, np.uint8).reshape(height, width, channels).transpose(2, 0, 1)
