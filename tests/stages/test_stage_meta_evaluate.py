@@ -390,6 +390,19 @@ def test_squared_errors_far_above_a_constant_answer_are_diverged_and_told(bench)
     assert channel.notes[0] in wild.notes
 
 
+def test_a_point_of_the_curve_that_explodes_is_noted_where_the_headline_is_fine(bench):
+    fields = {"kind": "sinusoid", "task": "t", "episode": {"shots": 5}, "queries": 5, "count": 20}
+    family = bench.stage(tasks, fields, data=None).tasks
+    net = bench.stage(init, {"net": {"kind": "mlp", "hidden": [8]}}, data=None).model
+    told = {}
+    for lr in (0.01, 1.0):
+        method = {"kind": "finetune", "head": "random", "lr": lr}
+        found = _judge(bench, net, family, method=method, curve=[0, 2], headline=0)
+        assert found.status == "ok"
+        told[lr] = [note for note in found.notes if note.startswith("diverged after 2 steps on")]
+    assert (len(told[0.01]), len(told[1.0])) == (0, 1)
+
+
 @pytest.mark.parametrize("port", ["test", "validate"])
 @pytest.mark.parametrize(("lr", "status"), [(0.03, "ok"), (0.045, "diverged")])
 def test_one_task_that_explodes_is_enough(bench, port, lr, status):

@@ -9,6 +9,8 @@ from engine.library.artifacts import Interval, Scores, Units
 
 FEWEST = 10
 """Tasks or classes from which an interval speaks of others of their kind."""
+FEWEST_DRAWS = 100
+"""Episodes of several classes from which an interval over classes covers: see decision 031."""
 _WAYS = re.compile(r"@ways=(\d+)")
 
 Parts = Sequence[Sequence[float]]
@@ -66,7 +68,7 @@ class Judged:
         units = self.units
         if units is None:
             return over_draws(self.each, values)
-        few = scarce(units.count, units.most)
+        few = scarce(units.count, units.most) or seldom(len(self.each), units.most)
         by_class = self.by_class or [[value] for value in self.each]
         drawn = learning.evaluation.clusters.Draws(units.members, by_class)
         draws = len(self.each) if len(self.each) > drawn.count or units.most > 1 else 0
@@ -79,6 +81,16 @@ class Judged:
             return replace(known, least=min(means), most=max(means))
         half = drawn.spread().half
         return replace(known, low=drawn.mean - half, high=drawn.mean + half)
+
+
+def seldom(draws: int, most: int) -> bool:
+    """Whether so many draws are too few for an interval over the classes that each has several of.
+
+    Args:
+        draws: episodes; one task of a table each is no such draw.
+        most: classes in one draw.
+    """
+    return most > 1 and draws < FEWEST_DRAWS
 
 
 def scarce(count: int, most: int) -> bool:

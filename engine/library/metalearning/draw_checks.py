@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from engine.library.artifacts import TaskFamily, Units
-from engine.library.comparison.intervals import scarce
+from engine.library.comparison.intervals import FEWEST_DRAWS, scarce, seldom
 from engine.library.datasets import omniglot
 from pipelines.core.text import numbered, these
 
@@ -40,10 +40,15 @@ def _of(family: TaskFamily, members: Sequence[tuple[int, ...]]) -> Units | None:
 
 def notes(drawn: Units | None) -> list[str]:
     """What a reader must know of the draws: of how many tasks or classes they are."""
-    if drawn is None or len(drawn.members) <= drawn.count:
+    if drawn is None:
+        return []
+    few = seldom(len(drawn.members), drawn.most)
+    if len(drawn.members) <= drawn.count and not few:
         return []
     told = f"{numbered(len(drawn.members), 'draws')} of {numbered(drawn.count, drawn.kind)}"
     if scarce(drawn.count, drawn.most):
         tell = "tells" if drawn.count == 1 else "tell"
         told += f": {these(drawn.count, drawn.kind)} only, which {tell} nothing of others"
+    elif few:
+        told += f": these {drawn.kind} only, as an interval needs {FEWEST_DRAWS} draws"
     return [told]

@@ -94,6 +94,24 @@ def diverged(
     return told
 
 
+def lost_points(
+    source: Learner | Model,
+    families: Mapping[str, TaskFamily | None],
+    found: Mapping[str, "Judging"],
+    mark: int,
+) -> list[str]:
+    """Points of the curve that diverged where the headline did not, in words; see `diverged`."""
+    start = not isinstance(source, Learner)
+    return [
+        reason
+        for name, judging in found.items()
+        if (family := families[name]) is not None
+        for step in judging.marks("loss")
+        if step != mark
+        for reason in exploded(family.task, judging, step, start=start)
+    ]
+
+
 def exploded(task: str, judging: "Judging", mark: int, *, start: bool) -> list[str]:
     """On how many tasks an adaptation diverged, in words; nothing where on none.
 

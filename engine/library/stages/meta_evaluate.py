@@ -181,7 +181,8 @@ def meta_evaluate(
     failed = task_scores.diverged(learner, families, found, mark)
     for reason in failed:
         run.note(reason)
-    words = [*told, *notes, *failed]
+    lost = [] if failed else task_scores.lost_points(learner, families, found, mark)
+    words = [*told, *notes, *failed, *lost]
     return MetaJudged(
         task_scores.scores(tasks, validate, found, mark, words, digest, failed=bool(failed))
     )
