@@ -82,3 +82,10 @@ def test_every_unreadable_value_is_told_with_the_faults_beside_it():
 def test_the_same_key_quoted_and_not_repeats_nothing_inside():
     both = '  "1": {uses: dataset, with: {name: x}}\n  1: {uses: dataset, with: {name: y}}\n'
     assert told(f"version: 1\nname: t\nstages:\n{both}") == [(5, 3, "a key is a string, not 1")]
+
+
+def test_a_reference_to_an_axis_that_is_wrong_is_no_second_fault():
+    stage = "{uses: pretrain, from: {data: s}, matrix: {n: []}, with: {net: $matrix.n, epoch: 1}}"
+    head = "version: 1\nname: t\nstages:\n  s: {uses: dataset, with: {name: x}}\n"
+    found = [message for *_, message in told(f"{head}  m: {stage}\n")]
+    assert found == ["the axis `n` has no values", "`epoch` is not a parameter of `pretrain`"]
