@@ -285,8 +285,8 @@ def test_a_folder_that_changed_since_the_plan_is_refused_at_the_run(bench, own):
 
 def test_checking_opens_each_image_once_for_all_datasets_of_a_folder(own, monkeypatch):
     opened = []
-    original = image_folder._begins
-    monkeypatch.setattr(image_folder, "_begins", lambda path: opened.append(path) or original(path))
+    original = image_folder._fault
+    monkeypatch.setattr(image_folder, "_fault", lambda path: opened.append(path) or original(path))
     text = "version: 1\nname: many\nstages:\n" + "".join(
         f"  {part}: {{uses: dataset, with: {{name: folder, root: images, size: [4, 4], "
         f"task: {part}, split: classes, part: {part}}}}}\n"
@@ -397,12 +397,23 @@ def test_an_image_that_is_cut_short_is_named_by_the_stage_that_describes_the_fol
         bench.dataset(**_fields(own))
 
 
+@pytest.mark.parametrize("form", ["PNG", "GIF"])
+@pytest.mark.parametrize(("height", "told"), [(8000, 0), (8001, 1)])
+def test_an_image_that_says_it_is_too_large_is_refused_at_check(tmp_path, form, height, told):
+    path = tmp_path / "a" / "x"
+    path.parent.mkdir()
+    Image.new("1", (8000, height)).save(path, form)
+    found = image_folder.no_images(tmp_path, {"a": ("x",)})
+    most = "pixels, and an image has at most 64,000,000: make it smaller"
+    assert found == (f"{path} has 64,008,000 {most}",) * told
+
+
 def test_an_image_that_would_fill_the_memory_is_named_at_the_run(bench, tmp_path):
     image = Image.new("1", (9000, 9000))
     with pytest.raises(
-        ValueError, match=r"a/x\.png.*more than 64000000 pixels.*use a smaller image"
+        ValueError, match=r"a/x\.bmp.*more than 64000000 pixels.*use a smaller image"
     ):
-        _read(bench, tmp_path / "own", image)
+        _read(bench, tmp_path / "own", image, file="x.bmp")
 
 
 @pytest.mark.parametrize(

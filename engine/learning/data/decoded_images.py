@@ -17,8 +17,7 @@ from PIL import Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
 
 from engine.learning.data import image_ends, image_folder
 
-PIXELS = 64_000_000
-"""No image is larger: a few bytes could otherwise unpack to all of the memory."""
+PIXELS = image_folder.PIXELS
 WHITE = (255, 255, 255, 255)
 BROKEN = (
     OSError, ValueError, SyntaxError, EOFError, KeyError, IndexError, TypeError, OverflowError,

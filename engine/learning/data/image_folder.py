@@ -24,7 +24,10 @@ _BEGINNINGS = (
     b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM", b"GIF87a", b"GIF89a", b"II*\x00", b"MM\x00*",
     *(b"P%d" % kind for kind in range(1, 7)),
 )  # fmt: skip
-_LONGEST = 12
+_LONGEST, _SIZED = 12, 24
+"""Bytes that tell what a file is, and those in which a PNG or GIF also tells its size."""
+PIXELS = 64_000_000
+"""No image is larger: a few bytes could otherwise unpack to all of the memory."""
 _COMPARED, _READ = 3, 1 << 20
 """Files of a class that tell it from others, and bytes of each."""
 
@@ -143,17 +146,28 @@ def _no_images(
 def _fault(path: Path) -> str:
     """Why a file is no image, as far as its beginning tells; nothing where it is one."""
     try:
-        if _begins(path):
-            return ""
-        return f"{path} is {'no image' if path.stat().st_size else 'empty'}"
+        with path.open("rb") as stream:
+            start = stream.read(_SIZED)
     except OSError as error:
         return f"cannot read {path}: {error.strerror}"
+    if not _begins(start[:_LONGEST]):
+        return f"{path} is {'no image' if start else 'empty'}"
+    if (pixels := _pixels(start)) > PIXELS:
+        return f"{path} has {pixels:,} pixels, and an image has at most {PIXELS:,}: make it smaller"
+    return ""
 
 
-def _begins(path: Path) -> bool:
-    with path.open("rb") as stream:
-        start = stream.read(_LONGEST)
+def _begins(start: bytes) -> bool:
     return start.startswith(_BEGINNINGS) or (start[:4] == b"RIFF" and start[8:] == b"WEBP")
+
+
+def _pixels(start: bytes) -> int:
+    """Pixels that a PNG or a GIF says it has; 0 of other files."""
+    if start.startswith(b"\x89PNG"):
+        return int.from_bytes(start[16:20]) * int.from_bytes(start[20:24])
+    if start.startswith(b"GIF"):
+        return int.from_bytes(start[6:8], "little") * int.from_bytes(start[8:10], "little")
+    return 0
 
 
 def number(name: str) -> int:
