@@ -226,7 +226,7 @@ def test_newton_refuses_a_system_that_is_too_large():
 @pytest.mark.parametrize("name", ["newton", "protonet"])
 def test_regression_is_refused_by_those_that_answer_classes(name):
     batch = reference.regression()
-    with pytest.raises(ValueError, match=f"{name} answers classes"):
+    with pytest.raises(ValueError, match=f"`{name}` supports classification only"):
         fitted(LEARNERS[name], features(batch, 2), batch)
 
 

@@ -301,7 +301,7 @@ def test_a_learned_head_of_another_size_is_an_error():
 
 
 def test_weights_of_step_losses_are_one_a_step():
-    with pytest.raises(ValueError, match="2 weights of step losses for 3 steps"):
+    with pytest.raises(ValueError, match="`step_losses` has 2 weights for 3 inner steps"):
         maml.Maml(steps=3, step_losses=(0.5, 0.5))
 
 

@@ -203,7 +203,7 @@ def test_a_cosine_prototype_answers_with_the_least_angle_at_any_scale():
 @pytest.mark.parametrize("distance", ["euclidean", "cosine"])
 def test_a_prototype_of_real_targets_is_an_error(distance):
     batch, z = case(3, kind="regression")
-    with pytest.raises(ValueError, match="prototype answers classes"):
+    with pytest.raises(ValueError, match="`prototype` supports classification only"):
         nearest_prototype.Nearest(distance).fit({}, z, batch)
 
 

@@ -229,10 +229,10 @@ def test_adapters_are_drawn_where_theta_has_none_and_change_nothing_at_first():
 def test_what_trains_no_net_says_so_and_leaves_out_no_adapter_silently(learner):
     _, net, theta, batch = case()
     assert isinstance(learner, fixed_features.Fixed)
-    with pytest.raises(TypeError, match="cannot train one"):
+    with pytest.raises(TypeError, match="cannot be meta-trained"):
         learner.meta_gradient(net, theta, batch, {})
     theta = theta | INNER["lora"].start(theta, 0)
-    with pytest.raises(ValueError, match="adapters of its own"):
+    with pytest.raises(ValueError, match="has LoRA adapters"):
         list(learner.walk(net, theta, batch, 1, {}))
 
 

@@ -1,4 +1,4 @@
-"""What a meta-learning algorithm is: it adapts theta to tasks, and tells how theta should move."""
+"""Interface of a meta-learning algorithm: adapt theta to tasks, and return its meta-gradient."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,12 +14,12 @@ from engine.learning.metalearning.tasks.batches import TaskBatch, Weights, accur
 
 @dataclass(frozen=True, slots=True)
 class MetaGradient:
-    """How theta should move after one batch of tasks.
+    """Gradient of theta for one batch of tasks.
 
     Attributes:
-        losses: (T,) query losses after adaptation, without a graph.
-        gradient: for every tensor of theta that requires one, with its shape; to be descended.
-        state: what the algorithm carries from batch to batch; empty for most.
+        losses: (T,) query losses after adaptation, detached.
+        gradient: by name, for every tensor of theta that requires one, with its shape.
+        state: tensors that the algorithm carries from batch to batch; empty for most.
     """
 
     losses: Tensor
@@ -28,16 +28,16 @@ class MetaGradient:
 
 
 class Algorithm(Protocol):
-    """One interface for all, so that they share one loop, one stream of tasks, one evaluation."""
+    """Interface of all algorithms, so that they share training loop, tasks and evaluation."""
 
     def start(self, theta: Weights, seed: int) -> Weights:
-        """What theta needs beside backbone and head: rates, adapters, a penalty."""
+        """Return initial parameters beside backbone and head: rates, adapters, a penalty."""
         ...
 
     def adapt(self, net: Net, theta: Weights, batch: TaskBatch) -> Weights:
-        """Weights of each task's net and head after adaptation, differentiable in theta.
+        """Return each task's net and head after adaptation, differentiable in theta.
 
-        The backbone's are (T, *shape), or (1, *shape) where it was not adapted; the head's are
+        Backbone weights are (T, *shape), or (1, *shape) where not adapted; the head's are
         (T, C, width) and (T, C).
         """
         ...
@@ -45,25 +45,25 @@ class Algorithm(Protocol):
     def walk(
         self, net: Net, theta: Weights, batch: TaskBatch, steps: int, state: Weights
     ) -> Iterator[Weights]:
-        """Weights after 0, 1, ... steps of adaptation, without a graph; one item if it has none."""
+        """Yield detached weights after 0, 1, ... steps; once if it has no steps."""
         ...
 
     def meta_gradient(
         self, net: Net, theta: Weights, batch: TaskBatch, state: Weights
     ) -> MetaGradient:
-        """How theta should move; `state` is {} at first, then what the last call returned."""
+        """Return the gradient for a batch; `state` is {} at first, then the last result's."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """How a batch of tasks is answered.
+    """Losses and accuracies of the query sets of a batch.
 
     Attributes:
-        losses: (T,) of the query sets.
-        accuracies: (T,), or None for regression.
-        by_class: `loss` and `accuracy` of the queries of each class (T, C), of no meaning where a
-            task lacks the class; empty for regression.
+        losses: (T,) mean loss of each query set.
+        accuracies: (T,) between 0 and 1, or None for regression.
+        by_class: `loss` and `accuracy` of the queries of each class (T, C), NaN where a task has
+            no query of the class; empty for regression.
     """
 
     losses: Tensor
@@ -72,11 +72,11 @@ class Judged:
 
 
 def tracked(theta: Mapping[str, Tensor], learn: tuple[str, ...] = ("",)) -> Weights:
-    """A copy of theta whose tensors require gradients where a name begins with one of `learn`.
+    """Copy theta, with gradients required where a name begins with one of `learn`.
 
     Args:
         theta: any weights.
-        learn: beginnings of names: `backbone.`, `head.`, `lora.`, `rates.`; "" for all.
+        learn: prefixes of names: `backbone.`, `head.`, `lora.`, `rates.`; "" for all.
     """
     return {
         name: item.detach().clone().requires_grad_(name.startswith(learn))
@@ -85,35 +85,38 @@ def tracked(theta: Mapping[str, Tensor], learn: tuple[str, ...] = ("",)) -> Weig
 
 
 def predict(net: Net, weights: Weights, batch: TaskBatch) -> Tensor:
-    """Outputs (T, m, C) for the query sets."""
+    """Return outputs (T, m, C) for the query sets."""
     return task_heads.answer(weights, query_features(net, weights, batch))
 
 
 def query_losses(net: Net, weights: Weights, batch: TaskBatch) -> Tensor:
-    """Losses (T,) of the query sets."""
+    """Return losses (T,) of the query sets."""
     return batch.test_loss(predict(net, weights, batch), batch.query, batch.ways)
 
 
 @torch.no_grad()
 def judge(net: Net, weights: Weights, batch: TaskBatch) -> Judged:
-    """How adapted weights answer the query sets."""
+    """Evaluate adapted weights on the query sets, without a graph."""
     outputs = predict(net, weights, batch)
     answers = outputs, batch.query, batch.ways
     losses = batch.test_loss(*answers)
     if not batch.classified:
         return Judged(losses, None)
-    found = {"loss": batch.test_loss.each(*answers), "accuracy": right(*answers).to(outputs.dtype)}
-    parts = {name: by_class(each, batch.query, batch.outputs) for name, each in found.items()}
+    metrics = {
+        "loss": batch.test_loss.each(*answers),
+        "accuracy": right(*answers).to(outputs.dtype),
+    }
+    parts = {name: by_class(each, batch.query, batch.outputs) for name, each in metrics.items()}
     return Judged(losses, accuracy(*answers), parts)
 
 
 def differentiated(losses: Tensor, theta: Weights) -> MetaGradient:
-    """The gradient of the mean of losses (T,): tasks are averaged, so it does not grow with T."""
-    wanted = {name: item for name, item in theta.items() if item.requires_grad}
-    found = torch.autograd.grad(losses.mean(), list(wanted.values()), allow_unused=True)
+    """Return the gradient of the mean of losses (T,) over tasks; zeros where theta is unused."""
+    leaves = {name: item for name, item in theta.items() if item.requires_grad}
+    gradients = torch.autograd.grad(losses.mean(), list(leaves.values()), allow_unused=True)
     gradient = {
         name: torch.zeros_like(item) if grad is None else grad
-        for (name, item), grad in zip(wanted.items(), found, strict=True)
+        for (name, item), grad in zip(leaves.items(), gradients, strict=True)
     }
     return MetaGradient(losses.detach(), gradient)
 
@@ -123,17 +126,17 @@ def curve(
     net: Net,
     theta: Weights,
     batch: TaskBatch,
-    marks: tuple[int, ...],
+    eval_steps: tuple[int, ...],
     state: Weights | None = None,
 ) -> dict[int, Judged]:
-    """How tasks are answered after some numbers of steps.
+    """Evaluate tasks after each number of adaptation steps in `eval_steps`.
 
-    An algorithm without steps has one answer, at 0, whatever the marks are.
+    An algorithm without steps has one result, at step 0.
     """
-    found: dict[int, Judged] = {}
+    scores: dict[int, Judged] = {}
     last = theta
-    for step, weights in enumerate(algorithm.walk(net, theta, batch, max(marks), state or {})):
+    for step, weights in enumerate(algorithm.walk(net, theta, batch, max(eval_steps), state or {})):
         last = weights
-        if step in marks:
-            found[step] = judge(net, weights, batch)
-    return found or {0: judge(net, last, batch)}
+        if step in eval_steps:
+            scores[step] = judge(net, weights, batch)
+    return scores or {0: judge(net, last, batch)}

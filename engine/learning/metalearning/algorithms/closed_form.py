@@ -1,6 +1,6 @@
-"""Algorithms whose adaptation is a head fitted on features: what they share.
+"""Base of the algorithms that adapt by fitting a head on features, in closed form or unrolled.
 
-The backbone is not adapted; a head is a differentiable function of the support features, so the
+The backbone is not adapted; the head is a differentiable function of the support features, so the
 meta-gradient is that of the query loss through it.
 """
 
@@ -21,7 +21,7 @@ LOG_L2, LOG_SCALE = "fit.log_l2", "fit.log_scale"
 
 
 class Closed(ABC):
-    """An algorithm that fits a head."""
+    """Base class of algorithms that fit a head."""
 
     __slots__ = ()
 
@@ -31,7 +31,7 @@ class Closed(ABC):
 
     @abstractmethod
     def fit(self, theta: Weights, z: Tensor, batch: TaskBatch) -> Weights:
-        """Heads (T, C, width) and (T, C) fitted on support features z (T, n, width)."""
+        """Return heads (T, C, width) and (T, C) fitted on support features z (T, n, width)."""
 
     def adapt(self, net: Net, theta: Weights, batch: TaskBatch) -> Weights:
         """See `Algorithm`."""
@@ -42,7 +42,7 @@ class Closed(ABC):
     def walk(
         self, net: Net, theta: Weights, batch: TaskBatch, steps: int, state: Weights
     ) -> Iterator[Weights]:
-        """See `Algorithm`; there are no steps, so this is the one adapted net."""
+        """See `Algorithm`; there are no steps, so it yields the adapted net once."""
         del steps, state
         yield self.adapt(net, detached(theta), batch)
 
@@ -57,7 +57,7 @@ class Closed(ABC):
 
 
 def learned(theta: Weights, **values: float) -> Weights:
-    """Learned positive numbers by their logarithms, which theta has: ()."""
+    """Return the logarithms () of positive numbers, as parameters of theta."""
     like = next(iter(theta.values()))
     return {
         f"fit.log_{name}": torch.tensor(math.log(value), dtype=like.dtype, device=like.device)
@@ -66,20 +66,22 @@ def learned(theta: Weights, **values: float) -> Weights:
 
 
 def classes_only(name: str, batch: TaskBatch) -> None:
-    """Refuse tasks of regression.
+    """Check that tasks are classification.
 
     Raises:
-        ValueError: their targets are not classes.
+        ValueError: the tasks are regression.
     """
     if not batch.classified:
-        raise ValueError(f"{name} answers classes, and these tasks have real targets; use ridge")
+        raise ValueError(
+            f"`{name}` supports classification only, and these are regression tasks; use `ridge`"
+        )
 
 
 def scaled(z: Tensor, batch: TaskBatch) -> Tensor:
-    """Features z (T, n, d) over sqrt(d), so that penalties mean the same at any width.
+    """Divide features z (T, n, d) by sqrt(d), so that a penalty means the same at any width.
 
-    Rows of padding are 0, which takes them out of every sum over examples.
+    Rows of padding become 0, so they add nothing to sums over examples.
     """
-    found = z / math.sqrt(z.shape[2])
+    z_scaled = z / math.sqrt(z.shape[2])
     kept = batch.support.kept
-    return found if kept is None else found * kept[..., None]
+    return z_scaled if kept is None else z_scaled * kept[..., None]

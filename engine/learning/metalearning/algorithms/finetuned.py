@@ -1,4 +1,4 @@
-"""Fine-tuning a net on T tasks side by side: plain steps on the whole support set of each."""
+"""Fine-tuning on T tasks at once: optimiser steps on the whole support set of each task."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -21,17 +21,17 @@ Start = Literal["random", "zero", "probe", "kept"]
 
 @dataclass(frozen=True, slots=True)
 class Tuned(Fixed):
-    """Steps of an optimiser on every task.
+    """Fine-tuning with a given optimiser.
 
     Attributes:
         lr: learning rate.
         optimizer: fields of a value in `engine.library.optimizers`.
-        clip: longest gradient of a task, or None.
-        inner: what is trained.
-        head: where a task's head starts: drawn for the task, 0, fitted on its features by ridge,
-            or theta's own.
-        seed: of what is drawn.
-        steps: of `adapt`; `walk` is told.
+        clip: largest gradient norm of a task, or None for no clipping.
+        inner: parameters that are trained.
+        head: initial head of a task: `random`, `zero`, `probe` (ridge on its support features), or
+            `kept`, theta's own.
+        seed: of random heads and adapters.
+        steps: number of steps of `adapt`.
     """
 
     lr: float = 0.01
@@ -43,11 +43,11 @@ class Tuned(Fixed):
     steps: int = 10
 
     def start(self, theta: Weights, seed: int) -> Weights:
-        """Adapters, where some are trained; see `Algorithm`."""
+        """Return LoRA adapters, where `inner` trains some; see `Algorithm`."""
         return self.inner.start(theta, seed) if isinstance(self.inner, Lora) else {}
 
     def adapt(self, net: Net, theta: Weights, batch: TaskBatch) -> Weights:
-        """See `Algorithm`; without a gradient in theta."""
+        """See `Algorithm`; not differentiable in theta."""
         *_, last = self.walk(net, theta, batch, self.steps, {})
         return last
 
@@ -58,17 +58,19 @@ class Tuned(Fixed):
         """See `Algorithm`; every step sees the whole support set.
 
         Raises:
-            ValueError: theta has no head to keep, or adapters that this would leave out.
+            ValueError: theta has no head to keep, or adapters that `inner` does not train.
         """
         del state
         if not isinstance(self.inner, Lora):
             refuse_adapters(theta)
         theta = detached(self.start(theta, self.seed) | theta)
         problem = self._problem(net, theta, batch)
-        update, fast, own = rule(self.optimizer, self.lr), problem.fast, Weights()
+        update, fast, optimizer_state = rule(self.optimizer, self.lr), problem.fast, Weights()
         yield problem.weights(fast, problem.slow)
         for step in range(1, steps + 1):
-            fast, own = self._step(problem, batch, update, (fast, own), step)
+            fast, optimizer_state = self._step(
+                problem, batch, update, (fast, optimizer_state), step
+            )
             yield problem.weights(fast, problem.slow)
 
     def _step(
@@ -76,20 +78,20 @@ class Tuned(Fixed):
         problem: Problem,
         batch: TaskBatch,
         update: Rule,
-        now: tuple[Weights, Weights],
+        current: tuple[Weights, Weights],
         step: int,
     ) -> tuple[Weights, Weights]:
-        """Weights and the optimiser's state after one more step."""
-        weights, own = now
+        """Return weights and optimiser state after one more step."""
+        weights, optimizer_state = current
         with torch.enable_grad():
             fast = {name: item.detach().requires_grad_() for name, item in weights.items()}
             losses = batch.loss(problem.support(fast, problem.slow), batch.support, batch.ways)
-            # Tasks share no fast weight, so the sum has each task's own gradient.
-            found = torch.autograd.grad(losses.sum(), list(fast.values()))
-        grads = dict(zip(fast, found, strict=True))
+            # Tasks share no fast weight, so the gradient of the sum is each task's own.
+            gradients = torch.autograd.grad(losses.sum(), list(fast.values()))
+        grads = dict(zip(fast, gradients, strict=True))
         if self.clip is not None:
             grads = clipped(grads, self.clip)
-        return update.step(weights, grads, own, step)
+        return update.step(weights, grads, optimizer_state, step)
 
     def _problem(self, net: Net, theta: Weights, batch: TaskBatch) -> Problem:
         if self.head == "kept":
@@ -98,7 +100,7 @@ class Tuned(Fixed):
         return replace(problem, fast=problem.fast | self._head(net, theta, batch))
 
     def _head(self, net: Net, theta: Weights, batch: TaskBatch) -> Weights:
-        """Heads (T, C, width) and (T, C) that are not theta's."""
+        """Return initial heads (T, C, width) and (T, C) other than theta's."""
         if self.head == "zero":
             return {}
         if self.head == "probe":
@@ -108,28 +110,28 @@ class Tuned(Fixed):
 
 
 def drawn(theta: Weights, batch: TaskBatch, width: int, seed: int) -> Weights:
-    """Random heads: that of a task belongs to the seed and its number alone.
+    """Sample a head for each task from the seed and the number of the task alone.
 
     Args:
-        theta: gives the dtype and the device.
-        batch: its tasks; without numbers, their places count.
+        theta: gives dtype and device.
+        batch: its tasks; without `numbers`, their positions are used.
         width: number of features.
-        seed: of the draw.
+        seed: of all heads.
     """
     like = next(iter(theta.values()))
-    found = []
+    weights = []
     for number in batch.numbers or range(len(batch)):
-        own = generator(seed, "head", number).initial_seed()
-        found.append(plain_heads.drawn(width, batch.outputs, own).weight)
-    weight = torch.stack(found).to(like)
+        task_seed = generator(seed, "head", number).initial_seed()
+        weights.append(plain_heads.drawn(width, batch.outputs, task_seed).weight)
+    weight = torch.stack(weights).to(like)
     return {task_heads.WEIGHT: weight, task_heads.BIAS: weight.new_zeros(weight.shape[:2])}
 
 
 def _kept(theta: Weights, outputs: int) -> task_heads.Head:
-    """What theta's own head is.
+    """Return the kind of theta's own head.
 
     Raises:
-        ValueError: it has none that answers so many outputs.
+        ValueError: theta has no head for that many outputs.
     """
     rows = len(theta[task_heads.BIAS]) if task_heads.BIAS in theta else 0
     if rows == outputs:
@@ -138,6 +140,6 @@ def _kept(theta: Weights, outputs: int) -> task_heads.Head:
         return "shared"
     has = f"one with {rows}" if rows else "none"
     raise ValueError(
-        f"`head: kept` needs a head with {outputs} outputs, and the model has {has}; "
-        "say `head: zero`, `random` or `probe`"
+        f"`head: kept` needs a head with {outputs} outputs, but the model has {has}; "
+        "use `head: zero`, `random` or `probe`"
     )

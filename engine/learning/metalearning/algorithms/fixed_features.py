@@ -1,4 +1,4 @@
-"""Adaptation that nothing was meta-learned for: what a pretrained net is judged with."""
+"""Base of adaptation methods without meta-training, as baselines for pretrained nets."""
 
 from collections.abc import Mapping
 
@@ -11,38 +11,36 @@ from engine.learning.metalearning.tasks.batches import TaskBatch, Weights
 
 
 class Fixed:
-    """What such ways share: theta needs nothing more, and is not moved."""
+    """Base class of methods that have no parameters to meta-learn."""
 
     __slots__ = ()
 
     def start(self, theta: Weights, seed: int) -> Weights:
-        """Nothing; see `Algorithm`."""
+        """Return no extra parameters; see `Algorithm`."""
         del theta, seed
         return {}
 
     def meta_gradient(
         self, net: Net, theta: Weights, batch: TaskBatch, state: Weights
     ) -> MetaGradient:
-        """See `Algorithm`.
+        """Not supported.
 
         Raises:
             TypeError: always.
         """
         del net, theta, batch, state
-        raise TypeError(
-            f"{type(self).__name__} adapts a net and cannot train one; use maml or ridge for that"
-        )
+        raise TypeError(f"{type(self).__name__} cannot be meta-trained; use `maml` or `ridge`")
 
 
 def refuse_adapters(theta: Mapping[str, Tensor]) -> None:
-    """Refuse a theta whose net is more than its backbone.
+    """Check that theta has no LoRA adapters.
 
     Raises:
-        ValueError: it has adapters, whose scale belongs to the algorithm that learned them.
+        ValueError: it has some; only the algorithm that learned them knows their scale.
     """
-    found = [name for name in theta if name.startswith(f"{ADAPTER}.")]
-    if found:
+    adapters = [name for name in theta if name.startswith(f"{ADAPTER}.")]
+    if adapters:
         raise ValueError(
-            f"the learner has adapters of its own ({found[0]}, ...), which another method would "
-            "leave out; adapt it by its own algorithm, or merge them into its backbone first"
+            f"the learner has LoRA adapters ({adapters[0]}, ...), which this method would ignore; "
+            "adapt it with its own algorithm, or merge the adapters into the backbone first"
         )

@@ -27,9 +27,9 @@ from engine.learning.metalearning.tasks.batches import TaskBatch, Weights, detac
 
 RATES = "rates"
 TOTAL = "total"
-"""State that gathers the query losses of the steps: (T,)."""
-Judge = Callable[[Weights, Weights], Tensor]
-"""fast, slow -> losses (T,) of the query sets."""
+"""Name in the inner state of the running sum of weighted query losses: (T,)."""
+QueryLoss = Callable[[Weights, Weights], Tensor]
+"""Fast and slow weights -> losses (T,) of the query sets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +37,18 @@ class Maml:
     """MAML; ANIL with `inner=HeadOnly()`.
 
     Attributes:
-        steps: inner steps.
-        lr: inner rate, or the start of those that are learned.
+        steps: number of inner steps K.
+        lr: inner learning rate; the initial value where rates are learned.
         order: `second`, or `first` without second derivatives.
-        inner: what the inner loop trains.
-        head: where heads start; see `heads`.
+        inner: parameters that the inner loop trains.
+        head: how heads are initialised; see `task_heads`.
         rates: `fixed`, or learned for each `tensor`, or for each tensor and `step`.
         step_losses: weights of the query losses after steps 1 ... K; () for the last alone.
-        memory: of the inner loop; see `unroll`.
-        every: with `recompute`, steps between kept states; None for the fewest at once.
+        memory: `full` or `recompute`; see `unroll`.
+        every: with `recompute`, steps between stored states; None for the fewest in memory.
+
+    Raises:
+        ValueError: `step_losses` is neither empty nor of length `steps`.
     """
 
     steps: int = 1
@@ -61,37 +64,37 @@ class Maml:
     def __post_init__(self) -> None:
         if self.step_losses and len(self.step_losses) != self.steps:
             raise ValueError(
-                f"{len(self.step_losses)} weights of step losses for {self.steps} steps; "
-                "give one for each"
+                f"`step_losses` has {len(self.step_losses)} weights for {self.steps} inner steps; "
+                "give one weight for each step"
             )
 
     def start(self, theta: Weights, seed: int) -> Weights:
-        """Learned rates, and adapters where the inner loop trains some; see `Algorithm`."""
-        found = self.inner.start(theta, seed) if isinstance(self.inner, Lora) else {}
+        """Return initial learned rates, () or (K,), and LoRA adapters if any; see `Algorithm`."""
+        initial = self.inner.start(theta, seed) if isinstance(self.inner, Lora) else {}
         if self.rates == "fixed":
-            return found
+            return initial
         shape = (self.steps,) if self.rates == "step" else ()
         like = next(iter(theta.values()))
         for name in self.inner.fast_names(theta):
-            found[f"{RATES}.{name}"] = torch.full(
+            initial[f"{RATES}.{name}"] = torch.full(
                 shape, self.lr, dtype=like.dtype, device=like.device
             )
-        return found
+        return initial
 
     def adapt(self, net: Net, theta: Weights, batch: TaskBatch) -> Weights:
         """See `Algorithm`."""
         problem, slow = self._problem(net, theta, batch)
-        step, _ = self._ways(net, problem, batch)
+        step, _ = self._functions(net, problem, batch)
         return problem.weights(self._unrolled(step, problem.fast, slow), slow)
 
     @torch.no_grad()
     def walk(
         self, net: Net, theta: Weights, batch: TaskBatch, steps: int, state: Weights
     ) -> Iterator[Weights]:
-        """See `Algorithm`; steps beyond those trained for go on at the last rate."""
+        """See `Algorithm`; steps beyond K use the last learned rate."""
         del state
         problem, slow = self._problem(net, detached(theta), batch)
-        fast, (step, _) = problem.fast, self._ways(net, problem, batch)
+        fast, (step, _) = problem.fast, self._functions(net, problem, batch)
         yield problem.weights(fast, slow)
         for k in range(steps):
             fast = step(k, fast, slow)
@@ -103,16 +106,16 @@ class Maml:
         """See `Algorithm`."""
         del state
         problem, slow = self._problem(net, theta, batch)
-        step, judge = self._ways(net, problem, batch)
+        step, query_loss = self._functions(net, problem, batch)
         if not self.step_losses:
             fast = self._unrolled(step, problem.fast, slow)
-            return differentiated(judge(fast, slow), theta)
-        started = problem.fast | {TOTAL: problem.fast[task_heads.BIAS].new_zeros(len(batch))}
-        ended = self._unrolled(self._gathering(step, judge), started, slow)
-        return differentiated(ended[TOTAL], theta)
+            return differentiated(query_loss(fast, slow), theta)
+        state_0 = problem.fast | {TOTAL: problem.fast[task_heads.BIAS].new_zeros(len(batch))}
+        last = self._unrolled(self._with_step_loss(step, query_loss), state_0, slow)
+        return differentiated(last[TOTAL], theta)
 
-    def _ways(self, net: Net, problem: Problem, batch: TaskBatch) -> tuple[Step, Judge]:
-        """One inner step, and the query losses: written out where they can be, or by autograd."""
+    def _functions(self, net: Net, problem: Problem, batch: TaskBatch) -> tuple[Step, QueryLoss]:
+        """Return the inner step and the query loss: fused for MLPs, else by autograd."""
         descent = fused_mlp.descent(net, problem.fast, batch, second=self.order == "second")
         if descent is None:
             return self.step(problem, batch), lambda fast, slow: batch.test_loss(
@@ -122,52 +125,52 @@ class Maml:
         def move(k: int, state: Weights, slow: Weights) -> Weights:
             if self.rates == "fixed":
                 return descent.step(state, self.lr)
-            return descent.step(state, {name: self._learned(slow, name, k) for name in state})
+            return descent.step(state, {name: self._learned_rate(slow, name, k) for name in state})
 
         return move, lambda fast, _: descent.losses(fast)
 
     def step(self, problem: Problem, batch: TaskBatch) -> Step:
-        """One inner step of all tasks at once."""
+        """Return the inner step of all tasks at once, by autograd."""
 
         def move(k: int, state: Weights, slow: Weights) -> Weights:
             graph = torch.is_grad_enabled()
             with torch.enable_grad():
-                # Without a graph nothing may lead back to theta, not even a view of it.
+                # Without a graph, detach from theta: a view of a leaf still requires gradients.
                 fast = {
                     name: item if graph and item.requires_grad else item.detach().requires_grad_()
                     for name, item in state.items()
                 }
                 losses = batch.loss(problem.support(fast, slow), batch.support, batch.ways)
-                # Tasks share no fast weight, so the sum has each task's own gradient.
-                found = torch.autograd.grad(
+                # Tasks share no fast weight, so the gradient of the sum is each task's own.
+                gradients = torch.autograd.grad(
                     losses.sum(), list(fast.values()), create_graph=graph and self.order == "second"
                 )
             return {
                 name: item - self._rate(slow, name, k) * grad
-                for (name, item), grad in zip(state.items(), found, strict=True)
+                for (name, item), grad in zip(state.items(), gradients, strict=True)
             }
 
         return move
 
-    def _gathering(self, step: Step, judge: Judge) -> Step:
-        """The same, which adds the weighted query loss after the step to the total."""
+    def _with_step_loss(self, step: Step, query_loss: QueryLoss) -> Step:
+        """Wrap a step to add the weighted query loss after it to the running sum."""
 
         def move(k: int, state: Weights, slow: Weights) -> Weights:
             fast = step(k, {n: item for n, item in state.items() if n != TOTAL}, slow)
-            loss = self.step_losses[k] * judge(fast, slow)
+            loss = self.step_losses[k] * query_loss(fast, slow)
             return fast | {TOTAL: state[TOTAL] + loss}
 
         return move
 
     def _rate(self, slow: Weights, name: str, k: int) -> Tensor | float:
-        return self.lr if self.rates == "fixed" else self._learned(slow, name, k)
+        return self.lr if self.rates == "fixed" else self._learned_rate(slow, name, k)
 
-    def _learned(self, slow: Weights, name: str, k: int) -> Tensor:
+    def _learned_rate(self, slow: Weights, name: str, k: int) -> Tensor:
         rate = slow[f"{RATES}.{name}"]
         return rate if self.rates == "tensor" else rate[min(k, len(rate) - 1)]
 
     def _problem(self, net: Net, theta: Weights, batch: TaskBatch) -> tuple[Problem, Weights]:
-        """The learning of a batch, and all that its steps read."""
+        """Return the adaptation problem of a batch, and its slow weights with the rates."""
         problem = self.inner.problem(net, theta, batch, self.head)
         rates = {n: item for n, item in theta.items() if n.startswith(f"{RATES}.")}
         return problem, problem.slow | rates

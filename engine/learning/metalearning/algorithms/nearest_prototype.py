@@ -1,8 +1,8 @@
 """Nearest prototype on fixed features, by distance (arXiv 1703.05175) or by angle.
 
-By angle, a class points where its support features do on average, each taken as a direction. Its
-logits are s z · c, and s is 10 over the mean length of the support features: what is nearest does
-not depend on it, and the loss then means the same at any scale of the features.
+By angle, a class prototype c is the normalised mean of its normalised support features, and logits
+are s z · c with s = 10 / mean norm of the support features. The scale s does not change which
+prototype is nearest; it makes the loss independent of the scale of the features.
 """
 
 from dataclasses import dataclass
@@ -19,12 +19,12 @@ from engine.learning.metalearning.nets import task_heads
 from engine.learning.metalearning.tasks.batches import TaskBatch, Weights, mean, targets
 
 SHARPNESS = 10.0
-"""Logit of a query that points exactly to a class and has the mean length."""
+"""Logit of a query in the direction of a prototype, with the mean norm of support features."""
 
 
 @dataclass(frozen=True, slots=True)
 class Nearest(Fixed, Closed):
-    """The class with the nearest prototype.
+    """Nearest-prototype classifier.
 
     Attributes:
         distance: `euclidean` or `cosine`.
@@ -37,14 +37,14 @@ class Nearest(Fixed, Closed):
         """See `Closed`.
 
         Raises:
-            ValueError: tasks of regression, or theta has adapters that this would leave out.
+            ValueError: the tasks are regression, or theta has LoRA adapters.
         """
         classes_only("prototype", batch)
         refuse_adapters(theta)
         if self.distance == "euclidean":
             return Protonet().fit(theta, z, batch)
         one_hot = targets(batch.support, batch.outputs).to(z)
-        toward = functional.normalize(one_hot.mT @ functional.normalize(z, dim=2), dim=2)
-        length = mean(z.norm(dim=2), batch.support.kept)[:, None, None]
-        weight = SHARPNESS * toward / length.clamp_min(torch.finfo(z.dtype).tiny)
+        prototypes = functional.normalize(one_hot.mT @ functional.normalize(z, dim=2), dim=2)
+        norm = mean(z.norm(dim=2), batch.support.kept)[:, None, None]
+        weight = SHARPNESS * prototypes / norm.clamp_min(torch.finfo(z.dtype).tiny)
         return {task_heads.WEIGHT: weight, task_heads.BIAS: weight.new_zeros(weight.shape[:2])}

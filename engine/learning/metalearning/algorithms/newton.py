@@ -1,4 +1,4 @@
-"""Logistic regression by a few Newton steps as the learner of a task (LRD2, arXiv 1805.08136, 3.4).
+"""Logistic regression heads by a few unrolled Newton steps (LRD2, arXiv 1805.08136, section 3.4).
 
 The loss over W (C, d) is the sum of cross-entropies + l2 / 2 |W|^2. With p the probabilities, y
 the one-hot targets, S_i = diag(p_i) - p_i p_i^T and W = A^T Z, a Newton step solves for the dual
@@ -37,10 +37,10 @@ class Newton(Closed):
 
     Attributes:
         steps: Newton steps from 0.
-        damping: share of each step that is taken at most.
-        l2: start of the learned penalty.
-        scale: start of the learned factor of the logits.
-        largest: unknowns of one task's system, at most: its cost grows with their cube.
+        damping: largest fraction of a Newton step that is taken.
+        l2: initial value of the learned penalty.
+        scale: initial value of the learned factor of the logits.
+        largest: maximum number of unknowns (ways x examples) of a task; cost is cubic in it.
     """
 
     steps: int = 3
@@ -50,7 +50,7 @@ class Newton(Closed):
     largest: int = 2000
 
     def start(self, theta: Weights, seed: int) -> Weights:
-        """See `Algorithm`."""
+        """Return the log of penalty and scale, () each; see `Algorithm`."""
         del seed
         return learned(theta, l2=self.l2, scale=self.scale)
 
@@ -58,32 +58,32 @@ class Newton(Closed):
         """See `Closed`.
 
         Raises:
-            ValueError: tasks of regression, or too many unknowns.
+            ValueError: the tasks are regression, or have more than `largest` unknowns.
         """
         classes_only("newton", batch)
         unknowns = batch.outputs * z.shape[1]
         if unknowns > self.largest:
             raise ValueError(
-                f"newton would solve for {batch.outputs} ways x {z.shape[1]} examples = {unknowns} "
-                f"unknowns a task, and its limit is {self.largest}; use ridge"
+                f"`newton` would solve for {batch.outputs} ways x {z.shape[1]} examples = "
+                f"{unknowns} unknowns per task, and its limit is {self.largest}; use `ridge`"
             )
-        row = scaled(z, batch)
+        z_scaled = scaled(z, batch)
         y = targets(batch.support, batch.outputs)
-        # Rows of padding are 0 in the Gram matrix, so what is solved for them reaches no weight.
-        system = _System(row @ row.mT, y, theta[LOG_L2].exp(), batch.ways)
+        # Rows of padding are 0 in the Gram matrix, so their dual variables affect no weight.
+        system = _System(z_scaled @ z_scaled.mT, y, theta[LOG_L2].exp(), batch.ways)
         dual = torch.zeros_like(system.y)
         for _ in range(self.steps):
-            dual = self._stepped(dual, system)
-        weight = dual.mT @ row * theta[LOG_SCALE].exp()
+            dual = self._step(dual, system)
+        weight = dual.mT @ z_scaled * theta[LOG_SCALE].exp()
         return {
             task_heads.WEIGHT: weight / z.shape[2] ** 0.5,
             task_heads.BIAS: weight.new_zeros(weight.shape[:2]),
         }
 
-    def _stepped(self, dual: Tensor, system: "_System") -> Tensor:
-        target = system.solved(dual)
+    def _step(self, dual: Tensor, system: "_System") -> Tensor:
+        target = system.solve(dual)
         with torch.no_grad():
-            # The share is piecewise constant in the features, so it has no gradient.
+            # The step size is piecewise constant in the features, so it has no gradient.
             before = system.loss(dual)
             rounding = 16 * torch.finfo(before.dtype).eps * before
             share = torch.full_like(before, self.damping)  # (T,)
@@ -95,7 +95,7 @@ class Newton(Closed):
 
 @dataclass(frozen=True, slots=True)
 class _System:
-    """Logistic regressions in their dual.
+    """Dual problems of T logistic regressions.
 
     Attributes:
         gram: (T, n, n).
@@ -110,16 +110,16 @@ class _System:
     ways: Tensor | None
 
     def loss(self, dual: Tensor) -> Tensor:
-        """Sum of cross-entropies + l2 / 2 |W|^2: (T,)."""
+        """Return the sum of cross-entropies + l2 / 2 |W|^2: (T,)."""
         f = self.gram @ dual
         nats = -(masked(f, self.ways).log_softmax(2) * self.y).sum((1, 2))
         return nats + self.l2 / 2 * (dual * f).sum((1, 2))
 
-    def solved(self, dual: Tensor) -> Tensor:
-        """The dual (T, n, C) after a whole Newton step."""
+    def solve(self, dual: Tensor) -> Tensor:
+        """Return the dual (T, n, C) after a full Newton step."""
         f = self.gram @ dual
         log_p = masked(f, self.ways).log_softmax(2)
-        p, root = log_p.exp(), (log_p / 2).exp()  # not sqrt(p), whose gradient at 0 is infinite
+        p, root = log_p.exp(), (log_p / 2).exp()  # sqrt(p) has an infinite gradient at 0
         factor = torch.diag_embed(root) - p[..., None] * root[..., None, :]  # L: (T, n, C, C)
         curved = p * f - p * (p * f).sum(2, keepdim=True)
         right = curved + self.y - p
@@ -129,8 +129,8 @@ class _System:
         eye = torch.eye(n * c, dtype=dual.dtype, device=dual.device)
         matrix = inner.reshape(t, n * c, n * c) + self.l2 * eye
         pulled = torch.einsum("tiab,tia->tib", factor, self.gram @ right).reshape(t, n * c, 1)
-        found = torch.cholesky_solve(pulled, cholesky(matrix)).reshape(t, n, c)
-        return (right - torch.einsum("tiab,tib->tia", factor, found)) / self.l2
+        solution = torch.cholesky_solve(pulled, cholesky(matrix)).reshape(t, n, c)
+        return (right - torch.einsum("tiab,tib->tia", factor, solution)) / self.l2
 
 
 def _between(one: Tensor, other: Tensor, share: Tensor) -> Tensor:

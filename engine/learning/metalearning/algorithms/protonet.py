@@ -1,8 +1,8 @@
-"""Nearest prototype, learned end to end: prototypical networks (arXiv 1703.05175).
+"""Prototypical networks: nearest prototype, trained end to end (arXiv 1703.05175).
 
-Eq. 1-2: a class is the mean of its support features, and logits are minus the squared distance to
-it. Without the query's own norm, which no softmax sees, that is a linear head 2 c, -|c|^2 (their
-section 2.4).
+Eq. 1-2: the prototype c of a class is the mean of its support features, and logits are minus the
+squared distance to it. The softmax cancels the query's own norm, which leaves a linear head with
+weight 2 c and bias -|c|^2 (section 2.4).
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class Protonet(Closed):
     """Nearest class mean."""
 
     def start(self, theta: Weights, seed: int) -> Weights:
-        """Nothing; see `Algorithm`."""
+        """Return no extra parameters; see `Algorithm`."""
         del theta, seed
         return {}
 
@@ -27,11 +27,11 @@ class Protonet(Closed):
         """See `Closed`.
 
         Raises:
-            ValueError: tasks of regression.
+            ValueError: the tasks are regression.
         """
         del theta
         classes_only("protonet", batch)
         one_hot = targets(batch.support, batch.outputs).to(z.dtype)  # (T, n, C)
-        # A class without examples is masked from the answers; 1 keeps its mean finite.
+        # A class without examples is masked in the outputs; 1 keeps its mean finite.
         means = one_hot.mT @ z / one_hot.sum(1).clamp_min(1)[..., None]
         return {task_heads.WEIGHT: 2 * means, task_heads.BIAS: -means.square().sum(2)}
