@@ -103,7 +103,7 @@ def test_what_exploded_and_came_back_was_told():
 def test_a_loss_that_is_no_number_is_told_at_once():
     found, told = _told([1.0] * 7 + [math.nan] * 20, None)
     assert found.lost
-    assert told == ["diverged: the loss is no number at step 8; take a lower `lr`"]
+    assert told == ["diverged: the loss is not finite at step 8; lower `lr`"]
 
 
 def test_divergence_is_the_same_after_a_stop_anywhere():

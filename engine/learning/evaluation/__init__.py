@@ -1,4 +1,4 @@
-"""Metrics, and intervals over what was drawn independently."""
+"""Metrics, confidence intervals and paired tests."""
 
 import lazy_loader
 

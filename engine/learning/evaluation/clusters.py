@@ -1,20 +1,19 @@
-"""Interval of a mean over draws that share tasks or classes. numpy and scipy only, no torch.
+"""Confidence interval of a mean over episodes that share tasks or classes; no torch.
 
-600 episodes of 5 classes each, drawn from 28 classes, are not 600 independent numbers: what was
-drawn independently is the 28 classes. A class moves the mean in two ways: by its own score, and by
-the scores of the classes that stand beside it in an episode. The variance of the mean is estimated
-in two ways too:
+600 episodes of 5 classes each, sampled from 28 classes, are not 600 independent numbers: only the
+28 classes are independent. A class affects the mean by its own score, and by its effect on the
+scores of other classes in its episodes. The variance of the mean is estimated in two ways:
 
-own     from the mean score of each class, which t intervals of independent classes are made of.
-        It is precise and leaves out what classes do to each other.
-shared  from how much more alike two episodes are the more classes they share: half the expected
-        squared difference of two episodes without a class in common is the variance of an episode,
-        and what it exceeds the sample variance by is the variance of the mean (the unbiased one
-        of a U-statistic, which exists from twice as many classes on as an episode has). It knows
-        of all dependence, and is noisy where an episode has many classes.
+own     from the mean score of each class, as in a t-interval of independent classes. Precise, but
+        ignores effects between classes.
+shared  from how similar episodes are by the number of classes that they share: half the expected
+        squared difference of two episodes without a common class is the variance of an episode,
+        and its excess over the sample variance is the variance of the mean (unbiased, of a
+        U-statistic; needs at least twice as many classes as an episode has). Covers all
+        dependence, but is noisy where an episode has many classes.
 
-`shared` counts as far as it differs from `own` by more than its noise. Of few draws neither knows
-much: the variance is no less than that of independent draws, the degrees of freedom are no more.
+`shared` is used as far as it differs from `own` by more than its noise. With few episodes, the
+variance is at least, and the degrees of freedom at most, that of independent episodes.
 """
 
 import math
@@ -35,7 +34,7 @@ class Spread:
     """Variance of a mean, and the degrees of freedom of its t interval.
 
     Attributes:
-        variance: in units of `unit` squared.
+        variance: of the mean, in units of `unit` squared.
         freedom: degrees of freedom.
         unit: see `engine.learning.evaluation.statistics.scale`.
     """
@@ -51,14 +50,14 @@ class Spread:
 
 
 class Draws:
-    """Scores of draws, and the units (tasks, or classes) that each draw is of."""
+    """Scores of draws (episodes), and the units (tasks or classes) of each draw."""
 
     def __init__(self, members: Sequence[Sequence[int]], scores: Sequence[Sequence[float]]) -> None:
-        """Take the numbers.
+        """Store the scores.
 
         Args:
-            members: for each draw the numbers of its units.
-            scores: for each draw the score of each of its units; its own score is their mean.
+            members: for each draw, the ids of its units.
+            scores: for each draw, the score of each unit; the score of the draw is their mean.
         """
         sizes = np.array([len(units) for units in members])
         names, units = np.unique(
@@ -66,18 +65,18 @@ class Draws:
         )
         self._units = units
         self._draw = np.repeat(np.arange(len(sizes)), sizes)
-        given: Vector = np.concatenate([np.asarray(s, dtype=np.float64) for s in scores])
-        self._unit = scale(given.tolist())
-        self._scores: Vector = given / self._unit
+        values: Vector = np.concatenate([np.asarray(s, dtype=np.float64) for s in scores])
+        self._unit = scale(values.tolist())
+        self._scores: Vector = values / self._unit
         self._weights: Vector = np.repeat(1 / sizes / len(sizes), sizes)
         self._sizes = sizes
         self.count = len(names)
-        """Distinct units."""
+        """Number of distinct units."""
         self._mean = float(self._weights @ self._scores)
         self.mean = self._mean * self._unit
 
     def by_unit(self) -> list[float]:
-        """The mean score of each unit."""
+        """Return the mean score of each unit, by id."""
         return [float(value) for value in self._by_unit() * self._unit]
 
     def _by_unit(self) -> Vector:
@@ -85,9 +84,9 @@ class Draws:
         return sums / counts
 
     def spread(self) -> Spread:
-        """How the mean would vary over other units of the same population.
+        """Return how the mean varies over samples of units from the same population.
 
-        Of two units or more, and of two draws or more where a draw has several units.
+        Needs two units or more, and two draws or more where a draw has several units.
         """
         own = self._own()
         if self._sizes.max() == 1:
@@ -95,50 +94,52 @@ class Draws:
         noise = self._noise()
         extra = self._shared() - own
         doubt = self._doubt(own, noise)
-        kept = max(0.0, 1 - (doubt / extra) ** 2) if extra else 0.0
-        variance = max(own + kept * extra, noise, self._apart())
+        shrinkage = max(0.0, 1 - (doubt / extra) ** 2) if extra else 0.0
+        variance = max(own + shrinkage * extra, noise, self._apart())
         known = variance**2 / (self.count - 1)
-        freedom = variance**2 / (known + (kept * doubt) ** 2 / 2) if variance else self.count - 1
+        freedom = (
+            variance**2 / (known + (shrinkage * doubt) ** 2 / 2) if variance else self.count - 1
+        )
         freedom = min(max(freedom, 2.0), len(self._sizes) - 1)
         return Spread(variance, freedom, self._unit)
 
     def _sum(self, values: Vector) -> Vector:
-        """Sums (units,) of values, one for each unit of each draw."""
+        """Return sums (units,) of values, one value for each unit of each draw."""
         return np.bincount(self._units, values, self.count).astype(np.float64)
 
     def _own(self) -> float:
-        """Variance of the mean, were the scores of different units independent."""
+        """Return the variance of the mean if scores of different units were independent."""
         parts = self._sum(self._weights * (self._scores - self._mean))
         return float(self.count / (self.count - 1) * np.sum(parts**2))
 
     def _noise(self) -> float:
-        """Variance of the mean over other draws of the same units."""
+        """Return the variance of the mean over other draws of the same units."""
         residual = self._scores - self._by_unit()[self._units]
         by_draw = np.bincount(self._draw, self._weights * residual)
         lost = max(1, len(self._scores) - self.count) / len(self._scores)
         return float(np.sum(by_draw**2) / lost)
 
     def _apart(self) -> float:
-        """Variance of the mean, were different draws independent."""
+        """Return the variance of the mean if different draws were independent."""
         score = np.bincount(self._draw, self._scores) / self._sizes
         return float(score.var(ddof=1) / len(score))
 
     def _doubt(self, own: float, noise: float) -> float:
-        """Standard deviation of `shared` - `own` where units do nothing to each other."""
+        """Return the standard deviation of `shared` - `own` if units do not affect each other."""
         of_units = max(0.0, own - noise)
         of_noise = float(self._sizes.mean()) * noise
         return math.sqrt((4 * of_units * of_noise + 2 * of_noise**2) / (self.count - 1))
 
     def _shared(self) -> float:
-        """Variance of the mean by the line of half squared differences over shared units."""
+        """Return the variance of the mean, by regression of half squared differences on overlap."""
         score = np.bincount(self._draw, self._scores) / self._sizes
         score = score - score.mean()
         n = len(score)
-        holds = np.zeros((n, self.count))
-        np.add.at(holds, (self._draw, self._units), 1.0)
-        own = (holds**2).sum(1)  # what a draw shares with itself
-        less = holds.T @ holds if self.count < n else holds @ holds.T
-        counts, sums, squares = holds.sum(0), score @ holds, score**2 @ holds
+        membership = np.zeros((n, self.count))
+        np.add.at(membership, (self._draw, self._units), 1.0)
+        own = (membership**2).sum(1)  # what a draw shares with itself
+        less = membership.T @ membership if self.count < n else membership @ membership.T
+        counts, sums, squares = membership.sum(0), score @ membership, score**2 @ membership
         pairs = n * (n - 1)
         x = (counts @ counts - own.sum()) / pairs
         xx = ((less**2).sum() - (own**2).sum()) / pairs

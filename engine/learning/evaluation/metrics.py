@@ -1,11 +1,11 @@
-"""What is measured, defined once.
+"""Definitions of the metrics.
 
-accuracy                    share of a part that a head gets right
-loss                        mean cross-entropy of a part, in nats
-forgetting                  accuracy before - after, of the kept head, on the old task's test part
-representation_forgetting   the same of a ridge head fitted anew before and after ("re-probe"): what
-                            no head could bring back
-head_forgetting             forgetting - representation_forgetting: what a new head brings back
+accuracy                    fraction of a split that a head classifies correctly
+loss                        mean cross-entropy of a split, in nats
+forgetting                  test accuracy before - after on the retained task, with its old head
+representation_forgetting   the same with ridge heads refitted before and after ("re-probe"): lost
+                            even with a new head
+head_forgetting             forgetting - representation_forgetting: recovered by a new head
 """
 
 import math
@@ -20,38 +20,38 @@ from engine.learning.models.backbones import Network
 from engine.learning.models.features import extract, logits
 
 REPROBE_LIMIT = 2000
-"""Training images that a re-probe is fitted on, at most: the classes as equal as can be."""
+"""Maximum number of training images of a re-probe, balanced by class."""
 REPROBE_SEED = 20_261_130
-"""Which ones is the same in every run and before and after an adaptation, so both are paired."""
+"""Seed of their sample: the same in every run, before and after, so accuracies are paired."""
 
 
 def scored(net: Network, head: str, examples: Examples) -> tuple[float, float]:
-    """Accuracy and loss of a head on a part."""
-    found = logits(net, head, examples)
-    right = (found.argmax(1) == examples.y).float().mean()
-    loss = functional.cross_entropy(found, examples.y)
+    """Return accuracy and loss (nats) of a head on a split."""
+    outputs = logits(net, head, examples)
+    right = (outputs.argmax(1) == examples.y).float().mean()
+    loss = functional.cross_entropy(outputs, examples.y)
     accuracy, nats = torch.stack([right, loss]).tolist()  # one read from the device
     return accuracy, nats
 
 
 def judged(net: Network, task: Task, head: str) -> dict[str, float]:
-    """Every metric of a task, without the task's name; parts that it lacks are absent."""
-    found: dict[str, float] = {}
+    """Return all metrics of a task by name, for the splits that it has."""
+    metrics: dict[str, float] = {}
     for part, prefix in {"test": "", "val": "val_", "shifted": "shifted_"}.items():
         if part in task.parts:
             accuracy, loss = scored(net, head, task.parts[part])
-            found[f"{prefix}accuracy"] = accuracy
+            metrics[f"{prefix}accuracy"] = accuracy
             if part != "shifted":
-                found[f"{prefix}loss"] = loss
-    return found
+                metrics[f"{prefix}loss"] = loss
+    return metrics
 
 
 def reprobe(net: Network, task: Task) -> float | None:
-    """Test accuracy of a ridge head fitted anew: lambda on the validation part.
+    """Return the test accuracy of a refitted ridge head, its penalty chosen on validation data.
 
-    It is fitted on at most `REPROBE_LIMIT` training images, a random sample with classes as equal
-    as can be. Without a validation part lambda is chosen by leaving one out. None where the task
-    lacks training or test images, or the features are not finite.
+    It is fitted on at most `REPROBE_LIMIT` training images, a random sample balanced by class.
+    Without a validation split the penalty is chosen by leave-one-out. None where the task has no
+    training or test images, or the features are not finite.
     """
     if not {"train", "test"} <= task.parts.keys():
         return None
@@ -76,15 +76,15 @@ def reprobe(net: Network, task: Task) -> float | None:
 
 
 def forgotten(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, float]:
-    """The three kinds of forgetting from `accuracy` and `reprobed` before and after.
+    """Return the kinds of forgetting, from `accuracy` and `reprobed` before and after.
 
-    A kind whose accuracies are not there is absent.
+    A kind without its accuracies, or that is not finite, is absent.
     """
-    found: dict[str, float] = {}
+    kinds: dict[str, float] = {}
     if "accuracy" in before and "accuracy" in after:
-        found["forgetting"] = before["accuracy"] - after["accuracy"]
+        kinds["forgetting"] = before["accuracy"] - after["accuracy"]
     if "reprobed" in before and "reprobed" in after:
-        found["representation_forgetting"] = before["reprobed"] - after["reprobed"]
-    if len(found) == 2:  # noqa: PLR2004 (both are there)
-        found["head_forgetting"] = found["forgetting"] - found["representation_forgetting"]
-    return {name: value for name, value in found.items() if math.isfinite(value)}
+        kinds["representation_forgetting"] = before["reprobed"] - after["reprobed"]
+    if len(kinds) == 2:  # noqa: PLR2004 (both are known)
+        kinds["head_forgetting"] = kinds["forgetting"] - kinds["representation_forgetting"]
+    return {name: value for name, value in kinds.items() if math.isfinite(value)}

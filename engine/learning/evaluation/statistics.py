@@ -1,4 +1,4 @@
-"""Intervals and paired tests over seeds. numpy and scipy only, no torch."""
+"""Confidence intervals and paired tests over seeds; numpy and scipy only, no torch."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -8,13 +8,13 @@ import numpy as np
 from scipy.special import stdtr, stdtrit
 
 TESTABLE = 5
-"""Fewest pairs for which a p value is told."""
+"""Minimum number of pairs for which a p value is reported."""
 ROUNDING = 4 * 2.0**-23
-"""How far numbers that were computed in float32 may differ by rounding, in parts of their size:
-half a unit for each of two numbers, twice for a pair of differences, and twice that for safety."""
+"""Relative difference that float32 rounding may cause: half a unit for each of two numbers, twice
+for a pair of differences, times a safety factor of two."""
 
 HUGE = 1e60
-"""Numbers from which on fourth powers and their sums may leave the range of float64."""
+"""Size from which fourth powers and their sums may overflow float64."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +28,12 @@ class Mean:
 
     @property
     def half(self) -> float | None:
-        """Half the interval's width."""
+        """Half the width of the interval."""
         return None if self.low is None or self.high is None else (self.high - self.low) / 2
 
 
 def mean(values: Sequence[float]) -> Mean:
-    """Mean and 95 % t-interval of independent values."""
+    """Return mean and 95 % t-interval of independent values."""
     n = len(values)
     if n == 0:
         return Mean(None, None, None, 0)
@@ -46,7 +46,7 @@ def mean(values: Sequence[float]) -> Mean:
 
 
 def standard_error(values: Sequence[float]) -> float | None:
-    """Standard error of the mean; None below two values."""
+    """Return the standard error of the mean; None for fewer than two values."""
     if len(values) < 2:  # noqa: PLR2004 (a spread needs two)
         return None
     unit = scale(values)
@@ -55,29 +55,28 @@ def standard_error(values: Sequence[float]) -> float | None:
 
 
 def scale(values: Iterable[float]) -> float:
-    """What numbers are divided by before they are squared: 1, or a power of 2 for huge ones.
+    """Return the divisor of numbers before squaring: 1, or a power of 2 for huge ones.
 
-    Divided by a power of 2, a number keeps all its digits.
+    Division by a power of 2 is exact.
     """
     largest = max(map(abs, values), default=0.0)
     return 1.0 if largest < HUGE else 2.0 ** math.frexp(largest)[1]
 
 
 def constant(differences: Sequence[float], size: float) -> bool:
-    """Whether differences are the same up to the rounding of float32.
+    """Return whether differences are equal up to float32 rounding.
 
     Args:
         differences: of pairs of numbers, at least one.
-        size: the largest of these numbers in absolute value: rounding is in parts of it.
+        size: largest absolute value of the numbers, to which rounding is relative.
     """
     return max(differences) - min(differences) <= ROUNDING * abs(size)
 
 
 def paired_p(differences: Sequence[float], size: float) -> float | None:
-    """Two-sided p of a paired t-test that the mean difference is 0.
+    """Return the two-sided p value of a paired t-test that the mean difference is 0.
 
-    None below five pairs, where such a test says nothing, and where the differences are the same
-    up to rounding, where it is not defined.
+    None for fewer than five pairs, and where the differences are equal up to rounding.
 
     Args:
         differences: of the pairs.
@@ -92,11 +91,11 @@ def paired_p(differences: Sequence[float], size: float) -> float | None:
 
 
 def holm(p: Sequence[float]) -> list[float]:
-    """P values adjusted by Holm's step-down method for one family."""
+    """Return p values of one family adjusted by Holm's step-down method."""
     order = sorted(range(len(p)), key=p.__getitem__)
     adjusted = [0.0] * len(p)
     highest = 0.0
-    for rank, place in enumerate(order):
-        highest = max(highest, min(1.0, (len(p) - rank) * p[place]))
-        adjusted[place] = highest
+    for rank, index in enumerate(order):
+        highest = max(highest, min(1.0, (len(p) - rank) * p[index]))
+        adjusted[index] = highest
     return adjusted

@@ -1,4 +1,4 @@
-"""Backbones and the network that carries them with named heads. Shapes fit by construction."""
+"""Backbones, and the network of a backbone with named linear heads."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,13 +10,13 @@ from torch import Tensor, nn
 from engine.learning.models.layers import trunk
 
 ENCODER = "encoder"
-"""Kind of a net that is the encoder of an autoencoder or VAE: its features are the code."""
+"""Kind of a net that is the encoder of an autoencoder or VAE; its features are the latent code."""
 GROUP_CHANNELS = 4
-"""Channels that a group norm averages over, where the width allows it."""
+"""Channels of a group in group norm, where the width is divisible by it."""
 
 
 class Heads(nn.Module):
-    """Linear layers by task. Task names come from outside, so they are no attributes."""
+    """Linear layers by task name; unlike `nn.ModuleDict` it accepts any name."""
 
     def __getitem__(self, task: str) -> nn.Linear:
         return cast("nn.Linear", self._modules[task])
@@ -42,22 +42,22 @@ class Network(nn.Module):
         self.heads = Heads()
 
     def features(self, x: Tensor) -> Tensor:
-        """Features (n, width) of images (n, channels, height, width)."""
+        """Return features (n, width) of images (n, channels, height, width)."""
         return cast("Tensor", self.backbone(x))
 
     def forward(self, x: Tensor, task: str) -> Tensor:
-        """Logits (n, classes) of the task's head."""
+        """Return logits (n, classes) of the task's head."""
         return cast("Tensor", self.heads[task](self.features(x)))
 
     def train_statistics(self, *, train: bool) -> None:
-        """Whether batch norm takes the batch's statistics (and moves its own), or keeps its own."""
+        """Set batch norm to use and update batch statistics, or to use running statistics."""
         for module in self.modules():
             if isinstance(module, nn.BatchNorm2d):
                 module.train(train)
 
 
 def build(net: Mapping[str, Any], shape: Sequence[int], seed: int) -> Network:
-    """An untrained network without heads.
+    """Build an untrained network without heads.
 
     Args:
         net: fields of `engine.library.nets.kinds.Conv4` or `engine.library.nets.kinds.Mlp`, or an
@@ -83,7 +83,7 @@ def restore(
     weights: Mapping[str, Tensor],
     heads: Mapping[str, int],
 ) -> Network:
-    """A network with given weights.
+    """Build a network with given weights.
 
     Args:
         net: as in `build`.
@@ -99,10 +99,10 @@ def restore(
 
 
 def _conv4(net: Mapping[str, Any], shape: Sequence[int]) -> tuple[Iterable[nn.Module], int]:
-    """Four blocks of 3x3 convolution, norm, ReLU; each halves the image while it can.
+    """Four blocks of 3x3 convolution, norm, ReLU; each halves the image down to one pixel.
 
-    With strides (arXiv 1703.03400, section 5.2) a side is halved upward, 28 to 2, and the published
-    64 features of 64 filters are means over what is left.
+    With strides (arXiv 1703.03400, section 5.2) sides are halved rounding up, 28 to 2, and the
+    features are means over the remaining pixels: 64 of 64 filters, as published.
     """
     layers: list[nn.Module] = []
     channels, height, width = shape

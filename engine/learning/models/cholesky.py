@@ -1,4 +1,4 @@
-"""Factors of matrices that rounding may have made worse than they are."""
+"""Cholesky factors that are NaN, not an error, where rounding makes them fail."""
 
 import math
 
@@ -7,10 +7,10 @@ from torch import Tensor
 
 
 def cholesky(matrix: Tensor) -> Tensor:
-    """Lower factors of positive definite matrices (..., n, n), differentiable.
+    """Return lower Cholesky factors of positive definite matrices (..., n, n), differentiable.
 
-    Of a matrix that rounding has left without one, the factor is nan, so that what is computed from
-    it counts as diverged: an error would end the training of all tasks, and name none.
+    The factor is NaN where a matrix is not positive definite by rounding, so that its task counts
+    as diverged; an error would end the training of all tasks.
     """
     factor, failed = torch.linalg.cholesky_ex(matrix)
     if bool(failed.any()):

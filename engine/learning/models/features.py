@@ -1,7 +1,7 @@
-"""Features and logits of whole parts, in chunks, without gradients.
+"""Features and logits of whole dataset splits, in chunks, without gradients.
 
-Under `no_grad` and not `inference_mode`: a head is trained on these features, which tensors of
-inference mode forbid.
+`no_grad`, not `inference_mode`: heads are trained on these features, which inference tensors do
+not allow.
 """
 
 import torch
@@ -11,17 +11,17 @@ from engine.learning.data.device_data import Examples
 from engine.learning.models.backbones import Network
 
 CHUNK = 1024
-"""Images at a time: enough for speed, little enough for memory."""
+"""Images in a chunk, a balance of speed and memory."""
 
 
 @torch.no_grad()
 def extract(net: Network, examples: Examples, index: Tensor | None = None) -> Tensor:
-    """Features in evaluation mode.
+    """Return features in eval mode.
 
     Args:
-        net: is left in the mode it was in.
-        examples: any part.
-        index: (n,) positions of some of them; all by default.
+        net: its train or eval mode is restored.
+        examples: a dataset split.
+        index: (n,) positions of a subset; all examples by default.
 
     Returns:
         (n, net.width) float32.
@@ -39,5 +39,5 @@ def extract(net: Network, examples: Examples, index: Tensor | None = None) -> Te
 
 @torch.no_grad()
 def logits(net: Network, task: str, examples: Examples) -> Tensor:
-    """Logits (n, classes) of a head, in evaluation mode."""
+    """Return logits (n, classes) of a head, in eval mode."""
     return net.heads[task](extract(net, examples))

@@ -1,4 +1,4 @@
-"""Layers that a decoder can mirror: the trunks of encoders. Shapes fit by construction."""
+"""Encoder trunks, and the decoders that mirror them."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -7,26 +7,26 @@ from typing import Any
 from torch import nn
 
 LEAST_SIDE = 4
-"""Pixels of a side that two halvings need."""
+"""Minimum side in pixels of an image that is halved twice."""
 
 
 def trunk(net: Mapping[str, Any], shape: Sequence[int]) -> tuple[list[nn.Module], int]:
-    """The layers from an image (n, *shape) to features (n, width), and that width.
+    """Return the layers from images (n, *shape) to features (n, width), and the width.
 
     Args:
         net: fields of a value in `engine.library.generative.coders`.
         shape: (channels, height, width) of the images.
 
     Raises:
-        ValueError: the images are too small to be halved twice.
+        ValueError: the images are smaller than 4x4 for a convolutional trunk.
     """
     if net["kind"] == "mlp":
         return _mlp(net, shape)
     channels, height, width = shape
     if min(height, width) < LEAST_SIDE:
         raise ValueError(
-            f"a conv coder halves images twice, and these have {height}x{width} pixels; "
-            "take `net: {kind: mlp}`"
+            f"a conv encoder needs images of at least {LEAST_SIDE}x{LEAST_SIDE} pixels, but these "
+            f"have {height}x{width}; use `net: {{kind: mlp}}`"
         )
     filters, maps = net["width"], (height // 2 // 2) * (width // 2 // 2)
     layers: list[nn.Module] = [
@@ -38,7 +38,7 @@ def trunk(net: Mapping[str, Any], shape: Sequence[int]) -> tuple[list[nn.Module]
 
 
 def mirror(net: Mapping[str, Any], shape: Sequence[int], inputs: int) -> list[nn.Module]:
-    """The layers from a code (n, inputs) to what a likelihood takes: (n, *shape)."""
+    """Return the layers from codes (n, inputs) to likelihood parameters (n, *shape)."""
     if net["kind"] == "mlp":
         layers: list[nn.Module] = []
         for hidden in reversed(net["hidden"]):
@@ -59,7 +59,7 @@ def mirror(net: Mapping[str, Any], shape: Sequence[int], inputs: int) -> list[nn
 def start(
     layer: nn.Linear | nn.Conv2d | nn.ConvTranspose2d, draws: Any, *, rectified: bool
 ) -> None:
-    """Draw a layer's weights: He (arXiv 1502.01852) before a ReLU, else Glorot; biases are 0."""
+    """Initialise a layer in place: He (arXiv 1502.01852) before a ReLU, else Glorot; biases 0."""
     if rectified:
         nn.init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=draws)
     else:
@@ -84,6 +84,6 @@ def _activation(net: Mapping[str, Any]) -> nn.Module:
 def _doubled(
     inputs: int, outputs: int, small: tuple[int, int], large: tuple[int, int]
 ) -> nn.ConvTranspose2d:
-    """The way back from a halving of an image that may have had odd sides."""
+    """Return the transposed convolution that inverts a halving, also of odd sides."""
     odd = large[0] - 2 * small[0], large[1] - 2 * small[1]
     return nn.ConvTranspose2d(inputs, outputs, 4, stride=2, padding=1, output_padding=odd)

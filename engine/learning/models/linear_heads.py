@@ -1,4 +1,4 @@
-"""Linear heads: drawn, zero, or fitted on fixed features in closed form or by Newton steps.
+"""Linear heads: random, zero, or fitted on fixed features by ridge or logistic regression.
 
 Ridge is solved on the smaller of primal and dual, as in R2D2 (arXiv 1805.08136, eq. 5-6), and
 gradients flow through the solution. Features and targets are centred, so the bias is not penalised.
@@ -16,19 +16,19 @@ from engine.learning.models.cholesky import cholesky
 from engine.learning.models.logistic import Fit, minimise
 
 GRID = tuple(10.0**power for power in range(-6, 3))
-"""Penalties that a choice is made from."""
+"""Grid of penalties for model selection."""
 
 
 @dataclass(frozen=True, slots=True)
 class Linear:
-    """Weights of a linear head, and the penalty they were fitted with.
+    """Weights of a linear head, and the penalty of their fit.
 
     Attributes:
         weight: (outputs, features).
         bias: (outputs,).
         l2: the penalty; 0 where nothing was fitted.
-        at_edge: the penalty was chosen at an end of the grid.
-        note: what a reader of its scores must know of the fit; empty where it is the minimum.
+        at_edge: whether the chosen penalty is at an end of the grid.
+        note: warning about the fit, for readers of its scores; empty if it converged.
     """
 
     weight: Tensor
@@ -38,7 +38,7 @@ class Linear:
     note: str = ""
 
     def module(self) -> nn.Linear:
-        """A float32 layer with these weights."""
+        """Return a float32 layer with these weights."""
         layer = nn.Linear(self.weight.shape[1], self.weight.shape[0], device=self.weight.device)
         with torch.no_grad():
             layer.weight.copy_(self.weight)
@@ -50,31 +50,31 @@ class Linear:
 
 
 def drawn(features: int, outputs: int, seed: int) -> Linear:
-    """A random head: uniform within ±1/sqrt(features), the same on every device."""
+    """Sample a head uniformly within ±1/sqrt(features), the same on every device."""
     draws = torch.rand(outputs, features, generator=torch.Generator().manual_seed(seed))
     return Linear((2 * draws - 1) / math.sqrt(features), torch.zeros(outputs))
 
 
 def undefined(features: int, outputs: int) -> Linear:
-    """What fits features that are not numbers."""
+    """Return a head of NaN, the result for features that are not finite."""
     return Linear(torch.full((outputs, features), math.nan), torch.full((outputs,), math.nan))
 
 
 def zero(features: int, outputs: int) -> Linear:
-    """A head whose logits are 0 until its first step."""
+    """Return a head of zeros."""
     return Linear(torch.zeros(outputs, features), torch.zeros(outputs))
 
 
 def ridge(z: Tensor, targets: Tensor, l2: float | Tensor) -> Linear:
-    """Least squares with `l2 * |W|^2`, in closed form, differentiable in all arguments.
+    """Fit ridge regression in closed form, differentiable in all arguments.
 
     Args:
         z: (n, d) features.
         targets: (n, k).
-        l2: penalty beside the *mean* squared error; above 0.
+        l2: weight of |W|^2, added to the *mean* squared error; above 0.
 
     Returns:
-        The head; of nan where features are too large for the penalty.
+        The head; NaN where the Gram matrix is not positive definite by rounding.
     """
     n, d = z.shape
     z_mean, t_mean = z.mean(0), targets.mean(0)
@@ -90,10 +90,10 @@ def ridge(z: Tensor, targets: Tensor, l2: float | Tensor) -> Linear:
 
 
 def ridge_by_leaving_one_out(z: Tensor, y: Tensor, outputs: int) -> Linear:
-    """Ridge on one-hot targets with the penalty of least exact leave-one-out squared error.
+    """Fit ridge on one-hot targets, with the penalty of `GRID` of least leave-one-out error.
 
-    With H the hat matrix, an example's error without it is its residual / (1 - H_ii): one
-    decomposition serves all penalties.
+    With H the hat matrix, the leave-one-out error of an example is its residual / (1 - H_ii), so
+    one decomposition serves all penalties.
 
     Args:
         z: (n, d) features.
@@ -113,30 +113,30 @@ def ridge_by_leaving_one_out(z: Tensor, y: Tensor, outputs: int) -> Linear:
         left_out = residual / (1 - leverage).clamp_min(1e-9)[:, None]
         errors.append(float((left_out**2).mean()))
     best = min(range(len(GRID)), key=errors.__getitem__)
-    found = ridge(z, targets, GRID[best])
-    return Linear(found.weight, found.bias, GRID[best], best in {0, len(GRID) - 1})
+    head = ridge(z, targets, GRID[best])
+    return Linear(head.weight, head.bias, GRID[best], best in {0, len(GRID) - 1})
 
 
 def logistic(
     z: Tensor, y: Tensor, outputs: int, *, l2: float, max_iter: int, start: Linear | None = None
 ) -> Linear:
-    """Minimum of the mean cross-entropy + l2 / 2 * |W|^2, in float64; see `logistic.minimise`.
+    """Fit logistic regression (mean cross-entropy + l2 / 2 * |W|^2) in float64; see `minimise`.
 
     Args:
         z: (n, d) features.
         y: (n,) classes.
         outputs: number of classes.
         l2: penalty on the weights, not on the bias.
-        max_iter: Newton steps at most; they end at the minimum.
-        start: where to begin, instead of 0.
+        max_iter: maximum number of Newton steps.
+        start: initial head, instead of zeros.
     """
-    begin = start or zero(z.shape[1], outputs)
+    initial = start or zero(z.shape[1], outputs)
     fitted = minimise(
         z.double(),
         functional.one_hot(y, outputs).bool(),
         l2,
         max_iter,
-        (begin.weight.to(z.device).double(), begin.bias.to(z.device).double()),
+        (initial.weight.to(z.device).double(), initial.bias.to(z.device).double()),
     )
     return Linear(fitted.weight, fitted.bias, l2, note=_note(fitted, l2))
 
@@ -144,8 +144,8 @@ def logistic(
 def _note(fitted: Fit, l2: float) -> str:
     if fitted.endless:
         return (
-            "without a penalty the classes can be told apart without an error, so the loss has no "
-            f"minimum: the weights are those after {fitted.steps} steps"
+            "the classes are linearly separable and `l2` is 0, so the loss has no minimum: "
+            f"the weights are those after {fitted.steps} steps"
         )
     if not fitted.settled:
         return f"not converged after {fitted.steps} steps with l2 {l2:g}: raise `max_iter`"
@@ -158,29 +158,29 @@ def chosen(
     *,
     patience: int = len(GRID),
 ) -> Linear:
-    """The fit of least score over a grid of penalties; of equals the smaller penalty.
+    """Return the fit of least score over `GRID`; of equal scores the smaller penalty.
 
     Args:
-        fit: penalty and the fit of the next larger one (a warm start) -> head.
-        score: to be small, on examples that no fit has seen.
-        patience: penalties in a row, from the largest down, without a better score that end the
-            search: the smallest ones are the slowest to fit.
+        fit: penalty, fit of the next larger penalty (for a warm start) -> head.
+        score: validation score of a head; lower is better.
+        patience: penalties without improvement, from the largest down, after which the search
+            stops: small penalties are the slowest to fit.
     """
-    found: list[tuple[float, int, Linear]] = []
+    fits: list[tuple[float, int, Linear]] = []
     last: Linear | None = None
-    for place in reversed(range(len(GRID))):
-        last = fit(GRID[place], last)
-        found.append((score(last), place, last))
-        if found.index(min(found, key=_rank)) + patience < len(found):
+    for index in reversed(range(len(GRID))):
+        last = fit(GRID[index], last)
+        fits.append((score(last), index, last))
+        if fits.index(min(fits, key=_rank)) + patience < len(fits):
             break
-    _, place, best = min(found, key=_rank)
-    return replace(best, at_edge=place in {0, len(GRID) - 1})
+    _, index, best = min(fits, key=_rank)
+    return replace(best, at_edge=index in {0, len(GRID) - 1})
 
 
-def _rank(found: tuple[float, int, Linear]) -> tuple[float, int]:
-    return found[:2]
+def _rank(fit: tuple[float, int, Linear]) -> tuple[float, int]:
+    return fit[:2]
 
 
 def cross_entropy(head: Linear, z: Tensor, y: Tensor) -> float:
-    """Mean cross-entropy of a head, in nats."""
+    """Return the mean cross-entropy of a head, in nats."""
     return float(functional.cross_entropy(head(z), y))

@@ -1,8 +1,8 @@
-"""Logistic regression to its minimum, in float64, however small the penalty is.
+"""Logistic regression by Newton-CG in float64, converging for penalties however small.
 
-Newton steps, each solved by conjugate gradients with the curvature's diagonal before it, and halved
-until the loss falls (Nocedal and Wright 2006, algorithm 7.1). Losses of images that are all right
-are sums of small numbers, which are never taken as differences of large ones.
+Newton steps solved by conjugate gradients with a diagonal preconditioner, with backtracking line
+search (Nocedal and Wright 2006, algorithm 7.1). Small losses are sums of small numbers, never
+differences of large ones.
 """
 
 from dataclasses import dataclass
@@ -11,30 +11,29 @@ import torch
 from torch import Tensor
 
 FLAT = 1e-9
-"""Longest slope at a minimum, in units of the features' size."""
+"""Largest gradient component at convergence, relative to the RMS of the features."""
 GAP = 1e-8
-"""Most that a loss may be above its minimum, as a share of it."""
+"""Largest gap of the loss to its minimum at convergence, relative to the loss."""
 SOLVED, ROUNDS = 0.1, 500
-"""Of conjugate gradients: what is left of the slope, at most; and most rounds."""
+"""Conjugate gradients: relative tolerance of the residual, and maximum iterations."""
 HALVINGS = 50
 FALL = 1e-4
-"""Share of the fall that a slope promises which a step has to bring."""
+"""Armijo constant: required fraction of the decrease that the gradient predicts."""
 SURE = 1e-8
-"""Loss at which it ends where there is no minimum: all examples are right, with hardly a doubt."""
+"""Loss at which separable classes without a penalty, which have no minimum, end."""
 TINY = torch.finfo(torch.float64).tiny
 
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """Weights that were fitted.
+    """Fitted weights.
 
     Attributes:
         weight: (outputs, features).
         bias: (outputs,).
-        settled: they are the minimum, up to `GAP` of the loss.
-        endless: there is no minimum: without a penalty the classes can be told apart without an
-            error, and the larger the weights, the smaller the loss.
-        steps: Newton steps that were made.
+        settled: whether they converged to the minimum, up to `GAP` of the loss.
+        endless: whether there is no minimum: the classes are separable, without a penalty.
+        steps: number of Newton steps.
     """
 
     weight: Tensor
@@ -46,13 +45,13 @@ class Fit:
 
 @dataclass(frozen=True, slots=True)
 class _Point:
-    """The loss somewhere.
+    """Loss and derivatives at some weights.
 
     Attributes:
         value: the loss.
-        chances: (n, outputs) of the classes.
-        slope: (outputs, features + 1), the bias last.
-        wrong: examples that are not strictly right.
+        chances: (n, outputs) class probabilities.
+        slope: (outputs, features + 1) gradient, the bias last.
+        wrong: number of examples whose class does not have the strictly largest logit.
     """
 
     value: float
@@ -76,16 +75,16 @@ class _Problem:
     penalty: Tensor
 
     def at(self, w: Tensor) -> _Point:
-        """The loss at weights."""
+        """Return loss and gradient at weights w (outputs, features + 1)."""
         n = len(self.z)
         logits = self.z @ w.T
-        # From the right class's: all others are small where it is right.
+        # Relative to the true class: all others are negative where it is predicted.
         logits = logits - logits[self.right][:, None]
         top = logits.amax(1, keepdim=True)
         others = (logits - top).exp().masked_fill(self.right, 0)
         own = (-top).exp()
         apart = others.sum(1, keepdim=True)
-        # Where the right class is the top: log(1 + what the others are), small as it may be.
+        # Where the true class is largest: log1p of the others keeps small losses exact.
         nats = torch.where(top > 0, top + (own + apart).log(), apart.log1p())
         chances = others / (own + apart)
         residual = chances.where(~self.right, -chances.sum(1, keepdim=True))
@@ -96,13 +95,13 @@ class _Problem:
                       int(wrong))  # fmt: skip
 
     def curved(self, point: _Point, v: Tensor) -> Tensor:
-        """The curvature at a point times v (outputs, features + 1)."""
+        """Return the Hessian-vector product with v (outputs, features + 1)."""
         s = self.z @ v.T
         pulled = point.chances * (s - (point.chances * s).sum(1, keepdim=True))
         return pulled.T @ self.z / len(self.z) + self.penalty * v
 
     def diagonal(self, point: _Point) -> Tensor:
-        """The curvature's diagonal, (outputs, features + 1), above 0."""
+        """Return the diagonal of the Hessian (outputs, features + 1), above 0."""
         spread = point.chances * (1 - point.chances)
         return (spread.T @ self.z.square() / len(self.z) + self.penalty).clamp_min(TINY)
 
@@ -114,14 +113,14 @@ def minimise(
     max_iter: int,
     start: tuple[Tensor, Tensor],
 ) -> Fit:
-    """Minimum of the mean cross-entropy + l2 / 2 |W|^2 over weights and biases.
+    """Minimise the mean cross-entropy + l2 / 2 |W|^2 over weights and biases.
 
     Args:
         z: (n, features) float64.
         right: (n, outputs) one-hot classes, as booleans.
         l2: penalty on the weights, not on the biases.
-        max_iter: Newton steps at most.
-        start: weights (outputs, features) and biases (outputs,) to begin with.
+        max_iter: maximum number of Newton steps.
+        start: initial weights (outputs, features) and biases (outputs,).
     """
     mean = z.mean(0)
     penalty = torch.cat([z.new_full((z.shape[1],), l2), z.new_zeros(1)])
@@ -130,15 +129,15 @@ def minimise(
     size = max(1.0, float(problem.z.square().mean().sqrt()))
     point, steps, settled = problem.at(w), 0, False
     while True:
-        way, decrement = _newton(problem, point)
+        direction, decrement = _newton(problem, point)
         settled = _settled(point, decrement, l2, FLAT * size)
         if settled or steps == max_iter or (l2 == 0 and not point.wrong and point.value <= SURE):
             break
-        moved = _moved(problem, w, point, way)
-        if moved is None:  # the loss cannot fall by more than its own rounding
+        accepted = _line_search(problem, w, point, direction)
+        if accepted is None:  # the loss cannot fall by more than its own rounding
             settled = _above(point, decrement, l2) <= GAP**0.5 * point.value
             break
-        w, point = moved
+        w, point = accepted
         steps += 1
     weight = w[:, :-1]
     endless = l2 == 0 and not point.wrong
@@ -146,7 +145,7 @@ def minimise(
 
 
 def _above(point: _Point, decrement: float, l2: float) -> float:
-    """How far the loss is above its minimum: at most, with a penalty, and else about."""
+    """Return the gap of the loss to its minimum: a bound with a penalty, else an estimate."""
     return float(point.slope.square().sum()) / (2 * l2) if l2 else decrement / 2
 
 
@@ -156,10 +155,10 @@ def _settled(point: _Point, decrement: float, l2: float, flat: float) -> bool:
 
 
 def _newton(problem: _Problem, point: _Point) -> tuple[Tensor, float]:
-    """A step (outputs, features + 1) downwards, and twice the fall that it promises."""
+    """Return a Newton step (outputs, features + 1), and twice its predicted decrease."""
     slope, before = point.slope, problem.diagonal(point)
     left = -slope
-    way, along = torch.zeros_like(slope), left / before
+    step, along = torch.zeros_like(slope), left / before
     size = float((left * along).sum())
     enough = min(SOLVED, float(slope.norm()) ** 0.5) ** 2 * size
     direction = along
@@ -170,26 +169,29 @@ def _newton(problem: _Problem, point: _Point) -> tuple[Tensor, float]:
         bend = float((direction * curved).sum())
         if bend <= 0:  # only by rounding: the loss is convex
             break
-        way = way + size / bend * direction
+        step = step + size / bend * direction
         left = left - size / bend * curved
         along = left / before
         last, size = size, float((left * along).sum())
         direction = along + size / last * direction
-    if not way.any():
-        way = direction
-    return way, -float((slope * way).sum())
+    if not step.any():
+        step = direction
+    return step, -float((slope * step).sum())
 
 
-def _moved(
-    problem: _Problem, w: Tensor, point: _Point, way: Tensor
+def _line_search(
+    problem: _Problem, w: Tensor, point: _Point, direction: Tensor
 ) -> tuple[Tensor, _Point] | None:
-    """Weights after a step, halved until the loss falls as it should, and the loss there."""
-    promised = float((point.slope * way).sum())
+    """Return weights and point after a backtracking line search; None if no step decreases."""
+    predicted = float((point.slope * direction).sum())
     share = 1.0
     for _ in range(HALVINGS):
-        there = w + share * way
-        found = problem.at(there)
-        if found.value <= point.value + FALL * share * promised and found.value < point.value:
-            return there, found
+        candidate = w + share * direction
+        candidate_point = problem.at(candidate)
+        if (
+            candidate_point.value <= point.value + FALL * share * predicted
+            and candidate_point.value < point.value
+        ):
+            return candidate, candidate_point
         share /= 2
     return None

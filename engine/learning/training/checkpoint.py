@@ -1,10 +1,9 @@
-"""Mid-stage checkpoints: a tree of state as one JSON file and one safetensors file. No pickle.
+"""Checkpoints of nested state as one JSON file and one safetensors file, without pickle.
 
-In the JSON a tensor is `{"tensor": "<number>"}`, and the kinds that JSON lacks are tagged, so that
-optimiser states (integer keys, tuples) and random states come back as they were.
+In the JSON a tensor is `{"tensor": "<number>"}`, and types that JSON lacks are tagged, so that
+optimiser states (integer keys, tuples) and random states are restored exactly.
 
-Torch and numpy are used where the stage has loaded them, and loaded only for a checkpoint that
-holds tensors: a stage without them saves its state in a process without them.
+Torch is imported only if the state has tensors: a stage without torch saves its state without it.
 """
 
 import json
@@ -22,15 +21,15 @@ TREE, TENSORS = "state.json", "tensors.safetensors"
 
 
 def save(folder: Path, state: dict[str, Any]) -> None:
-    """Write a state into a folder that exists.
+    """Write a state into an existing folder.
 
     Args:
-        folder: where `state.json` goes and, if there are tensors, `tensors.safetensors`.
+        folder: gets `state.json` and, if there are tensors, `tensors.safetensors`.
         state: a tree of dicts (string or integer keys), lists, tuples, tensors, numbers, strings,
             booleans and None.
 
     Raises:
-        TypeError: the tree holds something else; says what and where.
+        TypeError: the tree contains another type; the message names its path and type.
     """
     tensors: dict[str, torch.Tensor] = {}
     tree = _encode(state, tensors, "state")
@@ -40,17 +39,17 @@ def save(folder: Path, state: dict[str, Any]) -> None:
 
 
 def load(folder: Path) -> dict[str, Any]:
-    """The state that `save` wrote, its tensors on the CPU."""
+    """Read a state that `save` wrote, with tensors on the CPU."""
     tree = json.loads((folder / TREE).read_bytes())
     tensors: dict[str, torch.Tensor] = {}
     if (folder / TENSORS).exists():
         tensors = import_module("engine.learning.training.weights").load(folder / TENSORS)
-    found: dict[str, Any] = _decode(tree, tensors)
-    return found
+    state: dict[str, Any] = _decode(tree, tensors)
+    return state
 
 
 def copied(state: Any) -> Any:
-    """A deep copy whose tensors lie on the CPU and share memory with nothing."""
+    """Return a deep copy with tensors on the CPU that share no memory."""
     if _is_tensor(state):
         return state.detach().to("cpu", copy=True)
     if isinstance(state, dict):
@@ -61,7 +60,7 @@ def copied(state: Any) -> Any:
 
 
 def random_states() -> dict[str, Any]:
-    """The global random states of python, torch and numpy; None for one that is not loaded."""
+    """Return the global random states of python, torch and numpy; None for one not imported."""
     torch, np = sys.modules.get("torch"), sys.modules.get("numpy")
     states: dict[str, Any] = {"torch": None, "cuda": [], "numpy": None}
     if torch is not None:
@@ -69,7 +68,7 @@ def random_states() -> dict[str, Any]:
         if torch.cuda.is_initialized():
             states["cuda"] = torch.cuda.get_rng_state_all()
     if np is not None:
-        # Its global generator may be drawn from by third parties; we only save and restore it.
+        # Third-party code may use the global generator; here it is only saved and restored.
         kind, key, position, has_gauss, cached = np.random.get_state()
         words = [int(word) for word in key]
         states["numpy"] = [str(kind), words, position, has_gauss, cached]
@@ -77,7 +76,7 @@ def random_states() -> dict[str, Any]:
 
 
 def restore_random_states(states: dict[str, Any]) -> None:
-    """Go back to what `random_states` returned; what was not loaded then had not drawn."""
+    """Restore states of `random_states`; a library not imported then is left alone."""
     if states["torch"] is not None:
         torch = import_module("torch")
         torch.set_rng_state(states["torch"])
@@ -92,17 +91,17 @@ def restore_random_states(states: dict[str, Any]) -> None:
 
 
 def versions() -> dict[str, str]:
-    """What else the bits of a computation depend on."""
+    """Return the torch version and processor, on which the bits of a result depend."""
     installed = import_module("importlib.metadata").version("torch")
     return {"torch": installed, "processor": platform.machine()}
 
 
 def _is_tensor(value: Any) -> bool:
-    torch = sys.modules.get("torch")  # What nobody has loaded has made no tensor.
+    torch = sys.modules.get("torch")  # Not imported: no value can be a tensor.
     return torch is not None and isinstance(value, torch.Tensor)
 
 
-def _encode(value: Any, tensors: "dict[str, torch.Tensor]", place: str) -> Any:
+def _encode(value: Any, tensors: "dict[str, torch.Tensor]", path: str) -> Any:
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if _is_tensor(value):
@@ -112,13 +111,13 @@ def _encode(value: Any, tensors: "dict[str, torch.Tensor]", place: str) -> Any:
     if isinstance(value, dict):
         for key in value:
             if not isinstance(key, str | int):
-                raise TypeError(f"{place}: key {key!r} is neither a string nor an integer")
-        items = [[k, _encode(v, tensors, f"{place}.{k}")] for k, v in value.items()]
+                raise TypeError(f"{path}: key {key!r} must be a string or an integer")
+        items = [[k, _encode(v, tensors, f"{path}.{k}")] for k, v in value.items()]
         return {"dict": items}
     if isinstance(value, list | tuple):
-        items = [_encode(v, tensors, f"{place}[{i}]") for i, v in enumerate(value)]
+        items = [_encode(v, tensors, f"{path}[{i}]") for i, v in enumerate(value)]
         return {"tuple" if isinstance(value, tuple) else "list": items}
-    raise TypeError(f"{place}: a checkpoint cannot hold a {type(value).__name__}")
+    raise TypeError(f"{path}: type {type(value).__name__} is not supported in a checkpoint")
 
 
 def _decode(value: Any, tensors: "dict[str, torch.Tensor]") -> Any:

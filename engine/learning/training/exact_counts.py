@@ -1,7 +1,7 @@
-"""Whole numbers of images that are exact on average. Standard library only.
+"""Whole numbers of images per step that are exact on average. Standard library only.
 
-A share such as 0.2 of a batch of 8 is 1.6 images: 1 in some steps and 2 in others. All is computed
-with fractions, so that 0.1 is a tenth and no step more or less comes of rounding.
+A share such as 0.2 of a batch of 8 is 1.6 images: 1 in some steps and 2 in others. Fractions keep
+0.1 an exact tenth, so no count is off by rounding.
 """
 
 import math
@@ -9,21 +9,21 @@ from fractions import Fraction
 
 
 def exact(value: float) -> Fraction:
-    """The number that a file says: 0.1 is 1/10, not the float nearest to it."""
+    """Return the decimal value as a fraction: 0.1 is 1/10, not the nearest float."""
     return Fraction(repr(value))
 
 
 def until(step: int, each: Fraction) -> int:
-    """Images of the steps 1 .. `step`, at `each` of them a step on average: never one too many."""
+    """Return the number of images in steps 1 .. `step` at `each` per step, rounded down."""
     return math.floor(step * each)
 
 
 def dealt(start: int, stop: int, hands: int) -> list[int]:
-    """How many of the numbers start .. stop - 1 each of some hands gets, dealt in turns from 0.
+    """Return how many of the items start .. stop - 1 each group gets, dealt round-robin from 0.
 
     Args:
-        start: the first number; all before it have been dealt.
-        stop: the number after the last.
-        hands: how many there are.
+        start: first item; all before it are dealt already.
+        stop: one past the last item.
+        hands: number of groups.
     """
     return [(stop - hand - 1) // hands - (start - hand - 1) // hands for hand in range(hands)]

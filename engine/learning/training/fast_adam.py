@@ -1,8 +1,8 @@
-"""A rule of torch, stepped with as little as can be around its kernel.
+"""A torch optimiser with less overhead per step around the fused Adam kernel.
 
-A step of torch's Adam goes through hooks, checks and the grouping of tensors by device each time.
-Between products of matrices, which empty the caches, it and the dropping of gradients took 1.05 CPU
-ms for ten tensors of 0.6 million numbers, and this takes 0.66. The bits are the same.
+A step of torch's Adam runs hooks, checks and the grouping of tensors by device each time. Between
+matrix products, which evict the caches, it and clearing gradients took 1.05 CPU ms for ten tensors
+of 0.6 million numbers; this takes 0.66. The bits are the same.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,7 +16,7 @@ from torch.optim import Adam, Optimizer
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    """What the kernel of Adam is given of a group, in the order of its weights."""
+    """Arguments of the fused Adam kernel for a parameter group, in the order of its weights."""
 
     fields: dict[str, Any]
     kernel: Callable[..., Any]
@@ -27,36 +27,36 @@ class _Group:
 
 
 class Descent:
-    """An optimiser: its groups and its state are those of torch's."""
+    """Wraps a torch optimiser; parameter groups and state are those of the optimiser."""
 
     def __init__(self, rule: Optimizer) -> None:
         self._rule = rule
         self._groups: Sequence[_Group] = ()
-        """Known once the rule has stepped by itself, for then its state is there."""
+        """Set after the first step of the optimiser, which creates its state."""
 
     @property
     def groups(self) -> list[dict[str, Any]]:
-        """The rule's own, whose `lr` may be set between steps."""
+        """Parameter groups of the optimiser; `lr` may be set between steps."""
         return self._rule.param_groups
 
     def add_group(self, weights: Sequence[Tensor]) -> None:
-        """Train more weights."""
+        """Add a parameter group."""
         self._groups = ()
         self._rule.add_param_group({"params": list(weights)})
 
     def clear(self) -> None:
-        """Drop all gradients."""
+        """Set all gradients to None."""
         for group in self._rule.param_groups:
             for item in group["params"]:
                 item.grad = None
 
     @torch.no_grad()
     def step(self) -> None:
-        """Move the weights by their gradients; those that have none stay."""
+        """Update the weights by their gradients; weights without a gradient are skipped."""
         gradients = [[item.grad for item in group.weights] for group in self._groups]
         if not gradients or any(item is None for some in gradients for item in some):
             self._rule.step()
-            self._groups = self._known()
+            self._groups = self._kernel_groups()
             return
         for group, some in zip(self._groups, gradients, strict=True):
             torch._foreach_add_(group.steps, 1)
@@ -67,26 +67,26 @@ class Descent:
                 weight_decay=group.fields["weight_decay"], amsgrad=False, maximize=False,
             )  # fmt: skip
 
-    def _known(self) -> Sequence[_Group]:
-        """All groups as the kernel takes them; none if that is not for them."""
+    def _kernel_groups(self) -> Sequence[_Group]:
+        """Return all groups as kernel arguments; () if the kernel does not support one of them."""
         if not isinstance(self._rule, Adam):
             return ()
-        found = [_group(self._rule, fields) for fields in self._rule.param_groups]
-        known = [group for group in found if group is not None]
-        return known if len(known) == len(found) else ()
+        candidates = [_group(self._rule, fields) for fields in self._rule.param_groups]
+        groups = [group for group in candidates if group is not None]
+        return groups if len(groups) == len(candidates) else ()
 
     def state_dict(self) -> dict[str, Any]:
-        """The rule's own."""
+        """Return the state of the optimiser."""
         return self._rule.state_dict()
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go back there."""
+        """Restore a state of `state_dict`."""
         self._groups = ()
         self._rule.load_state_dict(state)
 
 
 def _group(rule: Adam, fields: dict[str, Any]) -> _Group | None:
-    """A group of plain Adam on a CPU, all of whose weights have moved."""
+    """Return kernel arguments of a group; None unless it is plain Adam on a CPU with state."""
     weights = fields["params"]
     states = [rule.state[item] for item in weights]
     if not all(states) or any(item.device.type != "cpu" for item in weights):
@@ -94,5 +94,5 @@ def _group(rule: Adam, fields: dict[str, Any]) -> _Group | None:
     if not fields["fused"] or fields["amsgrad"] or fields["maximize"]:
         return None
     kernel = torch._fused_adamw_ if fields["decoupled_weight_decay"] else torch._fused_adam_
-    parts = ([held[name] for held in states] for name in ("exp_avg", "exp_avg_sq", "step"))
+    parts = ([state[name] for state in states] for name in ("exp_avg", "exp_avg_sq", "step"))
     return _Group(fields, kernel, weights, *parts)

@@ -1,7 +1,7 @@
-"""numpy's global random state in a worker before each cell: no earlier one may reach it.
+"""Seeding of numpy's global random state in a worker before each cell.
 
-The stages of this project draw from generators of their own. A user's stage may draw from the
-global ones, and must get the same numbers whatever ran before on its worker.
+The stages of this project use generators of their own. A user's stage may use the global one, and
+must get the same numbers whatever ran before on its worker.
 """
 
 import numpy as np
@@ -11,6 +11,6 @@ def prepare(seed: int) -> None:
     """Seed numpy's global generator.
 
     Args:
-        seed: below 2**63; numpy takes 32 bits of it.
+        seed: below 2**63; numpy uses 32 bits of it.
     """
     np.random.seed(seed % 2**32)

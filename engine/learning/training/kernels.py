@@ -1,4 +1,4 @@
-"""The global state of torch in a worker before each cell."""
+"""Global torch state (seed, threads) of a worker before each cell."""
 
 import torch
 
@@ -8,12 +8,12 @@ def prepare(seed: int, *, threads: int) -> None:
 
     Args:
         seed: below 2**63.
-        threads: intra-op threads; another count gives other bits.
+        threads: intra-op threads; the bits of results depend on their number.
     """
     torch.set_num_threads(threads)
     torch.manual_seed(seed)
 
 
 def instruction_set() -> str:
-    """What torch's kernels on the CPU are compiled for here: `AVX512`; another gives other bits."""
+    """Return the CPU capability of torch, e.g. `AVX512`, on which the bits of results depend."""
     return str(torch.backends.cpu.get_cpu_capability())

@@ -1,4 +1,4 @@
-"""The losses of a training loop: read from the device now and then, reported, kept over a stop."""
+"""Losses of a training loop: read in batches from the device, reported, checked for divergence."""
 
 import math
 from statistics import median
@@ -10,15 +10,15 @@ from torch import Tensor
 from engine.learning.training.monitor import Report, Tell, untold
 
 READ_EVERY = 20
-"""Steps between reads of the losses: each read waits for the device."""
+"""Steps between reads of the losses; each read synchronizes with the device."""
 SMOOTHED = 5
-"""Losses whose median is the smoothed loss: one bad batch of five does not move it."""
+"""Number of losses in the median that is the smoothed loss."""
 EXPLODED = 1000.0
-"""Divergence is a smoothed loss of so many times its start or a constant answer's, the larger."""
+"""Factor over max(first loss, loss of a constant prediction) at which training has diverged."""
 
 
 class Losses:
-    """Losses of the last steps, and whether training diverged."""
+    """Log of losses that detects divergence."""
 
     def __init__(
         self,
@@ -29,21 +29,21 @@ class Losses:
         start: bool = True,
         tell: Tell = untold,
     ) -> None:
-        """None yet.
+        """Start an empty log.
 
         Args:
-            report: hears each of them once it is read.
-            last: step of the loop, after which none is left unread.
-            constant: loss of the best constant answer; None where a loss may be negative or its
-                scale changes on the way, so that only a loss that is no number is divergence.
-            start: the first loss counts too, where it is larger. Not where a net has already been
-                adapted when it is judged first: then the start may be an explosion itself.
-            tell: hears at once when training diverges.
+            report: called with step and loss, once the loss is read.
+            last: last step of the loop, after which all losses are read.
+            constant: loss of the best constant prediction; None where the loss may be negative or
+                its scale changes, so that only a loss that is not finite is divergence.
+            start: whether the first loss counts in the limit. Not where the first loss is that of
+                an adapted net, which may have diverged itself.
+            tell: called with a message when training diverges.
         """
         self.lost = False
-        """A loss was infinite or undefined."""
+        """Whether a loss was infinite or NaN."""
         self.exploded = False
-        """The smoothed loss is far above its start and a constant answer's."""
+        """Whether the smoothed loss is above `EXPLODED` times its limit; see `EXPLODED`."""
         self._report = report
         self._last = last
         self._constant = constant
@@ -56,31 +56,31 @@ class Losses:
 
     @property
     def diverged(self) -> bool:
-        """Training diverged: `lost`, or `exploded`."""
+        """Whether training diverged: `lost` or `exploded`."""
         return self.lost or self.exploded
 
     def add(self, loss: Tensor) -> None:
-        """The loss of the next step, still on its device."""
+        """Add the loss () of the next step, still on its device."""
         self._unread.append(loss.detach())
 
     def read(self, step: int, *, now: bool = False) -> None:
-        """After a step, counted from 1: read those that are due, or all that there are `now`."""
+        """Read the losses after a step (counted from 1), if they are due or `now` is set."""
         if not (now or step % READ_EVERY == 0 or step == self._last):
             return
         values = torch.stack(self._unread).tolist()
         first = step - len(values) + 1
-        for place, value in enumerate(values):
-            self._report(first + place, loss=value)
-            self._judge(first + place, value)
+        for index, value in enumerate(values):
+            self._report(first + index, loss=value)
+            self._check(first + index, value)
         self._unread = []
 
-    def _judge(self, step: int, value: float) -> None:
-        """Whether training has diverged by this step; what explodes may come back."""
+    def _check(self, step: int, value: float) -> None:
+        """Check a loss for divergence; an exploded loss may recover."""
         if self.lost:
             return
         if not math.isfinite(value):
             self.lost = True
-            self._tell(f"diverged: the loss is no number at step {step}; take a lower `lr`")
+            self._tell(f"diverged: the loss is not finite at step {step}; lower `lr`")
             return
         if self._first is None:
             self._first = value if self._start else 0.0
@@ -93,12 +93,12 @@ class Losses:
             self._told = True
             self._tell(
                 f"diverging: at step {step} the loss is {value:.3g}, over {EXPLODED:.0f} times "
-                f"the {limit / EXPLODED:.3g} of a constant answer or of its start; "
-                "take a lower `lr`, or say `clip: 10`"
+                f"the {limit / EXPLODED:.3g} of a constant prediction or of the first step; "
+                "lower `lr`, or set `clip: 10`"
             )
 
     def state_dict(self) -> dict[str, Any]:
-        """What was not read yet, and whether training diverged."""
+        """Return the losses not read yet, and the state of the divergence check."""
         return {
             "unread": list(self._unread),
             "lost": self.lost,
@@ -109,7 +109,7 @@ class Losses:
         }
 
     def load_state_dict(self, state: dict[str, Any], device: torch.device) -> None:
-        """Go back there, with the losses on a device."""
+        """Restore a state of `state_dict`, with the losses on a device."""
         self._unread = [loss.to(device) for loss in state["unread"]]
         self.lost, self.exploded = state["lost"], state["exploded"]
         self._first, self._recent = state["first"], list(state["recent"])

@@ -1,4 +1,4 @@
-"""What is measured while a net trains: curves at given steps, and early stopping."""
+"""Evaluation during training: metric curves at given steps, and early stopping."""
 
 import math
 from collections.abc import Callable, Iterable
@@ -13,32 +13,32 @@ Measure = Callable[[], dict[str, float]]
 
 
 class Kept(Protocol):
-    """What trains: a net, or the weights that meta-training moves. Its state is tensors by name."""
+    """A net, or meta-parameters, in training; its state is tensors by name."""
 
     def state_dict(self) -> dict[str, Any]: ...
     def load_state_dict(self, state_dict: Any) -> Any: ...
 
 
 def unheard(step: int, **values: float) -> None:
-    """A report to nobody, for notebooks."""
+    """Discard a report; the default in notebooks."""
     del step, values
 
 
 def untold(text: str) -> None:
-    """Words to nobody, for notebooks."""
+    """Discard a message; the default in notebooks."""
     del text
 
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """When to stop early.
+    """Options of early stopping.
 
     Attributes:
-        measure: the number to watch.
-        sign: +1 where small is good, -1 where large is.
-        every: steps between looks.
-        patience: looks without a better value that end the training.
-        restore: go back to the weights of the best look.
+        measure: returns the monitored metric.
+        sign: +1 if lower is better, -1 if higher is better.
+        every: steps between evaluations.
+        patience: evaluations without improvement after which training stops.
+        restore: restore the weights of the best evaluation at the end.
     """
 
     measure: Callable[[], float]
@@ -49,7 +49,7 @@ class Patience:
 
 
 class Watch:
-    """Looks at a net at given steps, and says when to stop."""
+    """Evaluates a net at given steps, and tells when to stop early."""
 
     def __init__(
         self,
@@ -65,11 +65,11 @@ class Watch:
         self._patience = patience
         self._report = report
         self.tell = tell
-        """Hears what a person should know at once."""
+        """Called with a message for the user."""
         self.curves: dict[str, list[tuple[int, float]]] = {}
         """Metric -> (step, value)."""
         self.fault = ""
-        """What is wrong with the weights that were measured last, set by who measures them."""
+        """Problem with the weights of the last evaluation, set by `measure`; empty if none."""
         self.stopped = False
         self.best_step: int | None = None
         self._best = math.inf
@@ -77,26 +77,26 @@ class Watch:
         self._kept: dict[str, Tensor] = {}
 
     def looks(self, step: int) -> bool:
-        """Whether a step is one of those to look at."""
+        """Return whether a step is to be evaluated."""
         return step in self._marks or (
             self._patience is not None and step % self._patience.every == 0
         )
 
     def look(self, step: int, net: Kept) -> None:
-        """Measure now, if this step is one to look at."""
+        """Evaluate the net, if the step is one to evaluate."""
         if step in self._marks:
             values = self.now()
             for name, value in values.items():
                 self.curves.setdefault(name, []).append((step, value))
             self._report(step, **values)
         if self._patience and step % self._patience.every == 0:
-            self._judge(self._patience, step, net)
+            self._check_patience(self._patience, step, net)
 
     def now(self) -> dict[str, float]:
-        """What is measured of the weights as they are, where it is a number."""
+        """Return the finite metrics of the current weights."""
         return {name: value for name, value in self._measure().items() if math.isfinite(value)}
 
-    def _judge(self, rule: Patience, step: int, net: Kept) -> None:
+    def _check_patience(self, rule: Patience, step: int, net: Kept) -> None:
         value = rule.sign * rule.measure()
         if value < self._best:
             self._best, self._without, self.best_step = value, 0, step
@@ -107,12 +107,12 @@ class Watch:
             self.stopped = self._without >= rule.patience
 
     def restore(self, net: Kept) -> None:
-        """Give a net the best weights seen, where that was asked for."""
+        """Load the best weights into a net, if early stopping restores them."""
         if self._kept:
             net.load_state_dict(self._kept)
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything seen so far."""
+        """Return curves and the state of early stopping."""
         return {
             "curves": {name: list(curve) for name, curve in self.curves.items()},
             "stopped": self.stopped,
@@ -124,7 +124,7 @@ class Watch:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go back to such a state."""
+        """Restore a state of `state_dict`."""
         self.curves = {name: list(curve) for name, curve in state["curves"].items()}
         self.stopped, self._best = state["stopped"], state["best"]
         self.best_step, self._without = state["best_step"], state["without"]

@@ -1,4 +1,4 @@
-"""What a training step sees: a batch of the new task, mixed with a share of old ones (replay)."""
+"""Batches of the new task mixed with a share of images of previous tasks (experience replay)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from engine.learning.training.exact_counts import dealt, until
 
 @dataclass(frozen=True, slots=True)
 class Seeds:
-    """Seeds of the streams; each is its own, so that replay changes no batch of the new task."""
+    """Seeds of the streams, separate so that replay does not change batches of the new task."""
 
     order: int
     augment: int
@@ -26,14 +26,14 @@ class Seeds:
 
 @dataclass(frozen=True, slots=True)
 class Old:
-    """A task to replay, and the name of the head that answers it."""
+    """A previous task to replay, and the name of its head."""
 
     task: Task
     head: str
 
 
 class Stream:
-    """Training images of one task in a random order of its own, randomly rotated."""
+    """Shuffled and augmented training images of one task."""
 
     def __init__(self, task: Task, head: str, *, order: int, augment: int) -> None:
         self.head = head
@@ -43,7 +43,7 @@ class Stream:
         self._turns = generator(augment)
 
     def take(self, size: int) -> tuple[Tensor, Tensor]:
-        """Images (size, channels, height, width) and classes (size,)."""
+        """Return the next images (size, channels, height, width) and classes (size,)."""
         index = self._batches.take(size)
         turn = None
         if self._task.rotate:
@@ -55,22 +55,21 @@ class Stream:
         return x, self._train.y[index]
 
     def state_dict(self) -> dict[str, Any]:
-        """Where the stream is."""
+        """Return the position of the stream."""
         return {"batches": self._batches.state_dict(), "turns": self._turns.get_state()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go back there."""
+        """Restore a state of `state_dict`."""
         self._batches.load_state_dict(state["batches"])
         self._turns.set_state(state["turns"])
 
 
 class Mixture:
-    """Batches of fixed size: new images, and `replayed` old ones on average over the steps.
+    """Batches of fixed size: new images, and on average `replayed` images of previous tasks.
 
-    Where that is no whole number, the count differs by one between steps, always the same way:
-    after k steps floor(k * replayed) old images have been seen. Several old tasks take turns, image
-    by image. The loss is the mean over the batch, so that an old image weighs as much as a new one,
-    however many there are.
+    Where `replayed` is not a whole number, the count varies by one between steps: after k steps
+    floor(k * replayed) images have been replayed. Several previous tasks alternate, image by image.
+    The loss is the mean over the batch, so every image weighs the same.
     """
 
     def __init__(
@@ -85,35 +84,35 @@ class Mixture:
         self._replayed = Fraction(replayed)
 
     def loss(self, net: Network, step: int) -> Tensor:
-        """Mean cross-entropy of the batch of a step, each image by its task's head."""
+        """Return the mean cross-entropy () of a step's batch, each image by its task's head."""
         streams = [self._new, *self._old]
-        olds = self._sizes(step)
-        sizes = [self._batch - sum(olds), *olds]
+        replayed = self._sizes(step)
+        sizes = [self._batch - sum(replayed), *replayed]
         used = [(stream, size) for stream, size in zip(streams, sizes, strict=True) if size]
-        drawn = [stream.take(size) for stream, size in used]
-        z = net.features(torch.cat([x for x, _ in drawn]))
+        batches = [stream.take(size) for stream, size in used]
+        z = net.features(torch.cat([x for x, _ in batches]))
         parts = z.split([size for _, size in used])
         total = torch.zeros((), device=z.device)
-        for (stream, _), features, (_, y) in zip(used, parts, drawn, strict=True):
+        for (stream, _), features, (_, y) in zip(used, parts, batches, strict=True):
             logits = net.heads[stream.head](features)
             total = total + functional.cross_entropy(logits, y, reduction="sum")
         return total / self._batch
 
     def outputs(self, net: Network) -> int:
-        """Classes of the largest task: log of it is the loss of a net that knows nothing."""
+        """Return the classes of the largest task; its log is the loss of uniform predictions."""
         heads = [net.heads[stream.head] for stream in (self._new, *self._old)]
         return max(head.out_features for head in heads)
 
     def _sizes(self, step: int) -> list[int]:
-        """Images of each old task in a step."""
+        """Return the number of images of each previous task in a step."""
         before, after = until(step - 1, self._replayed), until(step, self._replayed)
         return dealt(before, after, len(self._old)) if self._old else []
 
     def state_dict(self) -> dict[str, Any]:
-        """Where every stream is."""
+        """Return the position of every stream."""
         return {"streams": [stream.state_dict() for stream in (self._new, *self._old)]}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go back there."""
-        for stream, held in zip((self._new, *self._old), state["streams"], strict=True):
-            stream.load_state_dict(held)
+        """Restore a state of `state_dict`."""
+        for stream, stream_state in zip((self._new, *self._old), state["streams"], strict=True):
+            stream.load_state_dict(stream_state)

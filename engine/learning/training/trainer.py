@@ -1,4 +1,4 @@
-"""The one training loop: every supervised stage trains with it, and it resumes to the same bits."""
+"""Training loop of all supervised stages, resumable to the same bits."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,15 +23,15 @@ OPTIMIZERS: Mapping[str, type[torch.optim.Optimizer]] = {
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How to train.
+    """Options of training.
 
     Attributes:
-        steps: in all.
-        lr: the highest learning rate.
+        steps: total number of steps.
+        lr: maximum learning rate.
         optimizer: fields of a value in `engine.library.optimizers`.
-        warmup: share of the steps in which the rate rises from 0.
+        warmup: fraction of the steps in which the learning rate rises linearly from 0.
         schedule: `constant`, or `cosine` or `linear` down to 0, after the warm-up.
-        clip: largest norm of the gradient, or None.
+        clip: maximum gradient norm, or None for no clipping.
         anchor: weight of |theta - start|^2 / 2 over the backbone (L2-SP, arXiv 1802.01483).
         frozen_statistics: batch norm keeps its running statistics.
     """
@@ -46,7 +46,7 @@ class Recipe:
     frozen_statistics: bool = False
 
     def rate(self, step: int) -> float:
-        """Learning rate of a step, counted from 1."""
+        """Return the learning rate of a step, counted from 1."""
         rising = round(self.warmup * self.steps)
         if step <= rising:
             return self.lr * step / rising
@@ -81,16 +81,16 @@ class Trainer:
 
     @property
     def diverged(self) -> bool:
-        """The loss became infinite or undefined, or is far above where it began."""
+        """Whether the loss is not finite or has exploded; see `Losses`."""
         return self._losses.diverged
 
     @property
     def stopped(self) -> bool:
-        """Whether training is over before its last step."""
+        """Whether training ended before its last step."""
         return self._losses.lost or self.watch.stopped
 
     def step(self, step: int) -> None:
-        """One step, counted from 1."""
+        """Train one step, counted from 1."""
         if step == 1:
             self.watch.look(0, self.net)
         self.net.train()
@@ -112,7 +112,7 @@ class Trainer:
             self.watch.look(step, self.net)
 
     def finish(self) -> None:
-        """After the last step: take the best weights back, where that was asked for."""
+        """Restore the best weights, if early stopping restores them, and set eval mode."""
         self.watch.restore(self.net)
         self.net.eval()
 
@@ -121,7 +121,7 @@ class Trainer:
         return torch.stack([(now - start).square().sum() for now, start in pairs]).sum()
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything that the next step depends on."""
+        """Return everything that the next step depends on."""
         return {
             "net": self.net.state_dict(),
             "optimizer": self._optimizer.state_dict(),
@@ -131,7 +131,7 @@ class Trainer:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go back to such a state."""
+        """Restore a state of `state_dict`."""
         self.net.load_state_dict(state["net"])
         self._optimizer.load_state_dict(state["optimizer"])
         self._mixture.load_state_dict(state["mixture"])
@@ -141,7 +141,7 @@ class Trainer:
 
 
 def plain_steps(name: str, total: int, trainer: Trainer) -> Iterator[int]:
-    """Steps without checkpoints, for notebooks; `Run.steps` is the one that resumes."""
+    """Yield steps without checkpoints, for notebooks; `Run.steps` resumes."""
     del name
     for step in range(1, total + 1):
         yield step
@@ -155,8 +155,8 @@ def fit(
     """Train to the end.
 
     Args:
-        trainer: is left with its net in evaluation mode.
-        steps: gives the steps that remain of a loop.
+        trainer: its net is in eval mode afterwards.
+        steps: yields the remaining steps of a loop.
     """
     for step in steps("train", trainer.recipe.steps, trainer):
         trainer.step(step)
@@ -164,7 +164,7 @@ def fit(
 
 
 def optimizer(trained: Sequence[Tensor], recipe: Recipe) -> Descent:
-    """The rule that a recipe names, for leaves that require gradients."""
+    """Build the optimiser of a recipe, for leaf tensors that require gradients."""
     fields = {name: value for name, value in recipe.optimizer.items() if name != "kind"}
     make: Any = OPTIMIZERS[recipe.optimizer["kind"]]
     return Descent(make(trained, lr=recipe.lr, fused=True, **fields))

@@ -8,7 +8,7 @@ from safetensors.torch import load_file, save_file
 
 
 def portable(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """A copy on the CPU that shares no memory with the original or within itself."""
+    """Return contiguous copies on the CPU that share no memory."""
     return {
         name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in weights.items()
     }
@@ -20,6 +20,6 @@ def save(weights: Mapping[str, torch.Tensor], path: Path) -> None:
 
 
 def load(path: Path) -> dict[str, torch.Tensor]:
-    """Read a safetensors file onto the CPU, names in order."""
-    found = load_file(path)
-    return {name: found[name] for name in sorted(found)}
+    """Read a safetensors file onto the CPU, sorted by name."""
+    weights = load_file(path)
+    return {name: weights[name] for name in sorted(weights)}

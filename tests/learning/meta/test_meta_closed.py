@@ -93,7 +93,7 @@ def test_ridge_solves_the_normal_equations_with_their_gradient_on_either_side(wi
     z = torch.randn(2, 6, width, generator=draws, dtype=torch.float64, requires_grad=True)
     y = torch.randn(2, 6, 3, generator=draws, dtype=torch.float64)
     l2 = torch.tensor(0.3, dtype=torch.float64, requires_grad=True)
-    found = ridge.solved(z, y, l2)
+    found = ridge.solve(z, y, l2)
     normal = torch.linalg.inv(z.mT @ z + l2 * torch.eye(width).double()) @ z.mT @ y
     torch.testing.assert_close(found, normal.mT)
     pairs = zip(

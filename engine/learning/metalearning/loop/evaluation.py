@@ -1,4 +1,4 @@
-"""Judging on many tasks: a curve by adaptation steps for each, in chunks, resumable."""
+"""Evaluation on many tasks by number of adaptation steps, in chunks, resumable."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -16,20 +16,20 @@ from engine.learning.metalearning.tasks.streams import Family
 from engine.learning.training.loss_log import EXPLODED
 
 EXAMPLES = 1000
-"""Examples of one chunk of tasks: enough for speed, little enough for memory."""
+"""Target number of examples in a chunk of tasks, a balance of speed and memory."""
 TASKS = 50
-"""Tasks of one chunk, at most."""
+"""Maximum number of tasks in a chunk."""
 
 
 @dataclass(frozen=True, slots=True)
 class Learner:
-    """All that adapts to a task.
+    """An algorithm with the net and weights that it adapts to a task.
 
     Attributes:
-        algorithm: how.
+        algorithm: how to adapt.
         net: backbone.
-        theta: where from.
-        state: what the algorithm carries from training.
+        theta: initial weights.
+        state: of the algorithm at the end of training; see `MetaGradient.state`.
     """
 
     algorithm: Algorithm
@@ -39,53 +39,55 @@ class Learner:
 
 
 def chunk(first: TaskBatch) -> int:
-    """Tasks at a time, of a size like the first. The same on every machine: it changes rounding."""
+    """Return the tasks in a chunk: the same on every machine, since it changes rounding."""
     examples = first.support.y.shape[1] + first.query.y.shape[1]
     return max(1, min(TASKS, EXAMPLES // examples))
 
 
 class Judging:
-    """Scores of tasks 0 .. count - 1; `engine.stage_api.run.Trainer` says how it is saved."""
+    """Resumable evaluation of tasks 0 .. count - 1; see `engine.stage_api.run.Trainer`."""
 
     stopped = False
 
     def __init__(
         self, learner: Learner, family: Family, count: int, size: int, marks: Sequence[int]
     ) -> None:
-        """Judge nothing yet.
+        """Prepare the evaluation.
 
         Args:
-            learner: who is judged.
-            family: the tasks.
-            count: how many.
-            size: tasks at a time.
-            marks: adaptation steps after which they are judged.
+            learner: the learner to evaluate.
+            family: distribution of tasks.
+            count: number of tasks.
+            size: tasks in a chunk.
+            marks: numbers of adaptation steps after which to evaluate.
         """
         self.steps = -(-count // size)
-        """Chunks in all."""
+        """Number of chunks."""
         self._learner = learner
         self._family = family
         self._count = count
         self._size = size
         self._marks = tuple(sorted(set(marks)))
-        self._looks = (0, *(mark for mark in self._marks if mark))
+        self._eval_steps = (0, *(mark for mark in self._marks if mark))
         self._scores: dict[str, list[Tensor]] = {}
 
     def step(self, step: int) -> None:
-        """Judge one chunk, counted from 1."""
+        """Evaluate one chunk, counted from 1."""
         first = (step - 1) * self._size
         batch = self._family.batch(range(first, min(first + self._size, self._count)))
-        who = self._learner
-        found = curve(who.algorithm, who.net, who.theta, batch, self._looks, who.state)
-        self._add("start", found[0].losses)
-        stepless = set(found) == {0}
-        for mark, judged in found.items():
+        learner = self._learner
+        scores = curve(
+            learner.algorithm, learner.net, learner.theta, batch, self._eval_steps, learner.state
+        )
+        self._add("start", scores[0].losses)
+        stepless = set(scores) == {0}
+        for mark, score in scores.items():
             if not stepless and mark not in self._marks:
                 continue
-            self._add(f"loss {mark}", judged.losses)
-            if judged.accuracies is not None:
-                self._add(f"accuracy {mark}", judged.accuracies)
-            for metric, parts in judged.by_class.items():
+            self._add(f"loss {mark}", score.losses)
+            if score.accuracies is not None:
+                self._add(f"accuracy {mark}", score.accuracies)
+            for metric, parts in score.by_class.items():
                 self._add(
                     f"classes {metric} {mark}",
                     parts.flatten() if batch.ways is None else parts[batch.ways],
@@ -100,29 +102,29 @@ class Judging:
         self._scores.setdefault(name, []).append(values.detach().cpu())
 
     def marks(self, metric: str) -> list[int]:
-        """Steps at which a metric was judged: fewer than asked for where there are no steps."""
+        """Return the evaluated numbers of steps of a metric; [0] for algorithms without steps."""
         names = (name.split() for name in self._scores)
         return sorted(int(name[1]) for name in names if name[0] == metric and len(name) > 1)
 
     def values(self, metric: str, mark: int) -> list[float]:
-        """A metric of each task, in order, after so many steps."""
+        """Return a metric of each task, in order, after `mark` steps."""
         return _joined(self._scores[f"{metric} {mark}"])
 
     def by_class(self, metric: str, mark: int) -> list[tuple[float, ...]]:
-        """A metric of the classes of each task, in the order of their labels; [] for regression."""
+        """Return a metric by class for each task, in the order of labels; [] for regression."""
         values = iter(_joined(self._scores.get(f"classes {metric} {mark}", [])))
         return [tuple(islice(values, count)) for count in self.ways]
 
     @property
     def constant(self) -> float | None:
-        """Squared error of the best constant answer to all queries; None for classes."""
+        """Squared error of the best constant prediction; None for classification."""
         targets = self._scores.get("targets")
         if not targets:
             return None
         return float(torch.cat(targets).double().var(0, unbiased=False).sum())
 
     def means(self) -> dict[str, float]:
-        """Mean loss, and accuracy for classes, after the most steps that were judged."""
+        """Return mean loss (and accuracy for classification) after the most steps."""
         return {
             metric: _mean(self.values(metric, self.marks(metric)[-1]))
             for metric in ("accuracy", "loss")
@@ -130,54 +132,54 @@ class Judging:
         }
 
     def exploded(self, mark: int, *, start: bool) -> int:
-        """Tasks whose adaptation had diverged after so many steps.
+        """Return the number of tasks whose adaptation had diverged after `mark` steps.
 
-        As of a training: the loss is no number, or above 1000 times the larger of its start and of
-        what the best constant answer gets. Classes that are answered without a step are left out:
-        far distances to prototypes are no explosion.
+        As in training: the loss is not finite, or above 1000 times the larger of its initial value
+        and that of the best constant prediction. Classification without steps only counts losses
+        that are not finite: distances to prototypes may be large without divergence.
 
         Args:
-            mark: steps of adaptation.
-            start: whether the loss before the first step counts. Not of numbers where theta was
-                meta-trained: its start may have exploded in that training.
+            mark: number of adaptation steps.
+            start: whether the initial loss counts in the limit. Not for regression where theta was
+                meta-trained, since that training may have diverged itself.
         """
         losses = self.values("loss", mark)
         limits = self._constants()
         if mark and (start or self.ways):
             limits = list(map(max, limits, _joined(self._scores["start"])))
-        judged = bool(mark) or not self.ways
+        bounded = bool(mark) or not self.ways
         return sum(
-            not math.isfinite(loss) or (judged and loss > EXPLODED * limit)
+            not math.isfinite(loss) or (bounded and loss > EXPLODED * limit)
             for loss, limit in zip(losses, limits, strict=True)
         )
 
     def _constants(self) -> list[float]:
-        """For each task the loss of the best constant answer, of numbers the same for all."""
+        """Return the loss of the best constant prediction for each task."""
         if self.constant is not None:
             return [self.constant] * self._count
         return [math.log(max(2, ways)) for ways in self.ways]
 
     @property
     def members(self) -> list[tuple[int, ...]]:
-        """What each task was drawn from; see `Family.members`."""
+        """Members that each task was sampled from; see `Family.members`."""
         return [self._family.members(number) for number in range(self._count)]
 
     @property
     def ways(self) -> list[int]:
-        """Classes of each task, in order; empty for regression."""
+        """Number of classes of each task, in order; empty for regression."""
         return [int(value) for value in _joined(self._scores.get("ways", []))]
 
     def state_dict(self) -> dict[str, Any]:
-        """What was found so far."""
+        """Return the scores so far."""
         return {name: list(values) for name, values in self._scores.items()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go back there."""
+        """Restore a state of `state_dict`."""
         self._scores = {name: list(values) for name, values in state.items()}
 
 
 def judged(learner: Learner, family: Family, count: int, size: int, mark: int) -> Judging:
-    """Tasks 0 .. count - 1, judged after so many steps."""
+    """Evaluate tasks 0 .. count - 1 after `mark` steps, in one go."""
     judging = Judging(learner, family, count, size, (mark,))
     for step in range(1, judging.steps + 1):
         judging.step(step)
@@ -185,10 +187,10 @@ def judged(learner: Learner, family: Family, count: int, size: int, mark: int) -
 
 
 def _joined(parts: Sequence[Tensor]) -> list[float]:
-    found: list[float] = torch.cat(list(parts)).double().tolist() if parts else []
-    return found
+    values: list[float] = torch.cat(list(parts)).double().tolist() if parts else []
+    return values
 
 
 def _mean(values: Iterable[float]) -> float:
-    found = list(values)
-    return sum(found) / len(found)
+    items = list(values)
+    return sum(items) / len(items)

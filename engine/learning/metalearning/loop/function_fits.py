@@ -1,4 +1,4 @@
-"""What functions a learner fits to tasks of one input and one output, before and after steps."""
+"""Functions that a learner fits to tasks with one input and one output, by adaptation steps."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,17 +12,17 @@ from engine.learning.metalearning.tasks.batches import Examples, TaskBatch
 from engine.learning.metalearning.tasks.streams import Family, LinearFunctions, Sinusoids
 
 Numbers = list[list[float]]
-"""A list for each task."""
+"""One list of numbers for each task."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """Some tasks, and where their functions are looked at.
+    """Tasks, and the grid on which their functions are evaluated.
 
     Attributes:
-        batch: their examples.
-        x: (G,) inputs in order, from the least to the greatest of the tasks.
-        truth: (T, G) what the true functions say there; None where they are not known.
+        batch: the tasks with their examples.
+        x: (G,) increasing inputs, over the range of inputs of all tasks.
+        truth: (T, G) values of the true functions; None where they are unknown.
     """
 
     batch: TaskBatch
@@ -32,7 +32,7 @@ class Scene:
 
 @dataclass(frozen=True, slots=True)
 class Fits:
-    """What one learner fits.
+    """Fitted functions of one learner.
 
     Attributes:
         curves: step -> (G,) outputs for each task; step None for a closed form.
@@ -44,15 +44,17 @@ class Fits:
 
 
 def scene(family: Family, numbers: Sequence[int], points: int) -> Scene:
-    """Tasks of a family with so many points to look at.
+    """Build a grid of `points` inputs for tasks of a family.
 
     Raises:
-        ValueError: they have not one input and one output.
+        ValueError: the tasks are not regression from one input to one output.
     """
     batch = family.batch(numbers)
     support = batch.support
     if batch.classified or support.x.shape[2:] != (1,) or batch.outputs != 1:
-        raise ValueError("only functions of one number that give one number can be drawn")
+        raise ValueError(
+            "fitted functions can only be plotted for regression with one input and one output"
+        )
     pooled = batch.pooled
     every = pooled.x if pooled.kept is None else pooled.x[pooled.kept]
     x = torch.linspace(float(every.min()), float(every.max()), points, dtype=every.dtype)
@@ -62,37 +64,37 @@ def scene(family: Family, numbers: Sequence[int], points: int) -> Scene:
 
 
 @torch.no_grad()
-def fits(learner: Learner, shown: Scene, marks: Sequence[int]) -> Fits:
-    """What a learner fits to the tasks after some numbers of steps."""
-    batch = shown.batch
-    # The queries are judged, the points beside them only looked at.
-    looked = shown.x[None, :, None].expand(len(batch), -1, 1)
+def fits(learner: Learner, tasks: Scene, marks: Sequence[int]) -> Fits:
+    """Return the functions that a learner fits after each number of steps in `marks`."""
+    batch = tasks.batch
+    # Query examples give the loss; the grid is appended to them only for its outputs.
+    grid = tasks.x[None, :, None].expand(len(batch), -1, 1)
     m = batch.query.x.shape[1]
-    query = Examples(torch.cat([batch.query.x, looked], 1), batch.query.y)
+    query = Examples(torch.cat([batch.query.x, grid], 1), batch.query.y)
     both = TaskBatch(
         batch.support, query, batch.outputs, batch.loss, batch.test_loss, None, batch.numbers
     )
-    # One step at least, to see whether there are steps.
+    # At least one step, to tell whether the algorithm has steps.
     steps = max(1, *marks)
     walk = learner.algorithm.walk(learner.net, learner.theta, both, steps, learner.state)
     outputs = [predict(learner.net, weights, both) for weights in walk]
     closed = len(outputs) == 1
-    found = Fits({}, {})
-    for step, answer in enumerate(outputs):
+    result = Fits({}, {})
+    for step, output in enumerate(outputs):
         if closed or step in marks:
             mark = None if closed else step
-            found.curves[mark] = answer[:, m:, 0].double().tolist()
-            losses = batch.test_loss(answer[:, :m], batch.query, None)
-            found.errors[mark] = losses.double().tolist()
-    return found
+            result.curves[mark] = output[:, m:, 0].double().tolist()
+            losses = batch.test_loss(output[:, :m], batch.query, None)
+            result.errors[mark] = losses.double().tolist()
+    return result
 
 
 def points(examples: Examples) -> list[tuple[list[float], list[float]]]:
-    """Inputs and targets of each task, without padding."""
-    found = []
+    """Return inputs and targets of each task, without padding."""
+    pairs = []
     for task in range(len(examples.x)):
         x, y = examples.x[task, :, 0], examples.y[task, :, 0]
         if examples.kept is not None:
             x, y = x[examples.kept[task]], y[examples.kept[task]]
-        found.append((x.double().tolist(), y.double().tolist()))
-    return found
+        pairs.append((x.double().tolist(), y.double().tolist()))
+    return pairs

@@ -1,8 +1,8 @@
-"""The plain way: one task after another. The reference, and the fallback for any module.
+"""Computation one task after another, for any module; also the reference in tests.
 
-`PlainNet` runs a backbone as it is, whatever its layers, by `functional_call` for each task; every
-algorithm takes it in place of a `StackedNet`. `Looped` gives an algorithm one task at a time. Which
-is fastest depends on the net, T and the threads, so `fastest` measures at start.
+`PlainNet` runs any backbone by `functional_call` for each task; every algorithm accepts it in place
+of a `StackedNet`. `Looped` passes an algorithm one task at a time. Which is fastest depends on net,
+T and threads, so `fastest` measures at the start.
 """
 
 import time
@@ -22,10 +22,10 @@ from engine.learning.models.backbones import Network
 
 @dataclass(frozen=True, slots=True)
 class PlainNet:
-    """Any backbone, by a loop over tasks.
+    """A net of any layers, computed by a loop over tasks.
 
-    Batch norm takes the statistics of each pass (`query`), or its module's own in evaluation mode
-    (`running`); a module cannot be told of other rows, nor of padding.
+    Batch norm uses the statistics of each pass (`query`), or its running statistics (`running`);
+    other choices and padding are not supported.
 
     Attributes:
         backbone: from inputs (n, *shape) to features (n, width).
@@ -40,19 +40,19 @@ class PlainNet:
 
     @classmethod
     def of(cls, network: Network, *, bn: Statistics = "query") -> "PlainNet":
-        """The net of a network's backbone, which is put into the mode that `bn` needs.
+        """Build the net of a network's backbone, and set its train or eval mode as `bn` needs.
 
         Raises:
-            ValueError: `bn` is not for any module.
+            ValueError: `bn` is neither `query` nor `running`.
         """
         if bn not in {"query", "running"}:
-            raise ValueError(f"bn: {bn} needs a net of known layers; use query or running here")
+            raise ValueError(f"`bn: {bn}` is not supported by `PlainNet`; use `query` or `running`")
         network.backbone.train(bn == "query")
         return cls(network.backbone, network.width, bn)
 
     @property
     def batch_normed(self) -> bool:
-        """Whether `bn` matters."""
+        """Whether the net has batch norm, so that `bn` matters."""
         kinds = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
         return any(isinstance(module, kinds) for module in self.backbone.modules())
 
@@ -60,20 +60,20 @@ class PlainNet:
         """See `Net`.
 
         Raises:
-            ValueError: batch norm would see padding.
+            ValueError: the net has batch norm and the tasks are padded.
         """
         if now.kept is not None and self.batch_normed:
             raise ValueError(
-                "a plain batch norm cannot leave out padding; group tasks by their size"
+                "batch norm of `PlainNet` does not support padded tasks; use tasks of equal size"
             )
         tasks = len(x)
-        # unbind and not indexing: its gradient is one stack, not a full-size zero for each task.
+        # unbind, not indexing: its gradient is one stack, not a full-size tensor for each task.
         split = {
             name.removeprefix(f"{PREFIX}."): item.expand(tasks, *item.shape[1:]).unbind(0)
             for name, item in weights.items()
             if name.startswith(f"{PREFIX}.")
         }
-        # Clones, so that no pass moves the module's running statistics.
+        # Clones, so that no pass updates the module's running statistics.
         buffers = {name: item.clone() for name, item in self.backbone.named_buffers()}
         return torch.stack(
             [
@@ -89,7 +89,7 @@ class PlainNet:
 
 @dataclass(frozen=True, slots=True)
 class Looped:
-    """An algorithm that is given its tasks one by one: less memory, and sometimes less time."""
+    """An algorithm applied to one task at a time: less memory, and sometimes faster."""
 
     algorithm: Algorithm
 
@@ -106,32 +106,32 @@ class Looped:
     ) -> Iterator[Weights]:
         """See `Algorithm`."""
         walks = [self.algorithm.walk(net, theta, task, steps, state) for task in batch.apart()]
-        for found in zip(*walks, strict=True):
-            yield _stacked(found)
+        for weights in zip(*walks, strict=True):
+            yield _stacked(weights)
 
     def meta_gradient(
         self, net: Net, theta: Weights, batch: TaskBatch, state: Weights
     ) -> MetaGradient:
-        """See `Algorithm`; the mean over tasks."""
+        """See `Algorithm`; the mean of the gradients of the tasks."""
         losses, total = [], dict[str, Tensor]()
         for task in batch.apart():
-            found = self.algorithm.meta_gradient(net, theta, task, state)
-            losses.append(found.losses)
-            state = found.state
-            for name, item in found.gradient.items():
+            result = self.algorithm.meta_gradient(net, theta, task, state)
+            losses.append(result.losses)
+            state = result.state
+            for name, item in result.gradient.items():
                 total[name] = total[name] + item if name in total else item
         gradient = {name: item / len(batch) for name, item in total.items()}
         return MetaGradient(torch.cat(losses), gradient, state)
 
 
 def fastest(candidates: Mapping[str, Callable[[], object]], rounds: int = 3) -> str:
-    """The name of the candidate whose quickest run is the quickest; of equals the first.
+    """Return the name of the candidate with the shortest run; the first of equal ones.
 
-    Rounding differs between candidates, so a run that is to give the same bits when resumed must
-    keep the name that it began with.
+    Rounding differs between candidates, so a resumed run must keep the candidate of its first
+    start to reproduce the same bits.
 
     Args:
-        candidates: name -> work, all of the same result; each runs once before it is timed.
+        candidates: name -> function, all with the same result; each runs once untimed first.
         rounds: timed runs of each, interleaved.
     """
     for work in candidates.values():
@@ -139,18 +139,18 @@ def fastest(candidates: Mapping[str, Callable[[], object]], rounds: int = 3) -> 
     best = dict.fromkeys(candidates, float("inf"))
     for _ in range(rounds):
         for name, work in candidates.items():
-            _finished()
-            began = time.perf_counter()
+            _synchronize()
+            start = time.perf_counter()
             work()
-            _finished()
-            best[name] = min(best[name], time.perf_counter() - began)
+            _synchronize()
+            best[name] = min(best[name], time.perf_counter() - start)
     return min(best, key=best.__getitem__)
 
 
 def implementations(
     algorithm: Algorithm, net: Net, theta: Weights, batch: TaskBatch
 ) -> dict[str, Callable[[], MetaGradient]]:
-    """The ways to one meta-gradient, for `fastest`."""
+    """Return the implementations of a meta-gradient by name, for `fastest`."""
     looped = Looped(algorithm)
     return {
         "stacked": lambda: algorithm.meta_gradient(net, theta, batch, {}),
@@ -158,8 +158,8 @@ def implementations(
     }
 
 
-def _finished() -> None:
-    """Wait for the device, whose work goes on after a call returns."""
+def _synchronize() -> None:
+    """Wait until the device has finished its queued work."""
     if torch.cuda.is_initialized():
         torch.cuda.synchronize()
 

@@ -1,4 +1,4 @@
-"""Replay in meta-training: old tasks beside the new ones, so that the backbone does not forget."""
+"""Replay in meta-training: images of previous tasks, so that the backbone does not forget."""
 
 from collections.abc import Mapping, Sequence
 from itertools import count
@@ -15,26 +15,26 @@ from engine.learning.training.exact_counts import dealt, exact, until
 from engine.learning.training.replay import Old, Stream
 
 OLD = "heads."
-"""Beginning of the names of old tasks' heads in theta, as a `Network` knows them."""
+"""Prefix of the names of previous tasks' heads in theta and in a `Network`."""
 
 
 class Rehearsal:
-    """A share of the examples: cross-entropy of old images, by their own heads.
+    """Adds the cross-entropy of replayed images, by the heads of their tasks.
 
-    An old image weighs as much as a new one. Where the share of a step's examples is no whole
-    number of images, the count differs by one between steps, so that it is exact on average; a step
-    may have none. Several old tasks take turns, image by image.
+    A replayed image weighs as much as a new example. Where the share of a step's examples is not a
+    whole number of images, the count varies by one between steps, so that it is exact on average; a
+    step may have none. Several previous tasks alternate, image by image.
     """
 
     def __init__(
         self, network: Network, old: Sequence[Old], *, share: float, order: int, replay: int
     ) -> None:
-        """Replay old tasks.
+        """Set up replay.
 
         Args:
-            network: backbone and heads as they are built; its weights are not used.
-            old: what to replay.
-            share: of all examples, and of the loss; below 1.
+            network: architecture of backbone and heads; its weights are not used.
+            old: previous tasks to replay.
+            share: of replayed images in all examples and in the loss; from 0 to below 1.
             order: seed of the images' order.
             replay: seed of their augmentation.
         """
@@ -45,42 +45,42 @@ class Rehearsal:
             for place, (item, seed) in enumerate(zip(old, count(order), strict=False))
         ]
         self._seen = 0
-        """New examples of all steps so far."""
+        """Number of new examples so far."""
 
     @property
     def drawn(self) -> int:
-        """Old images of all steps so far."""
+        """Number of replayed images so far."""
         return self._until(self._seen)
 
     def _until(self, seen: int) -> int:
-        """Old images beside the first so many new examples."""
+        """Return the number of replayed images for the first `seen` new examples."""
         share = exact(self.share)
         return until(seen, share / (1 - share))
 
     def mixed(self, theta: Weights, gradient: Mapping[str, Tensor], examples: int) -> Weights:
-        """A meta-gradient with the share of old tasks.
+        """Return a meta-gradient mixed with the gradient of the next replayed images.
 
         Args:
             theta: `backbone.*` and `heads.*`, leaves.
-            gradient: of what theta learns.
-            examples: that it came from.
+            gradient: meta-gradient by name.
+            examples: number of examples that it comes from.
         """
         before, self._seen = self._seen, self._seen + examples
         sizes = dealt(self._until(before), self._until(self._seen), len(self._streams))
         mixed = {name: (1 - self.share) * new for name, new in gradient.items()}
         if not sum(sizes):
             return mixed
-        # Of all that is learned from, `examples` weigh 1 - share: an old image as one of them.
+        # The new examples weigh 1 - share in all, and a replayed image as much as one of them.
         loss = (1 - self.share) / examples * self._loss(theta, sizes)
-        wanted = [theta[name] for name in gradient]
-        found = torch.autograd.grad(loss, wanted, allow_unused=True)
-        for name, old in zip(gradient, found, strict=True):
-            if old is not None:
-                mixed[name] = mixed[name] + old
+        leaves = [theta[name] for name in gradient]
+        gradients = torch.autograd.grad(loss, leaves, allow_unused=True)
+        for name, replayed in zip(gradient, gradients, strict=True):
+            if replayed is not None:
+                mixed[name] = mixed[name] + replayed
         return mixed
 
     def _loss(self, theta: Weights, sizes: Sequence[int]) -> Tensor:
-        """Sum of the losses of the next images of each old task."""
+        """Return the summed loss of the next images of each previous task."""
         self._network.train()
         buffers = {name: item.clone() for name, item in self._network.named_buffers()}
         own = {
@@ -96,11 +96,11 @@ class Rehearsal:
         return total
 
     def state_dict(self) -> dict[str, Any]:
-        """Where every stream is."""
+        """Return the position of every stream."""
         return {"seen": self._seen, "streams": [item.state_dict() for item in self._streams]}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go back there."""
+        """Restore a state of `state_dict`."""
         self._seen = state["seen"]
-        for stream, held in zip(self._streams, state["streams"], strict=True):
-            stream.load_state_dict(held)
+        for stream, stream_state in zip(self._streams, state["streams"], strict=True):
+            stream.load_state_dict(stream_state)

@@ -1,4 +1,4 @@
-"""The one loop of meta-training: every algorithm learns in it, and it resumes to the same bits."""
+"""Meta-training loop of all algorithms, resumable to the same bits."""
 
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
@@ -27,16 +27,17 @@ THETA, STATE = "theta.", "state."
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How long, and how, the outer loop goes.
+    """Options of the outer loop.
 
     Attributes:
-        tasks: in all.
-        meta_batch: of one step; the last step may have fewer.
-        recipe: of the outer optimiser; its steps are those that the tasks make.
-        compute: all tasks of a step at once, one after another, or what is faster at the start.
-        bfloat16: compute in bfloat16 where that is safe (CUDA only).
-        constant: loss of the best constant answer, by which divergence is known; None if unknown.
-        start: the first loss counts for that too; see `Losses`.
+        tasks: total number of tasks.
+        meta_batch: tasks in a step; the last step may have fewer.
+        recipe: of the outer optimiser; its number of steps is tasks / meta_batch, rounded up.
+        compute: all tasks of a step `stacked`, one by one (`looped`), or the `fastest` of both as
+            measured in the first step.
+        bfloat16: use autocast to bfloat16 (CUDA only).
+        constant: loss of the best constant prediction, to detect divergence; None if unknown.
+        start: whether the first loss counts in detecting divergence; see `Losses`.
     """
 
     tasks: int
@@ -48,27 +49,27 @@ class Plan:
     start: bool = True
 
     def numbers(self, step: int) -> range:
-        """Cumulative numbers of the tasks of a step, counted from 1."""
+        """Return the numbers of the tasks of a step, counted from 1."""
         return range((step - 1) * self.meta_batch, min(step * self.meta_batch, self.tasks))
 
 
 class Theta:
-    """What meta-training moves, and what its algorithm carries on."""
+    """Meta-parameters in training, and the state that the algorithm carries between steps."""
 
     def __init__(self, weights: Weights) -> None:
         self.weights = weights
-        """Leaves; those that are learned require gradients."""
+        """Leaf tensors by name; those that are trained require gradients."""
         self.state: Weights = {}
         """See `MetaGradient.state`."""
 
     def state_dict(self) -> dict[str, Any]:
-        """All tensors by name."""
-        held = {f"{THETA}{name}": item.detach() for name, item in self.weights.items()}
-        return held | {f"{STATE}{name}": item for name, item in self.state.items()}
+        """Return all tensors by name."""
+        tensors = {f"{THETA}{name}": item.detach() for name, item in self.weights.items()}
+        return tensors | {f"{STATE}{name}": item for name, item in self.state.items()}
 
     @torch.no_grad()
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go back to such tensors; the leaves stay the same ones, as an optimiser holds them."""
+        """Copy a state into the same leaf tensors, which an optimiser refers to."""
         device = next(iter(self.weights.values())).device
         for name, item in self.weights.items():
             item.copy_(state_dict[f"{THETA}{name}"])
@@ -80,7 +81,7 @@ class Theta:
 
 
 class MetaTrainer:
-    """Weights in meta-training; `engine.stage_api.run.Trainer` says how they are saved."""
+    """Meta-training of theta; see `engine.stage_api.run.Trainer` for how it is saved."""
 
     def __init__(
         self,
@@ -97,9 +98,9 @@ class MetaTrainer:
         self.plan = plan
         self.watch = watch
         self.examples = 0
-        """Labelled examples seen so far, support and query."""
+        """Number of labelled examples seen so far, support and query."""
         self.implementation = "" if plan.compute == "fastest" else str(plan.compute)
-        """`stacked` or `looped`; kept in checkpoints, as rounding differs between them."""
+        """`stacked` or `looped`; saved in checkpoints, since rounding differs between them."""
         self._algorithm = algorithm
         self._net = net
         self._family = family
@@ -116,26 +117,23 @@ class MetaTrainer:
 
     @property
     def diverged(self) -> bool:
-        """The loss became infinite or undefined, or is far above where it began.
-
-        Or an adaptation to a validation task did so.
-        """
+        """Whether the loss, or adaptation to a validation task, is not finite or exploded."""
         return self._losses.diverged or bool(self.watch.fault)
 
     @property
     def stopped(self) -> bool:
-        """Whether training is over before its last step."""
+        """Whether training ended before its last step."""
         return self._losses.lost or self.watch.stopped
 
     def step(self, step: int) -> None:
-        """One batch of tasks, counted from 1."""
+        """Train on the batch of tasks of a step, counted from 1."""
         if step == 1:
             self.watch.look(0, self.theta)
         for group in self._optimizer.groups:
             group["lr"] = self.plan.recipe.rate(step)
         batch = self._family.batch(self.plan.numbers(step))
-        for name, found in self._gradient(batch).items():
-            self._learned[name].grad = found
+        for name, gradient in self._gradient(batch).items():
+            self._learned[name].grad = gradient
         if self.plan.recipe.clip is not None:
             nn.utils.clip_grad_norm_(list(self._learned.values()), self.plan.recipe.clip)
         self._optimizer.step()
@@ -144,29 +142,29 @@ class MetaTrainer:
             self.watch.look(step, self.theta)
 
     def finish(self) -> None:
-        """After the last step: take the best weights back, where that was asked for."""
+        """Restore the best weights after the last step, if early stopping restores them."""
         self.watch.restore(self.theta)
 
     def _gradient(self, batch: TaskBatch) -> Weights:
         weights = self.theta.weights
         with self._precision(batch):
             if not self.implementation:
-                ways = looped.implementations(self._algorithm, self._net, weights, batch)
-                self.implementation = looped.fastest(ways)
+                implementations = looped.implementations(self._algorithm, self._net, weights, batch)
+                self.implementation = looped.fastest(implementations)
             algorithm = self._algorithm
             if self.implementation == "looped":
                 algorithm = looped.Looped(algorithm)
-            found = algorithm.meta_gradient(self._net, weights, batch, self.theta.state)
-        self.theta.state = found.state
-        self._losses.add(found.losses.mean())
-        seen = _count(batch)
-        self.examples += seen
-        # An algorithm knows only its own part of theta; old heads are the rehearsal's.
+            result = algorithm.meta_gradient(self._net, weights, batch, self.theta.state)
+        self.theta.state = result.state
+        self._losses.add(result.losses.mean())
+        examples = _count(batch)
+        self.examples += examples
+        # The algorithm knows only its own part of theta; previous heads belong to the replay.
         gradient = {
-            name: found.gradient.get(name, torch.zeros_like(item))
+            name: result.gradient.get(name, torch.zeros_like(item))
             for name, item in self._learned.items()
         }
-        return self._rehearsal.mixed(weights, gradient, seen) if self._rehearsal else gradient
+        return self._rehearsal.mixed(weights, gradient, examples) if self._rehearsal else gradient
 
     def _precision(self, batch: TaskBatch) -> AbstractContextManager[Any]:
         if not self.plan.bfloat16:
@@ -174,7 +172,7 @@ class MetaTrainer:
         return torch.autocast(batch.support.x.device.type, torch.bfloat16)
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything that the next step depends on."""
+        """Return everything that the next step depends on."""
         return {
             "theta": self.theta.state_dict(),
             "optimizer": self._optimizer.state_dict(),
@@ -186,7 +184,7 @@ class MetaTrainer:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go back to such a state."""
+        """Restore a state of `state_dict`."""
         self.theta.load_state_dict(state["theta"])
         self._optimizer.load_state_dict(state["optimizer"])
         if self._rehearsal:
@@ -201,21 +199,21 @@ class MetaTrainer:
 def calibrated(
     net: Net, theta: Weights, family: Family, batches: Iterable[range]
 ) -> dict[str, Moments]:
-    """Running moments of each batch norm under given weights, as the mean over batches of tasks.
+    """Return moments (C,) of each batch norm under theta, as the mean over batches of tasks.
 
-    Precise statistics of the final weights (arXiv 2105.07576, section 3), so that training need
-    not pay for averages that it does not use.
+    Precise statistics of the final weights (PreciseBN, arXiv 2105.07576, section 3) in place of
+    running averages during training.
     """
-    found: list[dict[str, Moments]] = []
+    batch_moments: list[dict[str, Moments]] = []
     if net.batch_normed:
         weights = once(backbone(theta))
-        found = [stacked.seen(net, weights, family.batch(numbers)) for numbers in batches]
+        batch_moments = [stacked.seen(net, weights, family.batch(numbers)) for numbers in batches]
     return {
         name: (
-            torch.stack([moments[name][0] for moments in found]).mean(0),
-            torch.stack([moments[name][1] for moments in found]).mean(0),
+            torch.stack([moments[name][0] for moments in batch_moments]).mean(0),
+            torch.stack([moments[name][1] for moments in batch_moments]).mean(0),
         )
-        for name in (found[0] if found else ())
+        for name in (batch_moments[0] if batch_moments else ())
     }
 
 
