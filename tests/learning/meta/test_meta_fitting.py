@@ -44,7 +44,7 @@ def test_a_family_whose_functions_are_not_known_is_shown_without_them():
 
 @pytest.mark.parametrize("family", [streams.LinearFunctions(seed=0, inputs=2)])
 def test_functions_of_several_numbers_are_refused(family):
-    with pytest.raises(ValueError, match="functions of one number"):
+    with pytest.raises(ValueError, match="regression with one input and one output"):
         function_fits.scene(family, NUMBERS, 50)
 
 
