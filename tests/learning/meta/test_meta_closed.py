@@ -103,7 +103,7 @@ def test_ridge_solves_the_normal_equations_with_their_gradient_on_either_side(wi
     )
     for one, other in pairs:
         torch.testing.assert_close(one, other, rtol=1e-8, atol=1e-10)
-    assert torch.autograd.gradcheck(ridge.solved, (z, y, l2))
+    assert torch.autograd.gradcheck(ridge.solve, (z, y, l2))
 
 
 def test_ridge_for_regression_is_least_squares_with_a_bias_that_is_not_penalised():
