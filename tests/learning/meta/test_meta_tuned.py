@@ -172,11 +172,15 @@ def test_a_kept_head_is_that_of_theta_or_one_row_of_it_for_all():
     )
 
 
-@pytest.mark.parametrize(("has", "said"), [(("zero", 3), "none"), (("learned", 5), "one with 5")])
-def test_a_head_that_cannot_be_kept_is_an_error_that_says_what_else_to_take(has, said):
+@pytest.mark.parametrize(
+    ("has", "message"), [(("zero", 3), "none"), (("learned", 5), "one with 5")]
+)
+def test_a_head_that_cannot_be_kept_is_an_error_that_says_what_else_to_take(has, message):
     network, net, _, batch = case()
     theta = reference.theta(network, *has)
-    with pytest.raises(ValueError, match=f"3 outputs, and the model has {said}; say `head: zero`"):
+    with pytest.raises(
+        ValueError, match=f"3 outputs, but the model has {message}; use `head: zero`"
+    ):
         list(finetuned.Tuned(head="kept").walk(net, theta, batch, 1, {}))
 
 
