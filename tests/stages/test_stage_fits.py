@@ -235,7 +235,7 @@ def test_facts_accept_functions_of_one_number(look):
             {"method": {"kind": "prototype"}},
             {"learner": (MODEL,)},
             "method.kind",
-            "`prototype` supports classification only",
+            "prototype answers classes",
         ),
     ],
 )
