@@ -13,9 +13,15 @@ from engine.workers import PRELOAD
 from pipelines.core.stage import Stage
 from pipelines.pipeline import Cell, Wire
 
-_TRAINERS = frozenset(
+TRAINERS = frozenset(
     f"engine.learning.{name}"
-    for name in ("descent", "generative.ascent", "heads", "meta.updates", "train")
+    for name in (
+        "generative.sampling.activation_maximization",
+        "metalearning.inner.task_optimizers",
+        "models.linear_heads",
+        "training.fast_adam",
+        "training.trainer",
+    )
 )
 """Modules that make optimisers. Of outside code that is seen when it has run."""
 OWN = ("engine.", "pipelines.")
@@ -109,7 +115,7 @@ def _preload(resolver: Resolver, cell: Cell) -> list[str]:
     files = [Path(file).with_suffix("") for file in code.modules if file.startswith("engine/")]
     names = [".".join(file.parts).removesuffix(".__init__") for file in files]
     names += ["torch"] if "torch" in code.packages else []
-    return names if _TRAINERS.isdisjoint(names) else [*names, PRELOAD]
+    return names if TRAINERS.isdisjoint(names) else [*names, PRELOAD]
 
 
 def _wired(resolver: Resolver, wire: Wire, results: Mapping[int, Result]) -> dict[str, Any]:

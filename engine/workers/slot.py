@@ -167,6 +167,7 @@ class Slot:
         self._said.close()
 
     def _hand_over(self) -> None:
+        self._due = float("inf")  # That of the process which was killed before.
         alone = bool(self._task["alone"])
         line = self._warm if self._warm is not None and not alone else self._start(alone=alone)
         self._line = line

@@ -402,6 +402,12 @@ def test_a_warm_process_in_which_something_changed_is_replaced(stand):
     assert [message.kind for message in rest] == ["begun", "metrics", "done"]
 
 
+def test_a_cell_in_a_new_process_may_take_longer_than_the_old_one_had_to_end(stand, monkeypatch):
+    warm(stand, POISON)
+    monkeypatch.setattr("engine.workers.slot.END_SECONDS", 0.3)
+    assert warm(stand, "import time; time.sleep(1.5)")[-1].kind == "done"
+
+
 def test_a_warm_process_with_children_left_is_replaced(stand):
     def pid() -> int:
         (left,) = processes.below(stand.pool._slots[0].pid)

@@ -107,7 +107,10 @@ def with_a_function_more(text: str) -> str:
         ("engine/learning/training/monitor.py", {"backbone", "tuned"}),
         ("engine/learning/models/linear_heads.py", {"backbone", "probe", "tuned"}),
         ("engine/library/methods/finetune.py", {"tuned"}),
-        ("engine/learning/data/balanced.py", {"old", "new", "few"}),
+        (
+            "engine/learning/data/balanced.py",
+            {"old", "new", "few", "backbone", "probe", "tuned"},
+        ),
         ("engine/learning/evaluation/statistics.py", {"result"}),
         ("engine/execution/scheduler.py", set()),
         ("engine/learning/training/kernels.py", set()),

@@ -10,6 +10,7 @@ from pathlib import Path
 import house
 import pytest
 
+from engine.execution.cell_task import TRAINERS
 from engine.identity.module_finder import FOLLOWED, TEXT_ONLY
 from engine.identity.source_digest import Reading
 
@@ -126,3 +127,19 @@ def test_the_law_of_the_door_sees_a_bare_use(text):
     assert bare(source)
     assert re.search(NAMED, source)
     assert not bare(b"from engine import learning\nlearning.heads.ridge(1)")
+
+
+NOT_IN_CELLS = ("engine.learning.preload", "engine.learning.metalearning.reference")
+
+
+def test_modules_that_make_optimizers_lie_where_the_preload_looks_for_them():
+    """Torch wraps optimizers at their first use, which would change a warm process."""
+    makers = {
+        house.module(path)
+        for path in house.sources()
+        if house.module(path).startswith("engine.learning.")
+        and not house.module(path).startswith(NOT_IN_CELLS)
+        and "torch.optim." in path.read_text(encoding="utf-8")
+    }
+    assert makers <= TRAINERS
+    assert {house.module(path) for path in house.sources()} >= TRAINERS
