@@ -2,6 +2,7 @@ from . import balanced as balanced
 from . import csv_tasks as csv_tasks
 from . import decoded_images as decoded_images
 from . import device_data as device_data
+from . import image_ends as image_ends
 from . import image_files as image_files
 from . import image_folder as image_folder
 from . import image_folder_pixels as image_folder_pixels
