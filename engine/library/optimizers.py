@@ -1,4 +1,4 @@
-"""Optimisers and the length of a training as values.
+"""Parameters of optimisers and of the length of training.
 
 The code is in `engine.learning.training.trainer`.
 """
@@ -20,9 +20,9 @@ class Sgd(Params):
 
     kind: Literal["sgd"] = "sgd"
     momentum: Share = 0.0
-    """Share of the last update that the next one keeps."""
+    """Momentum factor."""
     weight_decay: NonNegativeFloat = 0.0
-    """Pull of every weight toward 0, as a part of the gradient."""
+    """L2 penalty, added to the gradient."""
 
 
 class Adam(Params):
@@ -32,7 +32,7 @@ class Adam(Params):
     betas: tuple[Share, Share] = (0.9, 0.999)
     """Decay of the running means of the gradient and of its square."""
     weight_decay: NonNegativeFloat = 0.0
-    """Pull of every weight toward 0, as a part of the gradient."""
+    """L2 penalty, added to the gradient."""
 
 
 class AdamW(Params):
@@ -42,31 +42,31 @@ class AdamW(Params):
     betas: tuple[Share, Share] = (0.9, 0.999)
     """Decay of the running means of the gradient and of its square."""
     weight_decay: NonNegativeFloat = 0.01
-    """Pull of every weight toward 0, beside the gradient."""
+    """Decoupled weight decay, applied directly to the weights."""
 
 
 Optimizer = Annotated[Sgd | Adam | AdamW, Field(discriminator="kind")]
 
 
 class Training(Params):
-    """How long and how a net is trained; stage types and methods extend it."""
+    """Training parameters, which stage types and methods extend."""
 
     steps: PositiveInt | None = None
-    """Updates in all; instead of `epochs`."""
+    """Number of updates; instead of `epochs`."""
     epochs: PositiveFloat | None = None
     """Passes over the new data; instead of `steps`."""
     batch: PositiveInt = 64
-    """Images of one step, replayed ones included."""
+    """Batch size, including replayed images."""
     lr: PositiveFloat = 0.001
-    """Highest learning rate."""
+    """Peak learning rate."""
     optimizer: Optimizer = Adam()
-    """Rule that turns gradients into updates."""
+    """Optimiser."""
     warmup: Share = 0.0
-    """Share of the steps in which the learning rate rises from 0."""
+    """Fraction of the steps in which the learning rate rises linearly from 0."""
     schedule: Literal["constant", "cosine", "linear"] = "constant"
-    """What the learning rate does after the warm-up: stay, or fall to 0 by a cosine or a line."""
+    """Learning rate after the warm-up: constant, or cosine or linear decay to 0."""
     clip: PositiveFloat | None = None
-    """Longest gradient: a longer one is scaled down to this norm."""
+    """Maximum gradient norm; larger gradients are scaled down."""
 
     @model_validator(mode="after")
     def _one_length(self) -> Self:
@@ -75,12 +75,12 @@ class Training(Params):
         return self
 
     def total(self, examples: int, new: Fraction | int, otherwise: int) -> int:
-        """Steps in all.
+        """Return the number of steps.
 
         Args:
-            examples: new training images.
-            new: of these in one batch, on average.
-            otherwise: steps where neither `steps` nor `epochs` is given.
+            examples: number of new training images.
+            new: number of these in one batch, on average.
+            otherwise: number of steps if neither `steps` nor `epochs` is given.
         """
         if self.epochs is not None:
             return max(
@@ -89,7 +89,7 @@ class Training(Params):
         return self.steps or otherwise
 
     def recipe(self, steps: int, **more: Any) -> "learning.training.trainer.Recipe":
-        """The same for the training loop."""
+        """Return these parameters for the training loop."""
         return learning.training.trainer.Recipe(
             steps=steps,
             lr=self.lr,

@@ -77,7 +77,7 @@ def told(text: str, folder: Path) -> list[tuple[str, str, str]]:
 
 TRAINING = [
     (
-        "vae, from: {data: images}", "x", "`vae` needs `z`", "Numbers of a code",
+        "vae, from: {data: images}", "x", "`vae` needs `z`", "Dimensions of the latent code",
     ),
     (
         "vae, from: {data: images}, with: {z: 0}", "0", "`z` must be greater than 0, not 0", "",
@@ -106,14 +106,14 @@ TRAINING = [
     (
         "vae, from: {data: images}, with: {z: 2, likelihood: {kind: gaussian}}",
         "{", "`likelihood` needs `sigma`",
-        "Spread of the noise, with pixels from 0 to 1: a number, `optimal` (the closed form of "
-        "each batch, arXiv 2006.13202), or `learned` by gradient",
+        "Standard deviation, for pixels from 0 to 1: a number, `optimal` (in closed form from "
+        "each batch, arXiv 2006.13202), or `learned` by gradient descent",
     ),
     (
         "vae, from: {data: images}, with: {z: 2, likelihood: gaussian}", "gaussian",
         "`likelihood` needs `sigma`",
-        "Spread of the noise, with pixels from 0 to 1: a number, `optimal` (the closed form of "
-        "each batch, arXiv 2006.13202), or `learned` by gradient",
+        "Standard deviation, for pixels from 0 to 1: a number, `optimal` (in closed form from "
+        "each batch, arXiv 2006.13202), or `learned` by gradient descent",
     ),
     (
         "vae, from: {data: images}, with: {z: 2, likelihood: bernouli}", "bernouli",
@@ -127,18 +127,18 @@ TRAINING = [
     ),
     (
         "vae, from: {data: images}, with: {z: 2, sigma_lr: 0.1}",
-        "0.1", "bernoulli as it is given here learns nothing",
-        "leave it out, or say `likelihood: {kind: gaussian, sigma: learned}`",
+        "0.1", "the likelihood `bernoulli` has no learned scale here",
+        "leave it out, or set `likelihood: {kind: gaussian, sigma: learned}`",
     ),
     (
         "vae, from: {data: images}, with: {z: 2, binarise: dynamic, likelihood: logistic}",
-        "dynamic", "`likelihood: logistic` scores greys, and these images would be binary",
-        "say `likelihood: bernoulli`, or leave `binarise` out",
+        "dynamic", "`likelihood: logistic` does not score binary images",
+        "set `likelihood: bernoulli`, or leave `binarise` out",
     ),
     (
         "vae, from: {data: images}, with: {z: 2, objective: {kind: iwae, k: 5}, beta: 2.0}",
-        "2.0", "the importance weighted bound has no KL of its own to change",
-        "leave it out, or say `objective: {kind: elbo}`",
+        "2.0", "`beta` is not supported with `objective: {kind: iwae}`",
+        "leave it out, or set `objective: {kind: elbo}`",
     ),
     (
         "vae, from: {data: images}, with: {z: 2, objective: {kind: iwae, k: 0}}",
@@ -147,7 +147,7 @@ TRAINING = [
     (
         "vae, from: {data: images}, with: {z: 2, objective: {kind: iwae}}",
         "{", "`objective` needs `k`",
-        "Draws of a code for each image; 1 is the ELBO with a noisier KL",
+        "Samples of the code for each image; 1 is the ELBO with a noisier KL estimate",
     ),
     (
         "vae, from: {data: images}, with: {z: 2, net: {kind: convolution}}",
@@ -164,18 +164,18 @@ def test_what_cannot_be_trained_is_told_at_its_place(own, stage, marked, message
 OWN = [
     (
         "colour", "vae, from: {data: colour}, with: {z: 2, binarise: threshold}", "threshold",
-        "images of colour are in colour, and would not be black and white",
-        "leave it out, or take grey images: `color: gray`",
+        "images of colour are in colour, and only grey images can be binarised",
+        "leave it out, or use grey images: `color: gray`",
     ),
     (
         "tiny", "vae, from: {data: tiny}, with: {z: 2, net: {kind: conv}}", "{",
-        "a conv coder halves images twice, and those of tiny have 3x9 pixels",
-        "take `net: {kind: mlp}`",
+        "a conv coder halves images twice, and images of tiny have 3x9 pixels",
+        "use `net: {kind: mlp}`",
     ),
     (
         "tiny", "autoencoder, from: {data: tiny}, with: {z: 2, net: {kind: conv}}", "{",
-        "a conv coder halves images twice, and those of tiny have 3x9 pixels",
-        "take `net: {kind: mlp}`",
+        "a conv coder halves images twice, and images of tiny have 3x9 pixels",
+        "use `net: {kind: mlp}`",
     ),
     (
         "vae colour", "linear_probe, from: {model: vae.encoder, data: colour}", "colour",
@@ -234,7 +234,7 @@ JUDGING = [
     ),
     (
         "few told", "likelihood, from: {generator: told.generator, data: images}", "images",
-        "the generator was told other classes than `0`, `3`, `4`, `5`, `6`, `7`, `8` and `9`",
+        "the generator was not trained on the classes `0`, `3`, `4`, `5`, `6`, `7`, `8` and `9`",
         "judge it on classes that it was trained on",
     ),
     (
@@ -249,8 +249,8 @@ JUDGING = [
     ),
     (
         "vae", "sample, from: {generator: vae.generator}, with: {how: manifold}", "manifold",
-        "a plane shows codes of two numbers, and these have 3",
-        "take a generator with `z: 2`, or leave the others out: `exclude`",
+        "`manifold` needs codes of two dimensions, and these have 3",
+        "use a generator with `z: 2`, or `exclude` the others",
     ),
     (
         "vae", "sample, from: {generator: vae.generator}, with: {how: priro}", "priro",
@@ -260,15 +260,15 @@ JUDGING = [
     ),
     (
         "few told", "sample, from: {generator: told.generator}, with: {classes: [7]}", "7",
-        "the generator was not told a class 7", "it was told [1, 2]",
+        "the generator has no class 7", "it has the classes [1, 2]",
     ),
     (
         "vae", "classifier_samples, from: {model: vae.encoder, data: images}", "vae.encoder",
-        "the model has no head: a classifier is run backwards", ADAPT,
+        "the model has no head to maximise", ADAPT,
     ),
     (
         "raw", "classifier_samples, from: {model: raw, data: images}", "raw",
-        "the model has no head: a classifier is run backwards", ADAPT,
+        "the model has no head to maximise", ADAPT,
     ),
     (
         "vae", "evaluate, from: {model: vae.encoder, data: images}", "vae.encoder",
@@ -310,7 +310,7 @@ JUDGING = [
     (
         "net back few strict",
         "evaluate_samples, from: {samples: back, judge: strict, data: few}", "strict",
-        "samples are asked for 0, 3, 4, 5, 6 and 3 more, and the judge knows no such class",
+        "samples have the classes 0, 3, 4, 5, 6 and 3 more, which the judge does not know",
         "train the judge on a dataset with all their classes",
     ),
     (

@@ -111,7 +111,7 @@ def test_facts_name_exactly_the_metrics_that_come_out(bench, digits, look):
 @pytest.mark.parametrize(
     ("data", "told"),
     [
-        (Facts(task="t", classes=(1, 2), examples={"train": 5}), "t has no test images to tell"),
+        (Facts(task="t", classes=(1, 2), examples={"train": 5}), "t has no test images to measure"),
         (
             Facts(task="t", classes=(1, 2), examples={"test": 5}),
             "t has no training images",

@@ -72,10 +72,10 @@ ERRORS = {
     ),
     "and pretrained on": (
         "uses: pretrain, from: {data: exam}",
-        "exam", "exam has no training images to learn from, only test ones",
+        "exam", "exam has no training images to train on, only test ones",
     ),
-    "and judged by": ("uses: judge, from: {data: train}", "train", "train has no test images to tell how good it is, only training ones"),
-    "and encoded": ("uses: vae, from: {data: exam}, with: {z: 2}", "exam", "exam has no training images to learn from, only test ones"),
+    "and judged by": ("uses: judge, from: {data: train}", "train", "train has no test images to measure its accuracy, only training ones"),
+    "and encoded": ("uses: vae, from: {data: exam}, with: {z: 2}", "exam", "exam has no training images to train on, only test ones"),
     "a folder of one part": (
         "uses: finetune, from: {model: net, data: one}",
         "one", "one has no training images to adapt to, only test ones",
@@ -319,4 +319,4 @@ def test_what_follows_from_a_fault_is_not_told_two_stages_later(folder: Path) ->
     with pytest.raises(PipelineError) as caught:
         asked(folder, block)
     (problem,) = caught.value.problems
-    assert problem.message == "one has no training images to learn from, only test ones"
+    assert problem.message == "one has no training images to train on, only test ones"

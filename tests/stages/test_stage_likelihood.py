@@ -229,7 +229,7 @@ def test_what_has_no_likelihood_is_refused(bench, trained, digits):
     [
         ({}, {"images": 360}, "digits has 359 test images, not 360"),
         ({"shape": (1, 8, 9)}, {}, "makes images of 1x8x9, and those of digits are 1x8x8"),
-        ({"classes": (0, 1, 2)}, {}, "was told other classes than `3`, `4`"),
+        ({"classes": (0, 1, 2)}, {}, "was not trained on the classes `3`, `4`"),
         ({"likelihood": {"kind": "logistic"}, "data": "mnist"}, {}, "have 17 levels"),
     ],
 )

@@ -597,16 +597,16 @@ def test_data_that_is_absent_where_it_is_needed_is_told(look, how, lacking):
     [
         ({"how": "manifold"}, replace(PLAIN, z=3), DIGITS, "how", "have 3"),
         ({"how": "manifold"}, replace(POINTS, z=16), DIGITS, "how", "have 16"),
-        ({"classes": [1]}, PLAIN, DIGITS, "classes", "was told no classes"),
-        ({"classes": [1]}, POINTS, DIGITS, "classes", "was told no classes"),
-        ({"classes": [0, 7, 2, 9]}, TOLD, DIGITS, "classes.1", "not told a class 7"),
-        ({"classes": ["cat"]}, TOLD, DIGITS, "classes.0", "not told a class cat"),
-        ({"classes": [3]}, TOLD, None, "classes.0", "not told a class 3"),
+        ({"classes": [1]}, PLAIN, DIGITS, "classes", "is unconditional"),
+        ({"classes": [1]}, POINTS, DIGITS, "classes", "is unconditional"),
+        ({"classes": [0, 7, 2, 9]}, TOLD, DIGITS, "classes.1", "has no class 7"),
+        ({"classes": ["cat"]}, TOLD, DIGITS, "classes.0", "has no class cat"),
+        ({"classes": [3]}, TOLD, None, "classes.0", "has no class 3"),
         ({"count": 2}, TOLD, DIGITS, "count", "2 images cannot show 3 classes"),
         ({"count": 1, "classes": [1, 2]}, TOLD, None, "count", "cannot show 2 classes"),
-        ({"how": "manifold", "count": 9}, PLAIN, DIGITS, "count", "its own fields"),
-        ({"how": "traversal", "count": 9}, TOLD, DIGITS, "count", "its own fields"),
-        ({"how": {"kind": "interpolation"}, "count": 2000}, PLAIN, DIGITS, "count", "own fields"),
+        ({"how": "manifold", "count": 9}, PLAIN, DIGITS, "count", "its parameters determine"),
+        ({"how": "traversal", "count": 9}, TOLD, DIGITS, "count", "its parameters determine"),
+        ({"how": {"kind": "interpolation"}, "count": 2000}, PLAIN, DIGITS, "count", "determine"),
         ({}, replace(PLAIN, collection="mnist"), DIGITS, "from.data", "learned mnist"),
         ({}, replace(PLAIN, shape=(3, 8, 8)), DIGITS, "from.data", "makes 3x8x8"),
         ({}, replace(TOLD, classes=(17, 18)), DIGITS, "from.data", "has no class that"),
@@ -656,7 +656,7 @@ def test_classes_of_a_folder_are_asked_for_by_name(look, tmp_path, bench):
     assert facts["samples"].names == names
     fault = look(sample, {"classes": ["dog"]}, generator=generator, data=data)[1][0]
     assert fault[1:] == (
-        "classes.0", "the generator was not told a class dog", "it was told [ant, bee, cat]",
+        "classes.0", "the generator has no class dog", "it has the classes [ant, bee, cat]",
     )  # fmt: skip
     alone = look(sample, {"classes": ["cat"]}, generator=generator)[1]
     assert [fault[1] for fault in alone] == ["classes.0"]
@@ -709,9 +709,9 @@ def test_a_way_that_is_named_only_is_the_same_parameter(bench, how):
 
 def test_what_is_told_before_is_told_by_the_stage_too(bench, digits, trained, draw):
     for fields, words in (
-        ({"classes": [3]}, "was told no classes, so that it cannot be asked for one; leave"),
-        ({"how": "manifold", "name": "told", "data": None}, "codes of two numbers, not of 4"),
-        ({"name": "told", "classes": [11]}, "not told a class 11; it was told"),
+        ({"classes": [3]}, "is unconditional, so `classes` is not supported; leave"),
+        ({"how": "manifold", "name": "told", "data": None}, "codes of two dimensions, not 4"),
+        ({"name": "told", "classes": [11]}, "has no class 11; it has the classes"),
         ({"name": "told", "count": 3}, "3 images cannot show 10 classes"),
         ({"how": "matched", "data": None}, "connect the dataset it was trained on"),
         ({"name": "ae", "how": "manifold", "data": None}, "connect the dataset it was"),
@@ -761,11 +761,15 @@ stages:
     ("drawn", "line", "words"),
     [
         ("from: {generator: wide.generator}, with: {how: manifold}", 10, "these have 8"),
-        ("from: {generator: vae.generator}, with: {classes: [3]}", 10, "was told no classes"),
-        ("from: {generator: wide.generator}, with: {classes: [12]}", 10, "not told a class 12"),
-        ("from: {generator: vae.generator}, with: {how: matched}", 10, "there are none"),
-        ("from: {generator: ae.generator}, with: {how: manifold}", 10, "there are none"),
-        ("from: {generator: vae.generator}, with: {how: manifold, count: 3}", 10, "own fields"),
+        ("from: {generator: vae.generator}, with: {classes: [3]}", 10, "is unconditional"),
+        ("from: {generator: wide.generator}, with: {classes: [12]}", 10, "has no class 12"),
+        ("from: {generator: vae.generator}, with: {how: matched}", 10, "no dataset is connected"),
+        ("from: {generator: ae.generator}, with: {how: manifold}", 10, "no dataset is connected"),
+        (
+            "from: {generator: vae.generator}, with: {how: manifold, count: 3}",
+            10,
+            "parameters determine",
+        ),
     ],
 )
 def test_a_file_that_asks_for_what_cannot_be_is_refused_at_its_place(drawn, line, words):

@@ -1,4 +1,4 @@
-"""What a file says of generative models that cannot be, told before anything runs."""
+"""Checks of the parameters of generative models, before anything runs."""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -10,7 +10,7 @@ from engine.library.generative.training import Fitting, marks
 from pipelines.core.facts import Facts, Look
 
 HALVED_TWICE = 4
-"""Pixels of a side, at least, of which a convolution's halving twice leaves something."""
+"""Smallest height and width for two convolutions of stride 2."""
 METRICS: Mapping[str, tuple[str, ...]] = {
     "autoencoder": ("squared_error",),
     "vae": ("squared_error", "kl", "neg_elbo", "active_dims"),
@@ -19,24 +19,24 @@ METRICS: Mapping[str, tuple[str, ...]] = {
 
 def examples(look: Look, data: Facts) -> None:
     """Report a dataset without training examples."""
-    parts.need(look, "data", data, "train", "to learn from")
+    parts.need(look, "data", data, "train", "to train on")
     parts.batch(look, look.params.batch, data)
 
 
 def learned(look: Look, params: Fitting, data: Facts) -> None:
-    """Report a net that images are too small for, and a rate of what learns nothing."""
+    """Report images too small for the net, and a learning rate of a fixed likelihood."""
     if isinstance(params.net, ConvCoder) and data.shape and min(data.shape[1:]) < HALVED_TWICE:
-        told = f"a conv coder halves images twice, and those of {data.task} have"
+        message = f"a conv coder halves images twice, and images of {data.task} have"
         size = "x".join(map(str, data.shape[1:]))
-        look.error("net", f"{told} {size} pixels", "take `net: {kind: mlp}`")
+        look.error("net", f"{message} {size} pixels", "use `net: {kind: mlp}`")
     likelihood = params.likelihood
     learns = likelihood == "logistic" or (
         isinstance(likelihood, Gaussian) and likelihood.sigma == "learned"
     )
     if params.sigma_lr is not None and not learns:
-        told = f"{fields(likelihood)['kind']} as it is given here learns nothing"
-        hint = "leave it out, or say `likelihood: {kind: gaussian, sigma: learned}`"
-        look.error("sigma_lr", told, hint)
+        message = f"the likelihood `{fields(likelihood)['kind']}` has no learned scale here"
+        hint = "leave it out, or set `likelihood: {kind: gaussian, sigma: learned}`"
+        look.error("sigma_lr", message, hint)
 
 
 def known(
@@ -47,14 +47,14 @@ def known(
     binarise: str,
     classes: tuple[int, ...],
 ) -> Mapping[str, Facts]:
-    """What is known of the outputs of `autoencoder` and `vae`.
+    """Return the facts of the outputs of `autoencoder` and `vae`.
 
     Args:
-        look: whose parameters are `Fitting`.
-        kind: which of them.
+        look: of the stage, whose parameters are `Fitting`.
+        kind: stage type.
         data: the dataset.
-        binarise: what it learns to explain.
-        classes: those that it is told.
+        binarise: binarisation of training images.
+        classes: labels that it is conditioned on.
     """
     params: Fitting = look.params
     steps = tuple(marks(params.steps)) if params.steps else ()

@@ -1,4 +1,4 @@
-"""Pairs of an encoder and a decoder as values.
+"""Parameters of encoder and decoder pairs.
 
 The code is in `engine.learning.generative.models.autoencoder`.
 """
@@ -15,19 +15,19 @@ class MlpCoder(Params):
 
     kind: Literal["mlp"] = "mlp"
     hidden: tuple[PositiveInt, ...] = Field(default=(400,), min_length=1)
-    """Units of each layer of the encoder, from the image on."""
+    """Units of each hidden layer of the encoder; the decoder has them in reverse."""
     activation: Literal["relu", "tanh"] = "relu"
-    """After each layer."""
+    """Activation after each layer."""
 
 
 class ConvCoder(Params):
-    """Two convolutions that halve the image and a layer; the decoder mirrors them."""
+    """Two convolutions of stride 2 and a dense layer; the decoder mirrors them."""
 
     kind: Literal["conv"] = "conv"
     width: PositiveInt = 32
     """Filters of the first convolution; the second has twice as many."""
     hidden: PositiveInt = 256
-    """Units of the layer between the maps and the code."""
+    """Units of the dense layer between the feature maps and the code."""
 
 
 Coder = Annotated[MlpCoder | ConvCoder, Field(discriminator="kind")]

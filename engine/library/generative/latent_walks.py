@@ -49,11 +49,11 @@ class Interpolation(Way):
 
     kind: Literal["interpolation"] = "interpolation"
     steps: Annotated[int, Field(ge=3, le=21)] = 11
-    """Images of a way, both ends included."""
+    """Images per interpolation, including both ends."""
     pairs: Annotated[PositiveInt, Field(le=20)] = 8
-    """Ways."""
+    """Number of interpolations."""
     path: Literal["linear", "spherical"] | None = None
-    """A line, or about 0 as draws of N(0, I) lie; by default the latter for a VAE only."""
+    """Linear or spherical interpolation; by default `spherical` for a VAE, otherwise `linear`."""
 
     def part(self, *, points: bool) -> Part:
         """See `Way`."""
@@ -94,11 +94,11 @@ class Traversal(Way):
 
     kind: Literal["traversal"] = "traversal"
     dimensions: Annotated[PositiveInt, Field(le=40)] = 10
-    """Rows, at most."""
+    """Maximum number of dimensions, one per row."""
     steps: Annotated[int, Field(ge=3, le=21)] = 11
-    """Values of a row."""
+    """Values per dimension."""
     span: PositiveFloat = 3.0
-    """Greatest value; the least is the same below 0."""
+    """Values range from -span to span."""
 
     def part(self, *, points: bool) -> Part:
         """See `Way`."""
@@ -139,7 +139,7 @@ class Manifold(Way):
 
     kind: Literal["manifold"] = "manifold"
     side: Annotated[int, Field(ge=2, le=40)] = 20
-    """Images of a side of the sheet."""
+    """Images per row and per column."""
 
     def part(self, *, points: bool) -> Part:
         """See `Way`."""
@@ -149,7 +149,7 @@ class Manifold(Way):
         """See `Way`."""
         walks, side = learning.generative.sampling.latent_walks, self.side
         if scene.generator.z != PLANE:
-            raise StageError(f"a plane shows codes of two numbers, not of {scene.generator.z}")
+            raise StageError(f"`manifold` needs codes of two dimensions, not {scene.generator.z}")
         if scene.points:
             across, up = walks.reach(scene.codes(), side)
             share = f"{1 - 2 * walks.EDGE:.0%}"

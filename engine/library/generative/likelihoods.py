@@ -12,13 +12,13 @@ from pipelines.core.stage import Params
 
 
 class Gaussian(Params):
-    """Pixels with Gaussian noise of one spread."""
+    """Gaussian pixels with one standard deviation for all."""
 
     kind: Literal["gaussian"]
     """Name of the likelihood."""
     sigma: PositiveFloat | Literal["optimal", "learned"]
-    """Spread of the noise, with pixels from 0 to 1: a number, `optimal` (the closed form of each
-    batch, arXiv 2006.13202), or `learned` by gradient."""
+    """Standard deviation, for pixels from 0 to 1: a number, `optimal` (in closed form from each
+    batch, arXiv 2006.13202), or `learned` by gradient descent."""
 
 
 Likelihood = Literal["bernoulli", "logistic"] | Gaussian

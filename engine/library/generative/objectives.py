@@ -21,7 +21,7 @@ class Iwae(Params):
 
     kind: Literal["iwae"]
     k: PositiveInt
-    """Draws of a code for each image; 1 is the ELBO with a noisier KL."""
+    """Samples of the code for each image; 1 is the ELBO with a noisier KL estimate."""
 
 
 Objective = Annotated[Elbo | Iwae, Field(discriminator="kind")]

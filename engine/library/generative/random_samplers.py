@@ -119,7 +119,7 @@ class Mixture(Fitted):
 
     kind: Literal["mixture"] = "mixture"
     components: Annotated[PositiveInt, Field(le=100)] = 10
-    """Gaussians."""
+    """Number of Gaussians."""
 
     def latent(self, scene: Scene) -> "learning.generative.sampling.latent_distributions.Latent":
         """See `Draw`."""

@@ -33,22 +33,22 @@ SHOTS = (0.0, 0.01, 0.05, 0.2, 0.5, 1.0)
 
 
 class Fitting(Training):
-    """How an autoencoder or a VAE is built and trained."""
+    """Parameters of autoencoders and VAEs."""
 
     epochs: PositiveFloat | None = None
     """Passes over the data; 12 by default. Instead of `steps`."""
     batch: PositiveInt = 128
-    """Images of one step."""
+    """Batch size."""
     net: Coder = MlpCoder()
-    """Encoder and decoder."""
+    """Architecture of encoder and decoder."""
     z: Annotated[PositiveInt, Field(le=10_000)]
-    """Numbers of a code."""
+    """Dimensions of the latent code."""
     likelihood: Likelihood = "bernoulli"
-    """How pixels, from 0 to 1, are scored: `bernoulli`, `logistic`, or {kind: gaussian, sigma: a
+    """Likelihood of pixels from 0 to 1: `bernoulli`, `logistic`, or {kind: gaussian, sigma: a
     number, optimal or learned}."""
     sigma_lr: PositiveFloat | None = None
-    """Highest learning rate of what the likelihood learns, a Gaussian's spread or a logistic's
-    scale; `lr` by default."""
+    """Peak learning rate of the learned scale of a Gaussian or logistic likelihood; `lr` by
+    default."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Train an encoder and a decoder to give images back."""
+"""Stage `autoencoder`: train an encoder and a decoder to reconstruct images."""
 
 from collections.abc import Mapping
 
@@ -24,10 +24,10 @@ def _facts(look: Look) -> Mapping[str, Facts]:
 
 @stage(draws=True, facts=_facts)
 def autoencoder(run: Run, params: Autoencoder, *, data: Dataset) -> Trained:
-    """Train an autoencoder from random weights: an image becomes a point, and an image again.
+    """Train an autoencoder from random weights.
 
-    Nothing tells where points are that give images: what random points give is to be seen. Its
-    encoder serves as a pretrained model.
+    Its latent space has no prior, so random codes need not decode to realistic images. Its encoder
+    can be used as a pretrained model.
     """
     objective = learning.generative.training.objective.Objective()
     return trained(run, params, data, Way("autoencoder", objective))

@@ -1,4 +1,4 @@
-"""An idea that fails: images made by a classifier run backwards."""
+"""Stage `classifier_samples`: images from a classifier by activation maximization."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -34,38 +34,38 @@ Fault = tuple[str, str, str]
 
 
 class Regularisers(Params):
-    """What keeps images plain while they climb; each is off by default."""
+    """Regularisation of the images; all off by default."""
 
     l2: NonNegativeFloat = 0.0
-    """Weight of the sum of squared pixels: pulls toward black."""
+    """Weight of the sum of squared pixels."""
     tv: NonNegativeFloat = 0.0
     """Weight of the total variation, the sum of differences of neighbouring pixels."""
     blur: Annotated[NonNegativeFloat, Field(le=10)] = 0.0
-    """Standard deviation in pixels of a Gaussian blur now and then."""
+    """Standard deviation, in pixels, of a Gaussian blur every `blur_every` steps."""
     blur_every: PositiveInt = 4
     """Steps between blurs."""
     jitter: NonNegativeInt = 0
-    """Each image is shifted by up to so many pixels before each step, another way each time."""
+    """Maximum random shift, in pixels, of each image before each step."""
 
 
 class ClassifierSamples(Params):
     task: str | None = None
-    """Head of the model that is attacked, where several answer the dataset's classes; by default
-    the one that is named as the dataset's task."""
+    """Head to maximise, if several have the dataset's classes; by default the one named as the
+    dataset's task."""
     classes: Annotated[tuple[int | str, ...] | None, Field(min_length=1)] = None
-    """Classes to ask for, all by default; of a folder: names of subfolders."""
+    """Target classes; all by default. For an image folder, names of subfolders."""
     count: PositiveInt = 1000
-    """Images in all, in equal shares of the classes."""
+    """Number of images, divided equally among the classes."""
     steps: PositiveInt = 100
-    """Steps up."""
+    """Optimisation steps."""
     lr: PositiveFloat = 0.05
-    """Step of Adam, where pixels are from 0 to 1."""
+    """Learning rate of Adam, for pixels from 0 to 1."""
     objective: Literal["logit", "log_probability"] = "logit"
-    """What is climbed: the output for the asked class, or the logarithm of its probability."""
+    """Objective to maximise: the logit of the target class, or its log-probability."""
     start: Literal["noise", "grey"] = "noise"
-    """Where images start: every pixel at random, or all grey with a trace of noise."""
+    """Initial images: uniform noise, or grey with a little noise."""
     regularise: Regularisers = Regularisers()
-    """What the objective loses, and what is done to images on the way."""
+    """Regularisation of the objective and of the images."""
 
     @model_validator(mode="after")
     def _once(self) -> Self:
@@ -106,10 +106,10 @@ def _facts(look: Look) -> Mapping[str, Facts]:
 
 
 def _head_faults(params: ClassifierSamples, model: Facts, data: Facts) -> Iterator[Fault]:
-    """Why no head, or more than one, can be attacked; nothing where heads are not known."""
+    """Yield errors if no head, or more than one, can be maximised; none if heads are unknown."""
     if model.headless:
-        told = "the model has no head: a classifier is run backwards"
-        yield "from.model", told, "adapt it first, with `linear_probe` or `finetune`"
+        message = "the model has no head to maximise"
+        yield "from.model", message, "adapt it first, with `linear_probe` or `finetune`"
     if not (model.heads and data.classes):
         return
     has = ", ".join(f"{name} {said(found, data.names)}" for name, found in model.heads.items())
@@ -123,8 +123,8 @@ def _head_faults(params: ClassifierSamples, model: Facts, data: Facts) -> Iterat
         told = f"the model has no head for {data.task}, classes {own}; it has {has}"
         yield "from.data", told, "connect the data that it was trained on"
     elif task is None and data.task not in fitting and len(fitting) > 1:
-        told = f"several heads have the classes of {data.task}: {', '.join(fitting)}"
-        yield "from.data", told, f"say which one is attacked: `task: {fitting[0]}`"
+        message = f"several heads have the classes of {data.task}: {', '.join(fitting)}"
+        yield "from.data", message, f"choose one: `task: {fitting[0]}`"
 
 
 def _class_faults(params: ClassifierSamples, data: Facts) -> Iterator[Fault]:
@@ -164,11 +164,12 @@ def _marks(steps: int) -> list[int]:
 def classifier_samples(
     run: Run, params: ClassifierSamples, *, model: Model, data: Dataset
 ) -> Climbed:
-    """Run a classifier backwards: move pixels until it is sure of a class.
+    """Optimise images until a classifier is confident of a class (activation maximization).
 
-    It ends sure of images that show nothing: a classifier knows what tells classes apart, not what
-    an image is. Look at the gallery, and let somebody else judge the samples. `data` is what the
-    model was trained on: it tells the classes and how pixels are scaled; no image is read.
+    The classifier becomes confident of images that show nothing recognisable: it discriminates
+    classes and does not model images. Inspect the gallery, and score the samples with a separate
+    `judge`. `data` is the dataset that the model was trained on; only its classes and pixel scaling
+    are used, no images.
     """
     known = _known(model, data)
     for _, message, hint in (*_head_faults(params, *known), *_class_faults(params, known[1])):

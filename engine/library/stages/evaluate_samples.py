@@ -1,4 +1,4 @@
-"""How good samples are: how like real images, how many kinds, how sharp, and whether copied."""
+"""Stage `evaluate_samples`: quality, diversity, sharpness and memorisation of samples."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,8 +22,8 @@ _SHOWN = 5
 
 class EvaluateSamples(Params):
     n: int | None = Field(default=None, ge=LEAST)
-    """Images on each side: samples, test images, and training images for the floor. By default as
-    many as there are of each. Distances at different n are not comparable."""
+    """Number of samples, of test images, and of training images for the floor; by default as many
+    as all of them have. Distances at different n are not comparable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +38,12 @@ def _facts(look: Look) -> Mapping[str, Facts]:
     _compared(look, data, judge, samples)
     strangers = sorted(set(samples.classes) - set(judge.classes)) if judge.classes else []
     if strangers:
-        told = f"samples are asked for {_said(strangers)}, and the judge knows no such class"
-        look.error("from.judge", told, "train the judge on a dataset with all their classes")
+        message = f"samples have the classes {_said(strangers)}, which the judge does not know"
+        look.error("from.judge", message, "train the judge on a dataset with all their classes")
     unknown = sorted(set(data.classes) - set(judge.classes)) if judge.classes else []
     if unknown:
-        told = f"the judge has never seen {_said(unknown)} of {data.task}: to it they are strange"
-        look.warn("from.judge", told, "train the judge on a dataset with all its classes")
+        message = f"the judge was not trained on the classes {_said(unknown)} of {data.task}"
+        look.warn("from.judge", message, "train the judge on a dataset with all its classes")
     names = [*sample_metrics.ALWAYS, *([sample_metrics.LABELLED] if samples.classes else [])]
     metrics = {f"{data.task}/{name}": () for name in names} if data.task else {}
     return {"scores": Facts(metrics=metrics)}
@@ -82,20 +82,18 @@ def _said(classes: list[int]) -> str:
 def evaluate_samples(
     run: Run, params: EvaluateSamples, *, samples: Samples, judge: Judge, data: Dataset
 ) -> Judged:
-    """Compare samples with test images, by a judge that took no part in making them.
+    """Compare samples with test images, with evaluation classifiers independent of the generator.
 
-    `distance` is the Fréchet distance between them in the features of the plain judge (never
-    comparable with FID, which has features of its own), `distance_second` the same by another seed,
+    `distance` is the Fréchet distance between them in the features of the plain classifier (not
+    comparable with FID, which uses other features), `distance_second` the same with another seed,
     and `floor` that of training images: what a perfect generator would reach at this n. `precision`
-    is the share of samples inside the manifold of the test images, `recall` the share of test
-    images inside that of the samples, `coverage` the share of test images with a sample nearby.
-    `accepted` is the share that a judge with a junk class takes for a real class, `validity` the
-    share that is accepted and inside the manifold: each alone is fooled. `grey` (blur) and
-    `components` (noise) stand beside the test images' own. `memorising` is 1 where training images
-    are no nearer than test images, and 0 for copies. `agreement` is the share of samples that show
-    the class that was asked for.
-
-    A judge is an artifact of its own, so that what is judged is never what was attacked.
+    is the fraction of samples inside the manifold of the test images, `recall` the fraction of test
+    images inside that of the samples, `coverage` the fraction of test images with a sample nearby.
+    `accepted` is the fraction that the classifier with a class for corrupted images assigns to a
+    real class, `validity` the fraction accepted and inside the manifold, as each criterion alone
+    can be fooled. `grey` (blur) and `components` (noise) are reported with their values on test
+    images. `memorising` is 1 if training images are no closer than test images, and 0 for copies.
+    `agreement` is the fraction of samples classified as the class that they are conditioned on.
     """
     if not len(samples):
         run.note(samples.how)

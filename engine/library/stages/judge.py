@@ -1,4 +1,4 @@
-"""Classifiers that judge samples, and that nobody attacks or trains against."""
+"""Stage `judge`: train evaluation classifiers, which score generated images."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,22 +21,22 @@ from pipelines.core.stage import stage
 
 STEPS = 500
 """Of each net, where a file gives neither steps nor epochs."""
-_PARTS = {"train": "to learn from", "test": "to tell how good it is"}
+_PARTS = {"train": "to train on", "test": "to measure its accuracy"}
 
 
 class Judge(Training):
     steps: PositiveInt | None = None
-    """Updates of each net; 500 by default. Instead of `epochs`."""
+    """Number of updates of each classifier; 500 by default. Instead of `epochs`."""
     net: Net = Field(default=Conv4(width=64, norm="batch", downsample="stride"))
-    """The net of each; its features are those of which distances are made."""
+    """Backbone of each classifier; distances are computed in its features."""
     batch: PositiveInt = 128
-    """Images of one step."""
+    """Batch size."""
     lr: PositiveFloat = 0.003
-    """Highest learning rate."""
+    """Peak learning rate."""
     warmup: Share = 0.1
-    """Share of the steps in which the learning rate rises from 0."""
+    """Fraction of the steps in which the learning rate rises linearly from 0."""
     schedule: Literal["constant", "cosine", "linear"] = "cosine"
-    """What the learning rate does after the warm-up: stay, or fall to 0 by a cosine or a line."""
+    """Learning rate after the warm-up: constant, or cosine or linear decay to 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +54,8 @@ def _facts(look: Look) -> Mapping[str, Facts]:
     parts.batch(look, look.params.batch, data)
     shapes.norms(look, look.params.net, data.shape, look.params.batch)
     if len(data.classes) == 1:
-        told = f"{data.task} has one class, and a judge tells classes apart"
-        look.error("from.data", told, "connect a dataset of two classes or more")
+        message = f"{data.task} has one class, and a judge needs two or more"
+        look.error("from.data", message, "connect a dataset of two classes or more")
     names = ("judge_accuracy", "second_accuracy", "junk_accuracy", "junk_rejected")
     metrics = {f"{data.task}/{name}": () for name in names} if data.task else {}
     known = Facts(
@@ -67,14 +67,14 @@ def _facts(look: Look) -> Mapping[str, Facts]:
 
 @stage(draws=True, facts=_facts)
 def judge(run: Run, params: Judge, *, data: Dataset) -> Appointed:
-    """Train three classifiers of real images, to judge samples by.
+    """Train three evaluation classifiers on real images, to score samples with.
 
-    `plain` and `second` differ in their seed alone: distances are measured in the features of each,
-    and a claim that holds for one only does not hold. `junk` has a class more, which is learned
-    from noise, blends, shuffled patches, blurs, splices, plain greys and scribbles, while edges a
-    little softer than those of real images are none; it only says whether a sample is anything at
-    all. A judge is no model: it cannot be attacked, adapted or
-    sampled from, and its seeds are its own.
+    `plain` and `second` differ only in their seed: distances are measured in the features of each,
+    and a result that holds with only one of them is not reliable. `junk` has an additional class
+    for corrupted images (noise, blends, shuffled patches, blurs, splices, plain greys, scribbles);
+    slightly soft edges are not counted as corrupted. It tells whether a sample shows anything at
+    all. A judge is not a model: it cannot be attacked, adapted or sampled from, and it has seeds
+    of its own.
     """
     fields = params.net.model_dump()
     task = loaded(run, data)
@@ -102,7 +102,7 @@ def judge(run: Run, params: Judge, *, data: Dataset) -> Appointed:
     kinds = ", ".join(f"{kind} {share:.2f}" for kind, share in rejected.items())
     return Appointed(
         Panel(fields, data.name, data.task, data.shape, data.classes, right, weights),
-        Scores(metrics, notes=(f"junk made of test images and called junk: {kinds}",)),
+        Scores(metrics, notes=(f"corrupted test images classified as junk: {kinds}",)),
     )
 
 

@@ -1,4 +1,4 @@
-"""Judge a VAE by how likely it finds images: the importance-weighted bound, in nats per image."""
+"""Stage `likelihood`: importance-weighted bound on the likelihood of images under a VAE."""
 
 import math
 from collections.abc import Mapping
@@ -24,13 +24,13 @@ Draws = Annotated[int, Field(ge=1, le=100_000)]
 
 class Likelihood(Params):
     k: Annotated[tuple[Draws, ...], Field(min_length=1)] = (1, 50, 5000)
-    """Draws of a code for each image, of each bound: 1 gives the ELBO, and the more, the nearer is
-    the bound to log p(x). All come from the draws of the largest; 10 000 images by 5000 draws are
-    some minutes of one core for an MLP, and hours for convolutions."""
+    """Code samples per image, for each bound: 1 gives the ELBO, and more a tighter bound on
+    log p(x). The bounds share the samples of the largest; 10 000 images with 5000 samples take
+    minutes on one core for an MLP, and hours for convolutions."""
     images: PositiveInt | None = None
-    """Judge by so many images, always the same ones; by default by all."""
+    """Number of images to evaluate, always the same ones; all by default."""
     part: Literal["test", "val"] = "test"
-    """The images; what is chosen by likelihood is to be judged on `val`, as `task/val_nll_50`."""
+    """Part to evaluate; to choose by likelihood, use `val`, with metrics like `task/val_nll_50`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ def _alike(look: Look, data: Facts, generator: Facts) -> None:
         look.error("from.data", told, f"judge it on {generator.collection}")
     lacking = set(data.classes) - set(generator.classes)
     if generator.classes and lacking:
-        told = f"the generator was told other classes than {listed(sorted(lacking))}"
+        told = f"the generator was not trained on the classes {listed(sorted(lacking))}"
         look.error("from.data", told, "judge it on classes that it was trained on")
 
 
@@ -83,10 +83,10 @@ def _names(task: str, params: Likelihood, *, logistic: bool) -> list[str]:
 
 @stage(facts=_facts)
 def likelihood(run: Run, params: Likelihood, *, generator: Generator, data: Dataset) -> Bounded:
-    """Bound -log p(x) of images from above by L_k of a VAE (arXiv 1509.00519), in nats per image.
+    """Compute the bound -L_k of a VAE on -log p(x) (arXiv 1509.00519), in nats per image.
 
-    Grey images are made black and white as the generator was trained, by one draw that is the same
-    in every run; so is the noise of the codes. The notes say which nats may be compared.
+    Images are binarised as in training of the generator, with a fixed seed; the noise of the codes
+    is fixed, too. The notes say which nats can be compared.
     """
     _fits(generator, data, params.part)
     task = loaded(run, data)
@@ -132,7 +132,7 @@ def _fits(generator: Generator, data: Dataset, part: str) -> None:
     lacking = set(data.classes) - set(generator.classes)
     if generator.classes and lacking:
         raise StageError(
-            f"{data.task}: the generator was told other classes than {listed(sorted(lacking))}"
+            f"{data.task}: the generator was not trained on the classes {listed(sorted(lacking))}"
         )
     if part not in data.parts or not len(data.parts[part]):
         other = "val" if part == "test" else "test"

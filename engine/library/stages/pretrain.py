@@ -1,4 +1,4 @@
-"""Train a net from scratch on its first task."""
+"""Stage `pretrain`: train a net from scratch."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,14 +18,14 @@ from pipelines.core.facts import Facts, Look
 from pipelines.core.stage import stage
 
 STEPS = 500
-"""Where a file gives neither steps nor epochs."""
+"""Default number of updates, if neither `steps` nor `epochs` is given."""
 LOOKS = 5
-"""How often it is validated on the way."""
+"""Number of validations during training."""
 
 
 class Pretrain(Training):
     steps: PositiveInt | None = None
-    """Updates in all; 500 by default. Instead of `epochs`."""
+    """Number of updates; 500 by default. Instead of `epochs`."""
     net: Net = Field(default=Conv4())
     """The backbone."""
 
@@ -40,7 +40,7 @@ class Pretrained:
 
 def _facts(look: Look) -> Mapping[str, Facts]:
     data = look.one("data") or Facts()
-    parts.need(look, "data", data, "train", "to learn from")
+    parts.need(look, "data", data, "train", "to train on")
     parts.batch(look, look.params.batch, data)
     shapes.norms(look, look.params.net, data.shape, look.params.batch)
     heads = {data.task: data.classes} if data.task else {}

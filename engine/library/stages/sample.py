@@ -1,4 +1,4 @@
-"""Draw images from a generator: at random, or on walks through its codes."""
+"""Stage `sample`: images from a generator, from random codes or along paths of codes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -54,14 +54,14 @@ How = Annotated[
 
 class Sample(Params):
     how: How = Prior()
-    """Draws at random, `prior`, `matched`, `covariance`, `mixture`; or `reconstruction`,
-    `interpolation`, `traversal`, `manifold`. A mapping with `kind` sets their own fields."""
+    """Sampler: random codes by `prior`, `matched`, `covariance` or `mixture`; or `reconstruction`,
+    `interpolation`, `traversal`, `manifold`. A mapping with `kind` sets its parameters."""
     count: Annotated[PositiveInt, Field(le=100_000)] = 2000
-    """Images of a random draw, and at most of a reconstruction. Other walks have it not: they make
-    as many as their own fields say."""
+    """Number of random images, and maximum number of reconstructions. Not supported by the other
+    samplers, whose parameters determine the number."""
     classes: Annotated[tuple[Label, ...] | None, Field(min_length=1)] = None
-    """Classes to ask a conditional generator for, in equal shares; all of its own by default. Of a
-    folder: names of subfolders."""
+    """Classes to condition on, in equal numbers; by default all classes of the generator. For an
+    image folder, names of subfolders."""
 
     @model_validator(mode="after")
     def _once(self) -> Self:
@@ -85,11 +85,11 @@ def _facts(look: Look) -> Mapping[str, Facts]:
     data, kind = look.one("data"), generator.protocol.get("kind")
     points, known = kind == "autoencoder", data or Facts()
     if isinstance(how, Manifold) and generator.z not in (None, PLANE):
-        told = f"a plane shows codes of two numbers, and these have {generator.z}"
-        look.error("how", told, "take a generator with `z: 2`, or leave the others out: `exclude`")
+        message = f"`manifold` needs codes of two dimensions, and these have {generator.z}"
+        look.error("how", message, "use a generator with `z: 2`, or `exclude` the others")
     if "count" in params.model_fields_set and not how.counted and "how" not in look.axes:
-        told = f"`{how.kind}` makes as many images as its own fields say"
-        look.error("count", told, "leave it out; an axis `how` may have it for the other ways")
+        message = f"`count` is not supported for `{how.kind}`: its parameters determine the number"
+        look.error("count", message, "leave it out; it is allowed with an axis `how`")
     part = _part(how, known, points=points)
     if data is None and not how.optional(points=points):
         look.error("from.data", *_lacking(how, points=points))
@@ -130,8 +130,8 @@ def _part(how: AnyWay, data: Facts, *, points: bool) -> str:
 def _lacking(how: AnyWay, *, points: bool) -> tuple[str, str]:
     """Why it cannot do without a dataset, and the fix."""
     told = {
-        "train": f"`{how.kind}` goes by the codes of training images, and there are none",
-        "judged": f"`{how.kind}` starts from images, and there are none",
+        "train": f"`{how.kind}` needs the codes of training images, and no dataset is connected",
+        "judged": f"`{how.kind}` starts from images, and no dataset is connected",
     }
     hint = "connect the dataset that the generator was trained on: `from: {data: ...}`"
     return told[how.part(points=points)], hint
@@ -148,8 +148,8 @@ def _fitting(look: Look, generator: Facts, data: Facts, part: str) -> None:
     elif part and parts.there(data, part) is False:
         look.error("from.data", f"{data.task} has no {part} images")
     elif generator.classes and data.classes and not {*generator.classes} & {*data.classes}:
-        told = f"{data.task} has no class that the generator was told"
-        look.error("from.data", told, f"it was told {said(generator.classes, data.names)}")
+        told = f"{data.task} has none of the classes of the generator"
+        look.error("from.data", told, f"it has the classes {said(generator.classes, data.names)}")
 
 
 def _asked(
@@ -157,17 +157,17 @@ def _asked(
 ) -> tuple[tuple[int, ...], list[tuple[str, str, str]]]:
     """Labels that a generator is asked for; place, message and hint of what it cannot be asked."""
     if not classes:
-        told = "the generator was told no classes, so that it cannot be asked for one"
-        hint = "leave `classes` out, or train it with `conditional: true`"
+        told = "the generator is unconditional, so `classes` is not supported"
+        hint = "leave it out, or train the generator with `conditional: true`"
         return (), [("classes", told, hint)] if params.classes is not None else []
     named = {str(data.names.get(label, label)): label for label in classes}
     wanted = tuple(map(str, params.classes)) if params.classes is not None else tuple(named)
     labels = tuple(named[item] for item in wanted if item in named)
-    hint = f"it was told {said(classes, data.names)}"
+    hint = f"it has the classes {said(classes, data.names)}"
     if not data.task and any(isinstance(item, str) for item in params.classes or ()):
         hint = "connect what it learned from as `data`: its subfolders name the classes"
     faults = [
-        (f"classes.{place}", f"the generator was not told a class {safe_text(item)}", hint)
+        (f"classes.{place}", f"the generator has no class {safe_text(item)}", hint)
         for place, item in enumerate(wanted)
         if item not in named
     ]
@@ -184,13 +184,13 @@ def _asked(
 
 @stage(draws=True, facts=_facts)
 def sample(run: Run, params: Sample, *, generator: Generator, data: Dataset | None = None) -> Drawn:
-    """Draw images from a generator, and show some.
+    """Sample images from a generator, and show some of them.
 
-    At random: codes from the prior, or from what is fitted to the codes of training images (of a
-    VAE: draws of q(z|x), the aggregate posterior). Or on walks: images again by their codes, from
-    one to another, one dimension at a time, or a plane of codes. `data` is what the generator was
-    trained on; a prior needs none, nor do traversals and planes of a VAE. A generator that diverged
-    gives no images, and whatever judges them says so.
+    Random codes come from the prior, or from a distribution fitted to the codes of training images
+    (for a VAE, samples of q(z|x): the aggregate posterior). The other samplers reconstruct images,
+    interpolate between them, traverse one dimension at a time, or cover a plane of codes. `data` is
+    the dataset that the generator was trained on; it is optional for `prior`, and for `traversal`
+    and `manifold` of a VAE. A generator that diverged gives no images, which evaluations report.
     """
     known = Facts(task=data.task, classes=data.classes, names=_names(data)) if data else Facts()
     labels, faults = _asked(params, generator.classes, known)

@@ -1,4 +1,4 @@
-"""Train a variational autoencoder: images from codes that a standard Gaussian gives."""
+"""Stage `vae`: train a variational autoencoder."""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -19,20 +19,20 @@ from pipelines.core.stage import stage
 
 class Vae(Fitting):
     objective: Objective = Elbo()
-    """What is made small: minus the `elbo`, or minus the importance weighted bound, `iwae`."""
+    """Bound to maximise: `elbo`, or `iwae`, the importance weighted bound."""
     beta: NonNegativeFloat = 1.0
-    """Weight of the KL in the ELBO (beta-VAE); more than 1 asks for codes nearer to the prior."""
+    """Weight of the KL in the ELBO (beta-VAE); above 1, codes are closer to the prior."""
     kl_warmup: Share = 0.0
-    """Share of the steps in which that weight rises from 0, by a line (arXiv 1602.02282)."""
+    """Fraction of the steps in which `beta` rises linearly from 0 (arXiv 1602.02282)."""
     free_bits: NonNegativeFloat = 0.0
-    """Nats that the KL of each dimension, as the batch's mean, has for nothing (arXiv 1606.04934,
+    """Nats of KL per dimension, averaged over the batch, that are not penalised (arXiv 1606.04934,
     eq. 15)."""
     conditional: bool = False
-    """Tell encoder and decoder the class of each image, so that images of a class can be drawn."""
+    """Condition encoder and decoder on the class, so that images of a class can be sampled."""
     binarise: Literal["none", "dynamic", "threshold"] = "none"
-    """Learn black and white images: `dynamic` draws each pixel anew whenever an image is seen, on
-    with its grey as chance; `threshold` cuts at one half. Bernoulli nats are a likelihood of such
-    images only."""
+    """Binarise images: `dynamic` samples each pixel again at every pass, with its grey value as
+    probability; `threshold` cuts at one half. Bernoulli nats are a proper likelihood only for
+    binary images."""
 
 
 def _facts(look: Look) -> Mapping[str, Facts]:
@@ -42,14 +42,14 @@ def _facts(look: Look) -> Mapping[str, Facts]:
     checks.learned(look, params, data)
     _objective(look, params)
     if params.binarise != "none" and params.likelihood != "bernoulli":
-        told = f"`likelihood: {_kind(params)}` scores greys, and these images would be binary"
-        look.error("binarise", told, "say `likelihood: bernoulli`, or leave `binarise` out")
+        message = f"`likelihood: {_kind(params)}` does not score binary images"
+        look.error("binarise", message, "set `likelihood: bernoulli`, or leave `binarise` out")
     if params.binarise != "none" and data.shape and data.shape[0] > 1:
-        told = f"images of {data.task} are in colour, and would not be black and white"
-        look.error("binarise", told, "leave it out, or take grey images: `color: gray`")
+        message = f"images of {data.task} are in colour, and only grey images can be binarised"
+        look.error("binarise", message, "leave it out, or use grey images: `color: gray`")
     if params.conditional and len(data.classes) == 1:
-        told = f"{data.task} has one class, and there is nothing to tell"
-        look.error("conditional", told, "leave it out, or take two classes or more")
+        message = f"{data.task} has only one class to condition on"
+        look.error("conditional", message, "leave it out, or use two classes or more")
     classes = data.classes if params.conditional else ()
     return checks.known(look, "vae", data, binarise=params.binarise, classes=classes)
 
@@ -60,11 +60,11 @@ def _objective(look: Look, params: Vae) -> None:
         return
     idle = {"beta": 1.0, "kl_warmup": 0.0, "free_bits": 0.0}
     for name in [name for name, value in idle.items() if getattr(params, name) != value]:
-        told = "the importance weighted bound has no KL of its own to change"
-        look.error(name, told, "leave it out, or say `objective: {kind: elbo}`")
+        message = f"`{name}` is not supported with `objective: {{kind: iwae}}`"
+        look.error(name, message, "leave it out, or set `objective: {kind: elbo}`")
     if isinstance(params.likelihood, Gaussian) and params.likelihood.sigma == "optimal":
-        told = "the closed form of sigma is that of the ELBO, not of the importance weighted bound"
-        look.error("likelihood.sigma", told, "say `sigma: learned`")
+        message = "`sigma: optimal` is not supported with `objective: {kind: iwae}`"
+        look.error("likelihood.sigma", message, "set `sigma: learned`")
 
 
 def _kind(params: Vae) -> str:
@@ -73,11 +73,11 @@ def _kind(params: Vae) -> str:
 
 @stage(draws=True, facts=_facts)
 def vae(run: Run, params: Vae, *, data: Dataset) -> Trained:
-    """Train a VAE from random weights: an image becomes a Gaussian of codes, and an image again.
+    """Train a VAE from random weights.
 
-    The KL keeps the codes near N(0, I), so that draws from it give images. Judged by the plain
-    ELBO on the test part whatever is trained, with noise and binarisation fixed. Its encoder, the
-    mean code, serves as a pretrained model.
+    The KL term keeps codes close to N(0, I), so that codes sampled from it decode to images. Test
+    metrics are those of the plain ELBO for every objective, with fixed noise and binarisation. Its
+    encoder, which returns the mean code, can be used as a pretrained model.
     """
     found = params.objective
     objective = learning.generative.training.objective.Objective(
