@@ -243,8 +243,20 @@ def test_facts_name_exactly_the_metrics_that_come_out(scored, parts, look, label
     [
         ("judge", {"collection": "mnist"}, "from.judge", "error", "of mnist, and the data are of"),
         ("samples", {"collection": "mnist"}, "from.samples", "error", "of mnist, and the data"),
-        ("samples", {"classes": (1, 7)}, "from.judge", "error", "asked for 7, and the judge knows"),
-        ("data", {"classes": (0, 8)}, "from.judge", "warning", "has never seen 8 of ten"),
+        (
+            "samples",
+            {"classes": (1, 7)},
+            "from.judge",
+            "error",
+            "have the classes 7, which the judge",
+        ),
+        (
+            "data",
+            {"classes": (0, 8)},
+            "from.judge",
+            "warning",
+            "was not trained on the classes 8 of ten",
+        ),
         ("data", {"examples": {"train": 3}}, "from.data", "error", "ten has no test examples"),
         ("data", {"examples": {"test": 3}}, "from.data", "error", "ten has no train examples"),
     ],

@@ -272,7 +272,7 @@ JUDGING = [
     ),
     (
         "vae", "evaluate, from: {model: vae.encoder, data: images}", "vae.encoder",
-        "the model has no head, and so no answer", ADAPT,
+        "the model has no head to evaluate", ADAPT,
     ),
     (
         "vae", "finetune, from: {model: vae.encoder, data: images}, with: {head: kept}", "kept",

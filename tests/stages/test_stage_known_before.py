@@ -170,7 +170,7 @@ ERRORS = {
     ),
     "a picture of two targets": (
         "uses: fits, from: {learner: raw, tasks: two}, with: {method: probe}",
-        "two", "two asks for 2 numbers, and a page has room for one",
+        "two", "two has 2 targets, and only one can be plotted",
     ),
     "LoRA on no layer": (
         "uses: meta_evaluate, from: {learner: drawn, tasks: lessons}, with: {method: {kind: lora, targets: ['9']}}",

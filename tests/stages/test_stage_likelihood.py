@@ -277,7 +277,7 @@ def test_the_names_of_the_metrics_are_known_before(look, generator, names):
     [
         (Facts(protocol={"kind": "autoencoder"}), {}, "from.generator", "no likelihood"),
         (_vae(), {"part": "val"}, "from.data", "digits has no val examples"),
-        (_vae(classes=(0, 1)), {}, "from.data", "other classes than `2`"),
+        (_vae(classes=(0, 1)), {}, "from.data", "not trained on the classes `2`"),
     ],
 )
 def test_faults_are_told_at_their_place(look, generator, fields, place, message):

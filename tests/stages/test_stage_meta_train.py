@@ -333,7 +333,7 @@ def test_regression_is_learned_from_one_input(bench):
 
 
 def test_bfloat16_is_refused_on_a_cpu(bench, families):
-    with pytest.raises(StageError, match="for CUDA"):
+    with pytest.raises(StageError, match="needs CUDA"):
         _train(bench, families, {"kind": "ridge"}, precision="bfloat16")
 
 

@@ -609,7 +609,7 @@ def test_data_that_is_absent_where_it_is_needed_is_told(look, how, lacking):
         ({"how": {"kind": "interpolation"}, "count": 2000}, PLAIN, DIGITS, "count", "determine"),
         ({}, replace(PLAIN, collection="mnist"), DIGITS, "from.data", "learned mnist"),
         ({}, replace(PLAIN, shape=(3, 8, 8)), DIGITS, "from.data", "makes 3x8x8"),
-        ({}, replace(TOLD, classes=(17, 18)), DIGITS, "from.data", "has no class that"),
+        ({}, replace(TOLD, classes=(17, 18)), DIGITS, "from.data", "has none of the classes"),
         ({"how": "matched"}, PLAIN, replace(DIGITS, examples={"test": 3}), "from.data", "no train"),
         ({"how": "reconstruction", "classes": [2]}, TOLD, replace(DIGITS, classes=(0, 1)),
          "classes", "no images of [2]"),

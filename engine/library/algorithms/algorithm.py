@@ -1,4 +1,4 @@
-"""What a meta-learning algorithm is: a value in YAML that is also the code."""
+"""Base classes of meta-learning algorithms: parameters in YAML, which build the algorithm."""
 
 from abc import abstractmethod
 from typing import Literal
@@ -12,19 +12,19 @@ HeadStart = Literal["learned", "shared", "zero"]
 
 
 class Algorithm(Params):
-    """A way to learn from many tasks how to learn the next one."""
+    """Parameters of a meta-learning algorithm."""
 
     kind: str
     """Name of the algorithm."""
 
     @property
     def heads(self) -> HeadStart | None:
-        """Where a task's head starts; None where it is fitted in closed form."""
+        """Initial head of a task; None if it is fitted in closed form."""
         return None
 
     @property
     def trained_steps(self) -> int | None:
-        """Inner steps in training; None where it has none."""
+        """Number of inner steps in training; None for algorithms without inner steps."""
         return None
 
     @property
@@ -34,22 +34,22 @@ class Algorithm(Params):
 
     @property
     def pooled_shots(self) -> int | None:
-        """Examples of each class that training takes instead of the tasks' own; None for those."""
+        """Examples per class for training, instead of those of the tasks; None if unset."""
         return None
 
     @abstractmethod
     def build(self, seed: int) -> "learning.metalearning.algorithms.base.Algorithm":
-        """The code, drawing what it draws from `seed`."""
+        """Build the algorithm, with `seed` for its random numbers."""
 
 
 class Stepwise(Algorithm):
-    """An algorithm that takes gradient steps inside, head included."""
+    """Algorithm whose inner loop takes gradient steps, including the head."""
 
     steps: PositiveInt = 5
-    """Inner steps."""
+    """Number of inner steps."""
     head: HeadStart = "learned"
-    """Where heads start: learned for each class, one learned row for every class (so that the
-    number of classes may vary), or at 0."""
+    """Initial head: learned, with one row per class; `shared`, one learned row for all classes (so
+    that the number of classes may vary); or zero."""
 
     @property
     def heads(self) -> HeadStart | None:

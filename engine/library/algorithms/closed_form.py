@@ -16,9 +16,9 @@ class Ridge(Algorithm):
 
     kind: Literal["ridge"] = "ridge"
     l2: PositiveFloat = 0.1
-    """Where the learned penalty starts."""
+    """Initial value of the learned penalty."""
     scale: PositiveFloat = 10.0
-    """Where the learned factor of the logits starts."""
+    """Initial value of the learned scale of the logits."""
 
     def build(self, seed: int) -> "learning.metalearning.algorithms.base.Algorithm":
         """See `Algorithm`."""
@@ -31,13 +31,13 @@ class Newton(Algorithm):
 
     kind: Literal["newton"] = "newton"
     steps: PositiveInt = 3
-    """Newton steps from 0."""
+    """Number of Newton steps, from zero weights."""
     damping: Annotated[float, Field(gt=0, le=1)] = 1.0
-    """Share of each step that is taken at most."""
+    """Maximum fraction of each Newton step that is taken."""
     l2: PositiveFloat = 0.1
-    """Where the learned penalty starts."""
+    """Initial value of the learned penalty."""
     scale: PositiveFloat = 1.0
-    """Where the learned factor of the logits starts."""
+    """Initial value of the learned scale of the logits."""
 
     def build(self, seed: int) -> "learning.metalearning.algorithms.base.Algorithm":
         """See `Algorithm`."""

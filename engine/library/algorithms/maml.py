@@ -14,21 +14,21 @@ class Maml(Stepwise):
 
     kind: Literal["maml"] = "maml"
     inner_lr: PositiveFloat = 0.1
-    """Rate of an inner step, or where learned rates start."""
+    """Inner learning rate, or initial value of learned rates."""
     order: Literal["second", "first"] = "second"
-    """`first` takes the inner gradients as constants: cheaper, and no longer the gradient."""
+    """`first` treats the inner gradients as constants: cheaper, but an approximation."""
     inner: Inner = Whole()
-    """What the inner steps train."""
+    """Weights that the inner steps train."""
     rates: Literal["fixed", "tensor", "step"] = "fixed"
-    """Learn the inner rates: one for each tensor (arXiv 1707.09835), or for each tensor and step
+    """Learn the inner learning rates: one per tensor (arXiv 1707.09835), or per tensor and step
     (arXiv 1810.09502)."""
     step_losses: tuple[NonNegativeFloat, ...] = ()
-    """Weights of the query loss after each step; by default only the last counts."""
+    """Weights of the query loss after each step; by default only the last step counts."""
     memory: Literal["full", "recompute"] = "full"
-    """`recompute` keeps few of the inner states and computes the others again: less memory for
-    more time, the same gradient."""
+    """`recompute` uses activation checkpointing over inner steps: less memory, more time, the same
+    gradient."""
     every: PositiveInt | None = None
-    """With `recompute`, steps between kept states; by default the square root of `steps`."""
+    """With `recompute`, steps between stored states; by default the square root of `steps`."""
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -37,14 +37,14 @@ class Maml(Stepwise):
                 f"`step_losses` has {len(self.step_losses)} weights for {self.steps} steps"
             )
         if self.step_losses and not any(self.step_losses):
-            raise ValueError("`step_losses` are all 0, so nothing would be learned")
+            raise ValueError("`step_losses` are all 0; give at least one positive weight")
         if self.head == "zero" and self.steps == 1 and self.inner.kind != "head":
             raise ValueError(
                 "`head: zero` with one step gives the backbone no inner gradient: take "
                 "`steps: 2` or more, or `head: learned`, or `inner: {kind: head}`"
             )
         if self.every is not None and self.memory == "full":
-            raise ValueError("`every` is of `memory: recompute`")
+            raise ValueError("`every` is only supported with `memory: recompute`")
         return self
 
     @property
@@ -73,14 +73,14 @@ class Anil(Stepwise):
 
     kind: Literal["anil"] = "anil"
     inner_lr: PositiveFloat = 0.1
-    """Rate of an inner step, or where learned rates start."""
+    """Inner learning rate, or initial value of learned rates."""
     order: Literal["second", "first"] = "second"
-    """`first` takes the inner gradients as constants."""
+    """`first` treats the inner gradients as constants."""
     rates: Literal["fixed", "tensor", "step"] = "fixed"
-    """Learn the inner rates; see maml."""
+    """Learn the inner learning rates, as in `maml`."""
 
     def maml(self) -> Maml:
-        """The same in MAML's terms."""
+        """Return the equivalent `Maml`."""
         return Maml(
             steps=self.steps,
             inner_lr=self.inner_lr,
@@ -96,9 +96,9 @@ class Anil(Stepwise):
 
 
 class Joint(Algorithm):
-    """No inner loop: one net trained on the queries of all tasks, as pretraining would.
+    """Ordinary training of one net on the queries of all tasks, without an inner loop.
 
-    The general pretrained model that meta-learning must beat, on the same tasks.
+    The pretrained baseline that meta-learning has to beat on the same tasks.
     """
 
     kind: Literal["joint"] = "joint"

@@ -1,4 +1,4 @@
-"""Reptile: move toward where training on each task ends."""
+"""Reptile: move toward the weights adapted to each task."""
 
 from typing import Literal
 
@@ -10,24 +10,23 @@ from engine.library.optimizers import Share
 
 
 class Reptile(Stepwise):
-    """Move toward where training on each task ends (arXiv 1803.02999).
+    """Move toward the weights adapted to each task (arXiv 1803.02999).
 
-    Not MAML's use of a task: support and query are pooled, and its outer rate is a share of the
-    way. By default that share falls from 1 to 0.
+    Unlike MAML it pools support and query, and its outer learning rate is a step size toward the
+    adapted weights, which by default decays from 1 to 0.
     """
 
     kind: Literal["reptile"] = "reptile"
     inner_lr: PositiveFloat = 0.001
-    """Rate of the inner optimiser."""
+    """Learning rate of the inner loop."""
     inner_batch: PositiveInt = 10
-    """Examples of one inner step."""
+    """Batch size of the inner loop."""
     shots: PositiveInt | None = None
-    """Examples of each class to train on, support and query together; those of the tasks by
-    default."""
+    """Training examples per class, support and query together; by default those of the tasks."""
     optimizer: Literal["adam", "sgd"] = "adam"
-    """Of the inner loop; Adam with beta1 = 0, whose state goes on from task to task."""
+    """Optimiser of the inner loop; Adam has beta1 = 0, and its state carries over between tasks."""
     beta2: Share = 0.999
-    """Of Adam."""
+    """Beta2 of Adam."""
 
     @property
     def pooled_shots(self) -> int | None:

@@ -1,4 +1,4 @@
-"""A collection of labelled images, as a pipeline chooses one."""
+"""Parameters of the stage `dataset`."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,89 +18,87 @@ OWN = {
     "part": tuple(SPLITS), "split": tuple(SPLITS), "rotations": (omniglot.NAME,),
     "size": (image_folder.NAME,), "color": (image_folder.NAME,), "shares": (image_folder.NAME,),
 }  # fmt: skip
-"""Parameter -> the only collections that have it."""
+"""Parameter -> the only collections that support it."""
 
 
 class Dataset(Params):
     name: Literal["digits", "mnist", "omniglot", "folder"]
-    """Collection: scikit-learn's 1797 digits of 8x8 pixels (always there), MNIST, Omniglot's 1623
-    characters, 20 drawings of each, or a folder of one's own: a subfolder for each class, its
-    images (PNG, JPEG, ...) directly in it."""
+    """Collection: scikit-learn's 1797 digits of 8x8 pixels (no download), MNIST, Omniglot (1623
+    characters, 20 drawings of each), or an image folder of your own, with a subfolder of images
+    (PNG, JPEG, ...) for each class."""
     task: Annotated[str, Field(pattern=r"^[A-Za-z0-9_+-]{1,40}$")] | None = None
-    """Label under which its metrics appear, as `high` in `high/accuracy`; the name by default."""
+    """Label of its metrics, as `high` in `high/accuracy`; the name by default."""
     split: Literal["vinyals", "random", "examples", "classes", "none"] | None = None
-    """Of omniglot: how characters are divided, 1028 / 172 / 423. `vinyals`, the default, reads the
-    lists of that split, whose parts share few alphabets; `random` shuffles all characters, as MAML
-    and Reptile do, which makes few-shot tasks some 2 points easier. Of a folder: `examples`, the
-    default, divides the images of each class, for ordinary training; `classes` divides the classes,
-    for tasks; `none` divides nothing, so that all images are of the `part` that is named."""
+    """For omniglot, the split of characters into 1028 / 172 / 423: `vinyals`, the default, uses the
+    published lists, whose parts share few alphabets; `random` shuffles all characters, as MAML and
+    Reptile do, which makes few-shot tasks about 2 points easier. For a folder: `examples`, the
+    default, splits the images of each class, for ordinary training; `classes` splits the classes,
+    for few-shot tasks; `none` puts all images in the chosen `part`."""
     part: Literal["train", "val", "test"] | None = None
-    """Of what is divided by classes (omniglot, or a folder with another `split` than `examples`):
-    the classes of this part, and all images of them."""
+    """For datasets split by classes (omniglot, or a folder unless `split: examples`): part whose
+    classes to use, with all their images."""
     classes: Annotated[tuple[int | str, ...] | None, Field(min_length=2)] = None
-    """Labels to keep, in the order of a head's outputs; all by default. Of a folder: names of
-    subfolders. Not of omniglot."""
+    """Labels to keep, in the order of a head's outputs; all by default. For a folder, names of
+    subfolders. Not supported for omniglot."""
     shares: tuple[Share, Share, Share] | None = None
-    """Of a folder: shares of train, val and test; 0.6, 0.2 and 0.2 by default. Always the same
-    images or classes, by a shuffle of their names."""
+    """For a folder, fractions of train, val and test; 0.6, 0.2 and 0.2 by default. The split is a
+    fixed shuffle of the names of images or classes."""
     size: tuple[PositiveInt, PositiveInt] | None = None
-    """Of a folder, where it is needed: height and width to which all images are resized."""
+    """For a folder, and required there: height and width to which all images are resized."""
     color: Literal["gray", "rgb"] | None = None
-    """Of a folder: `rgb`, the default, has three channels, `gray` their luminance."""
+    """For a folder: `rgb`, the default, for three channels, or `gray` for their luminance."""
     rotations: Literal["classes", "augment", "none"] | None = None
-    """Of omniglot: `classes` makes each of the four turns by 90 degrees a class of its own;
-    `augment` turns training images at random; `none`, the default, leaves them."""
+    """For omniglot: `classes` makes each of the four 90-degree rotations a class of its own;
+    `augment` rotates training images at random; `none` is the default."""
     take: Take = Take()
-    """How many examples to keep of each part; all by default. Not of what is divided by classes."""
+    """Examples to keep of each part; all by default. Not for datasets split by classes."""
     labels: Literal["given", "shuffled"] = "given"
-    """`shuffled` permutes the labels of the training images among them, and so those of the
-    validation images, the same way in every run: the control in which labels say nothing. Those of
-    the test images stay. Not of what is divided by classes."""
+    """`shuffled` permutes the labels within the training images and within the validation images,
+    the same way in every run: a control with uninformative labels. Test labels are kept. Not for
+    datasets split by classes."""
     augment: Augment | None = None
-    """Random changes of training images."""
+    """Random augmentation of training images."""
     shifted: Shifted | None = None
-    """Makes a shifted test set, judged as `shifted_accuracy`. Not of what is divided by classes."""
+    """Adds a shifted test set, scored as `shifted_accuracy`. Not for datasets split by classes."""
     root: Annotated[str | None, Field(json_schema_extra={"result": False})] = None
-    """Folder of the files, relative to the pipeline file; META_DATA by default. Only locates:
-    results depend on the files' content."""
+    """Folder of the files, relative to the pipeline file; META_DATA by default. Results depend on
+    the content of the files, not on their location."""
 
     @field_validator("name", mode="before")
     @classmethod
     def _not_numbers(cls, value: Any) -> Any:
         if value in TABLES:
             raise ValueError(
-                f"a dataset holds images; numbers of a CSV file are read by `tasks`, as `kind: "
-                f"table`, and {value} is no collection"
+                f"unknown collection {value}; datasets are images, and a CSV file of numbers is "
+                "read by the stage `tasks` with `kind: table`"
             )
         return value
 
     @field_validator(*OWN)
     @classmethod
     def _of_its_collection(cls, value: Any, info: ValidationInfo) -> Any:
-        place, name = info.field_name or "", info.data.get("name")
+        field, name = info.field_name or "", info.data.get("name")
         if value is None or name is None:
             return value
-        if name not in OWN[place]:
-            raise ValueError(f"only {' and '.join(OWN[place])} has it, not {name}")
-        if place == "split" and value not in SPLITS[name]:
+        if name not in OWN[field]:
+            raise ValueError(f"only supported for {' and '.join(OWN[field])}, not for {name}")
+        if field == "split" and value not in SPLITS[name]:
             raise ValueError(f"the splits of {name} are {listed(SPLITS[name])}")
-        if place == "shares" and abs(sum(value) - 1) > 1e-6:  # noqa: PLR2004 (rounding)
-            raise ValueError("the shares of train, val and test are to make 1 in all")
+        if field == "shares" and abs(sum(value) - 1) > 1e-6:  # noqa: PLR2004 (rounding)
+            raise ValueError("the shares of train, val and test must sum to 1")
         return value
 
     @field_validator("part", "classes", "shares", "take", "labels", "shifted")
     @classmethod
     def _of_its_split(cls, value: Any, info: ValidationInfo) -> Any:
-        place, name = info.field_name or "", info.data.get("name")
+        field, name = info.field_name or "", info.data.get("name")
         split = info.data.get("split") or "examples"
         if value in (None, Take(), "given") or "split" not in info.data:
             return value
-        if name == omniglot.NAME and place != "part":
-            raise ValueError(
-                "omniglot has it not: it is divided by characters, chosen by `split` and `part`"
-            )
-        if name == image_folder.NAME and place in image_folder.FOREIGN[split]:
-            raise ValueError(image_folder.FOREIGN[split][place])
+        if name == omniglot.NAME and field != "part":
+            raise ValueError("not supported for omniglot; choose characters by `split` and `part`")
+        if name == image_folder.NAME and field in image_folder.FOREIGN[split]:
+            raise ValueError(image_folder.FOREIGN[split][field])
         return value
 
     @field_validator("classes")
@@ -123,21 +121,21 @@ class Dataset(Params):
 
     @property
     def label(self) -> str:
-        """The task."""
+        """Label of its metrics."""
         return self.task or self.name
 
     @property
     def kept(self) -> tuple[int, ...]:
-        """The classes, where they are digits."""
+        """Classes of a collection of digits."""
         return tuple(int(label) for label in self.classes or range(10))
 
     @property
     def turned(self) -> bool:
-        """Whether a turn makes a class."""
+        """Whether each 90-degree rotation is a class of its own."""
         return self.rotations == "classes"
 
     def characters(self, files: Mapping[str, Path]) -> tuple[int, ...]:
-        """Numbers of Omniglot's characters."""
+        """Return the indices of Omniglot's characters in the split and part."""
         return omniglot.characters(self.split or "vinyals", self.part or "", files)
 
     def files(self, folder: Path) -> Mapping[str, Path]:
@@ -151,7 +149,7 @@ class Dataset(Params):
 
     @property
     def choice(self) -> image_folder.Choice:
-        """What of a folder is chosen."""
+        """Selection from an image folder."""
         names = tuple(str(label) for label in self.classes or ())
         return image_folder.Choice(self.split or "examples", self.part, names, self.shares)
 

@@ -1,4 +1,4 @@
-"""Families of tasks, as a pipeline says them: their kind, sizes, ranges and losses."""
+"""Parameters of the stage `tasks`: kind, sizes, ranges and losses."""
 
 import math
 from collections.abc import Mapping
@@ -20,12 +20,12 @@ from pipelines.core.stage import Params
 
 
 class Span(Params):
-    """Whole numbers between two bounds, each as likely."""
+    """Integers from `min` to `max`, sampled uniformly."""
 
     min: PositiveInt
-    """Fewest."""
+    """Minimum."""
     max: PositiveInt
-    """Most."""
+    """Maximum, inclusive."""
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -35,12 +35,12 @@ class Span(Params):
 
 
 class Interval(Params):
-    """Numbers between two bounds, each as likely."""
+    """Numbers from `min` to `max`, sampled uniformly."""
 
     min: FiniteFloat
-    """Least."""
+    """Minimum."""
     max: FiniteFloat
-    """Greatest."""
+    """Maximum."""
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -53,17 +53,17 @@ class Episode(Params):
     """The size of a task."""
 
     ways: PositiveInt | Span | None = None
-    """Classes of a task, or a range; for `classified` only."""
+    """Classes per task, or a range; only for `classified`."""
     shots: PositiveInt | Span
-    """Labelled examples to learn from, of each class where there are classes; or a range."""
+    """Support examples per class (per task for regression), or a range."""
 
 
 class CrossEntropy(Params):
-    """Nats that the right class costs."""
+    """Cross-entropy, in nats."""
 
     kind: Literal["cross_entropy"] = "cross_entropy"
     smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Share of the target that is spread evenly over a task's classes."""
+    """Label smoothing over the classes of a task."""
 
 
 class SquaredError(Params):
@@ -77,56 +77,55 @@ Loss = Annotated[CrossEntropy | SquaredError, Field(discriminator="kind")]
 
 class Tasks(Params):
     kind: Literal["classified", "sinusoid", "linear", "table"] = "classified"
-    """`classified`: each task has some classes of the data; `sinusoid`: y = a sin(x - b);
-    `linear`: y = w · x, with w and x standard normal; `table`: regression tasks from a CSV file of
-    one's own."""
+    """`classified`: few-shot classification of classes of `data`; `sinusoid`: y = a sin(x - b);
+    `linear`: y = w · x, with w and x standard normal; `table`: regression tasks from your own CSV
+    file."""
     task: Annotated[str, Field(pattern=r"^[A-Za-z0-9_+-]{1,40}$")] | None = None
-    """Label under which its metrics appear, as `test` in `test/accuracy`; by default that of the
-    data, or the kind."""
+    """Label of its metrics, as `test` in `test/accuracy`; by default that of the data, or the
+    kind."""
     episode: Episode
-    """How many classes a task has, and how many examples to learn from."""
+    """Classes and support examples of a task."""
     queries: PositiveInt | Span = 15
-    """Examples to judge what was learned, of each class where there are classes; or a range."""
+    """Query examples per class (per task for regression), or a range."""
     count: PositiveInt | None = None
-    """How many tasks there are, always the same ones; an endless stream by default, of which
-    `meta_evaluate` judges 600 and `meta_train` validates on 100."""
+    """Number of tasks, always the same ones. By default the stream is endless: `meta_evaluate` uses
+    600 tasks of it, and `meta_train` validates on 100."""
     labels: Literal["shuffled", "global"] = "shuffled"
-    """`shuffled`: each task numbers its classes anew; `global`: an output means one class of the
-    data in all tasks, and those that a task lacks are masked."""
+    """`shuffled`: each task numbers its classes at random; `global`: an output is the same class of
+    the data in all tasks, and classes that a task lacks are masked."""
     loss: Loss | None = None
-    """What is minimised on the examples to learn from: cross-entropy for classes, else squared
-    error by default."""
+    """Loss on the support set; by default cross-entropy for classes, otherwise squared error."""
     test_loss: Loss | None = None
-    """What is counted on the queries; `loss` by default."""
+    """Loss on the query set; `loss` by default."""
     part: Literal["all", "train", "val", "test"] = "all"
-    """Examples of the data to draw from. Few-shot learning holds out classes, not examples, so all
-    by default. Of a table, tasks to draw: those whose column `part` says so, or where it has none,
-    0.6, 0.2 and 0.2 of the tasks, always the same ones, by a shuffle of their names."""
+    """Part of the data to sample from; all by default, as few-shot learning holds out classes, not
+    examples. For a table, tasks to sample: those with this value in the column `part`; without that
+    column, 0.6, 0.2 and 0.2 of the tasks, by a fixed shuffle of their names."""
     stream: NonNegativeInt = 0
-    """Another number gives other tasks of the same family."""
+    """Number of the stream: other numbers give other tasks of the same family."""
     amplitude: Interval | None = None
-    """Of a sinusoid; 0.1 to 5 by default."""
+    """Amplitude a of a sinusoid; 0.1 to 5 by default."""
     phase: Interval | None = None
-    """Of a sinusoid; 0 to π by default."""
+    """Phase b of a sinusoid; 0 to π by default."""
     x: Interval | None = None
     """Inputs of a sinusoid; -5 to 5 by default."""
     inputs: PositiveInt | Annotated[tuple[str, ...], Field(min_length=1)] | None = None
-    """Dimensions of the inputs of a linear function; 3 by default. Of a table: names of its
-    columns; all but `task`, `part` and the targets by default."""
+    """Input dimensions of a linear function; 3 by default. For a table, names of the input columns;
+    all but `task`, `part` and the targets by default."""
     noise: NonNegativeFloat | None = None
-    """Standard deviation of what is added to a linear function; 0 by default."""
+    """Standard deviation of the noise of a linear function; 0 by default."""
     file: Annotated[str | None, Field(json_schema_extra={"result": False})] = None
-    """Of a table, where it is needed: the CSV file, relative to the pipeline file. Its first line
-    names the columns, of which one is `task`. Only locates: results depend on the content."""
+    """For a table, and required there: the CSV file, relative to the pipeline file. Its header
+    names the columns, one of which is `task`. Results depend on its content, not on its path."""
     targets: Annotated[tuple[str, ...] | None, Field(min_length=1)] = None
-    """Of a table: columns to predict; `y` by default."""
+    """For a table, columns to predict; `y` by default."""
     scaling: Literal["none", "standard"] | None = None
-    """Of a table: `none`, the default, takes numbers as they are; `standard` makes every column
-    mean 0 and deviation 1 over the rows of the training tasks, and losses are in these units."""
+    """For a table: `none`, the default, uses numbers as they are; `standard` scales each column to
+    mean 0 and standard deviation 1 over the training tasks, and losses are in these units."""
 
     @property
     def choice(self) -> task_table.Choice:
-        """What of a table is chosen."""
+        """Selection from a table."""
         inputs = self.inputs if isinstance(self.inputs, tuple) else None
         return task_table.Choice(inputs, self.targets or task_table.TARGETS, self.part)
 

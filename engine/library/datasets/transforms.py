@@ -1,4 +1,4 @@
-"""Changes and choices of images, as a pipeline says them."""
+"""Parameters of augmentation, shifted test sets and numbers of examples."""
 
 from typing import Annotated, Self
 
@@ -10,32 +10,32 @@ Angle = Annotated[float, Field(ge=0, le=180)]
 
 
 class Take(Params):
-    """How many examples to keep of each part, with classes as equal as can be."""
+    """Number of examples to keep of each part, with classes as balanced as possible."""
 
     train: PositiveInt | None = None
-    """Of the training part; all where it is absent."""
+    """Training examples to keep; all by default."""
     val: PositiveInt | None = None
-    """Of the validation part; all where it is absent."""
+    """Validation examples to keep; all by default."""
     test: PositiveInt | None = None
-    """Of the test part; all where it is absent."""
+    """Test examples to keep; all by default."""
 
     def of(self, part: str) -> int | None:
-        """How many of a part."""
+        """Return the number of examples to keep of a part, or None for all."""
         return {"train": self.train, "val": self.val, "test": self.test}[part]
 
 
 class Augment(Params):
-    """Random changes of training images, drawn anew each time."""
+    """Random augmentation of training images, different at every pass."""
 
     rotate: Annotated[float, Field(gt=0, le=180)]
-    """Largest angle in degrees, either way."""
+    """Maximum angle in degrees, in either direction."""
 
 
 class Shifted(Params):
-    """A fixed change of the test images: a second test set, out of distribution."""
+    """Fixed transform of the test images: a second test set, out of distribution."""
 
     rotate: tuple[Angle, Angle]
-    """Smallest and largest angle in degrees, either way."""
+    """Minimum and maximum angle in degrees, in either direction."""
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:

@@ -1,4 +1,4 @@
-"""The outer loop of meta-training as values: budget, optimiser, early stopping."""
+"""Parameters of the outer loop of meta-training: budget, optimiser, early stopping."""
 
 from typing import Annotated, Literal
 
@@ -11,26 +11,27 @@ from pipelines.core.stage import Params
 
 
 class Budget(Params):
-    """How much is learned from."""
+    """Length of meta-training."""
 
     tasks: PositiveInt
-    """Tasks in all. Task number i is the same one whatever `meta_batch` is."""
+    """Number of tasks. Task i is the same for every `meta_batch`."""
 
 
 class Rate(Params):
-    """How far an outer step goes."""
+    """Learning rate of the outer loop and its schedule."""
 
     lr: PositiveFloat = 0.001
-    """Highest rate. Of Reptile with `kind: sgd` it is the share of the way."""
+    """Peak learning rate. For Reptile with `kind: sgd`, the step size toward the adapted weights, 1
+    for all the way."""
     schedule: Literal["constant", "cosine", "linear"] = "cosine"
-    """What the rate does after the warm-up: stay, or fall to 0 by a cosine or a line."""
+    """Learning rate after the warm-up: constant, or cosine or linear decay to 0."""
     warmup: Share = 0.0
-    """Share of the steps in which the rate rises from 0."""
+    """Fraction of the steps in which the learning rate rises linearly from 0."""
     clip: PositiveFloat | None = None
-    """Longest meta-gradient: a longer one is scaled down to this norm."""
+    """Maximum norm of the meta-gradient; larger ones are scaled down."""
 
     def recipe(self, steps: int) -> "learning.training.trainer.Recipe":
-        """The same for the loop."""
+        """Return these parameters for the training loop."""
         return learning.training.trainer.Recipe(
             steps=steps,
             lr=self.lr,
@@ -60,17 +61,17 @@ class Patience(Params):
     """Early stopping by the validation tasks."""
 
     every: PositiveInt
-    """Tasks between looks, rounded up to whole meta-batches."""
+    """Tasks between evaluations, rounded up to whole meta-batches."""
     patience: PositiveInt = 5
-    """Looks without a better value that end the training."""
+    """Evaluations without improvement after which training stops."""
     by: Literal["loss", "accuracy"] = "loss"
-    """What has to get better."""
+    """Metric to monitor."""
     restore: Literal["best", "last"] = "best"
-    """Weights to keep."""
+    """Weights to keep: of the best evaluation, or the last ones."""
 
 
 def usual(algorithm: Algorithm) -> Outer:
-    """The outer optimiser where a file names none: Reptile's own, else Adam along a cosine."""
+    """Return the default outer optimiser: SGD with linear decay for Reptile, else Adam."""
     if algorithm.kind == "reptile":
         return OuterSgd(lr=1.0, schedule="linear")
     return OuterAdam()

@@ -15,28 +15,28 @@ from pipelines.core.errors import StageError
 from pipelines.core.stage import Params
 
 STEPS = 200
-"""Where a file gives neither steps nor epochs."""
+"""Default number of updates, if neither `steps` nor `epochs` is given."""
 
 
 class L2sp(Params):
-    """Pull of the backbone toward where it started."""
+    """L2 penalty on the distance of the backbone from its initial weights (L2-SP)."""
 
     kind: Literal["l2sp"] = "l2sp"
     weight: PositiveFloat = 0.01
-    """Weight of |theta - start|^2 / 2 beside the loss."""
+    """Weight of |theta - start|^2 / 2, added to the loss."""
 
 
 class Stop(Params):
     """Early stopping by validation."""
 
     by: Literal["val_loss", "val_accuracy"] = "val_loss"
-    """What has to get better."""
+    """Metric to monitor."""
     patience: PositiveInt = 5
-    """Looks without a better value that end the training."""
+    """Evaluations without improvement after which training stops."""
     every: PositiveInt = 10
-    """Steps between looks."""
+    """Steps between evaluations."""
     restore: Literal["best", "last"] = "best"
-    """Weights to keep."""
+    """Weights to keep: of the best evaluation, or the last ones."""
 
 
 class Finetune(Training, Method, FewShot):
@@ -61,28 +61,28 @@ class Finetune(Training, Method, FewShot):
 
     kind: Literal["finetune"] = "finetune"
     steps: PositiveInt | None = None
-    """Updates in all; 200 by default. Instead of `epochs`."""
+    """Number of updates; 200 by default. Instead of `epochs`."""
     head: Start = "random"
-    """How the new head starts: at random, at 0, as fitted on the frozen features, or as the head
-    that the model has with the same targets."""
+    """Initial head: random, zero, fitted on the frozen features (`probe`), or the head that the
+    model has for the same classes (`kept`)."""
     replay: Share = 0.0
-    """Share of the images that is drawn from old tasks: exact on average over the steps, so that
-    0.2 of a batch of 8 is 1 or 2 images a step, 8 in 5 steps."""
+    """Fraction of replayed images from previous tasks, exact on average over the steps: 0.2 of a
+    batch of 8 is 1 or 2 images per step, 8 in 5 steps."""
     keep_heads: Literal["train", "frozen", "drop"] = "train"
-    """What becomes of the old heads: trained on with what is replayed, kept as they are, or gone.
-    Without replay they have no loss, and `train` is `frozen`."""
+    """Heads of previous tasks: trained on replayed images, frozen, or dropped. Without replay,
+    `train` is the same as `frozen`."""
     batch: PositiveInt = 32
-    """Images of one step, replayed ones included."""
+    """Batch size, including replayed images."""
     lr: PositiveFloat = 0.01
-    """Highest learning rate."""
+    """Peak learning rate."""
     optimizer: Optimizer = Sgd()
-    """Rule that turns gradients into updates."""
+    """Optimiser."""
     anchor: L2sp | None = None
-    """Regularisation toward the start."""
+    """Regularisation toward the initial weights."""
     stop: Stop | None = None
     """Early stopping."""
     bn: Literal["frozen", "train"] = "frozen"
-    """Batch norm, where the net has it: keep its running statistics, or take the batch's."""
+    """Batch norm, if the net has it: use its running statistics, or those of the batch."""
     curve: tuple[NonNegativeInt, ...] = (0, 1, 5, 10, 20, 50, 100, 200)
     """Steps at which the test metrics are recorded, for `metric@step=10` and plots."""
 

@@ -29,13 +29,13 @@ class Probe(Method, FewShot):
     l2: Annotated[NonNegativeFloat | Literal["auto", "loo"], Field(union_mode="left_to_right")] = (
         "auto"
     )
-    """Penalty l2/2 * |W|^2 beside the mean cross-entropy. `auto`: the best of a grid by validation
-    loss. `loo`: a ridge head instead, whose leave-one-out error has a closed form, so that no
-    label is held back. On tasks of a few examples `auto` is `loo`, and a number is the penalty
-    l2 * |W|^2 beside the mean squared error."""
+    """Penalty l2/2 * |W|^2, added to the mean cross-entropy. `auto`: chosen from a grid by
+    validation loss. `loo`: a ridge head chosen by its leave-one-out error in closed form, which
+    needs no validation images. On few-shot tasks `auto` is `loo`, and a number is the penalty
+    l2 * |W|^2 added to the mean squared error."""
     max_iter: PositiveInt = 200
-    """Newton steps at most. They end at the minimum, most often after some ten; where they do not
-    reach it, a note says so."""
+    """Maximum number of Newton steps; usually about ten are enough, and a note reports if they do
+    not converge."""
 
     def adapt(self, run: Run, net: "learning.models.backbones.Network", lesson: Lesson) -> Learned:
         """See `Method.adapt`."""

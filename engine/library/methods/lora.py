@@ -18,12 +18,12 @@ class LowRank(Params):
 
     kind: Literal["lora"] = "lora"
     rank: PositiveInt = 4
-    """Rank of a change."""
+    """Rank of the update B A."""
     alpha: PositiveFloat = 8.0
-    """Scale of a change, over `rank`."""
+    """The update is scaled by alpha / rank."""
     targets: tuple[str, ...] = Field(default=("all",), min_length=1)
-    """Layers that are changed: `all`, `all-conv`, `all-linear`, or patterns of their names (`0`,
-    `4`, `*`)."""
+    """Layers to adapt: `all`, `all-conv`, `all-linear`, or patterns of layer names (`0`, `4`,
+    `*`)."""
 
     @field_validator("targets")
     @classmethod
@@ -42,14 +42,14 @@ class Lora(LowRank, FewShot):
     """Train low-rank changes of layers, and a head, on each task."""
 
     head: Start = "random"
-    """How a task's head starts: at random, at 0, as fitted on the frozen features, or as the one
-    that the model has, where the tasks have its outputs."""
+    """Initial head of a task: random, zero, fitted on the frozen features (`probe`), or the head of
+    the model if it has the same number of outputs (`kept`)."""
     lr: PositiveFloat = 0.01
     """Learning rate."""
     optimizer: Optimizer = Sgd()
-    """Rule that turns gradients into updates."""
+    """Optimiser."""
     clip: PositiveFloat | None = None
-    """Longest gradient of a task: a longer one is scaled down to this norm."""
+    """Maximum gradient norm of a task; larger gradients are scaled down."""
 
     def few_shot(self, seed: int = 0) -> "learning.metalearning.algorithms.base.Algorithm":
         """See `FewShot`."""

@@ -14,7 +14,7 @@ class Prototype(FewShot):
 
     kind: Literal["prototype"] = "prototype"
     distance: Literal["euclidean", "cosine"] = "euclidean"
-    """What is near: a small distance, or a small angle."""
+    """Distance measure."""
 
     def few_shot(self, seed: int = 0) -> "learning.metalearning.algorithms.base.Algorithm":
         """See `FewShot`."""

@@ -1,4 +1,4 @@
-"""Backbones as values: what a pipeline says of a net.
+"""Parameters of backbones.
 
 The code is in `engine.learning.models.backbones`.
 """
@@ -17,11 +17,11 @@ class Conv4(Params):
     width: PositiveInt = 32
     """Filters of each convolution."""
     norm: Literal["group", "layer", "batch", "none"] = "group"
-    """Normalisation after each convolution: over groups of four channels, over all of them, over
-    the batch (its statistics then depend on the data that a net adapts to), or none."""
+    """Normalisation after each convolution: group norm with groups of four channels, layer norm,
+    batch norm (whose statistics change as the net adapts), or none."""
     downsample: Literal["pool", "stride"] = "pool"
-    """How a block halves its image: by pooling maxima, or by a stride of 2, which needs a quarter
-    of the work; the features are then means over the last maps, as in MAML's net for Omniglot."""
+    """Downsampling of each block: 2x2 max pooling, or stride 2, which needs a quarter of the
+    computation and ends in global average pooling, as in MAML's net for Omniglot."""
 
 
 class Mlp(Params):
@@ -29,7 +29,7 @@ class Mlp(Params):
 
     kind: Literal["mlp"] = "mlp"
     hidden: tuple[PositiveInt, ...] = Field(default=(256, 256), min_length=1)
-    """Units of each layer; the last one's are the features."""
+    """Units of each layer; the outputs of the last layer are the features."""
 
 
 Net = Annotated[Conv4 | Mlp, Field(discriminator="kind")]

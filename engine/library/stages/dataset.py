@@ -1,4 +1,4 @@
-"""A collection of labelled images, or some classes of it, in three parts."""
+"""Stage `dataset`: labelled images, or some classes of them, in three parts."""
 
 import posixpath
 from collections.abc import Mapping, Sequence

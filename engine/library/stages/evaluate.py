@@ -1,4 +1,4 @@
-"""Judge a model on datasets, and against an earlier state of it."""
+"""Stage `evaluate`: score a model on datasets, and its forgetting since an earlier state."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -34,8 +34,8 @@ def _facts(look: Look) -> Mapping[str, Facts]:
     distinct_tasks(look, "data", tasks)
     same_shape(look, model, ("data",))
     if model.headless:
-        told = "the model has no head, and so no answer"
-        look.error("from.model", told, "adapt it first, with `linear_probe` or `finetune`")
+        message = "the model has no head to evaluate"
+        look.error("from.model", message, "adapt it first, with `linear_probe` or `finetune`")
     metrics: dict[str, tuple[int, ...]] = {}
     for task in tasks:
         if model.heads and answering(model.heads, task.task, task.classes) is None:
@@ -66,9 +66,9 @@ def evaluate(
     data: tuple[Dataset, ...],
     before: Model | None = None,
 ) -> Judged:
-    """Score a model on each dataset by the head with its classes.
+    """Score a model on each dataset, with the head that has its classes.
 
-    With `before` also what it forgot since then.
+    With `before`, an earlier state of the model, forgetting is measured too.
     """
     del params
     metrics: dict[str, float] = {}

@@ -94,9 +94,9 @@ def finetune(
     retain: tuple[Dataset, ...] = (),
     replay: Dataset | None = None,
 ) -> Adapted:
-    """Train all weights on a new task, with old tasks replayed or not.
+    """Train all weights on a new task, optionally with replay of previous tasks.
 
-    `retain` is what must not be forgotten: forgetting is measured on its test images, and replay
-    draws from its training images unless `replay` gives others.
+    Forgetting is measured on the test images of `retain`, and replay uses its training images
+    unless `replay` is connected.
     """
     return adapt(run, params, model=model, data=data, retain=retain, replay=replay)

@@ -1,4 +1,4 @@
-"""The picture of meta-learning on functions: fits before and after a few steps, side by side."""
+"""Stage `fits`: plots of functions fitted by learners before and after adaptation."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,12 +26,12 @@ _SEED = "seed"
 
 class Fits(Params):
     method: AnyFewShot | None = None
-    """How to adapt plain models, and learners by `joint`, which never adapted; the others adapt in
-    their own way."""
+    """Adaptation method of models, and of learners by `joint`; other learners use their own
+    algorithm."""
     steps: Annotated[tuple[NonNegativeInt, ...], Field(min_length=1, max_length=5)] = (0, 1, 10)
     """Adaptation steps after which fits are shown; 0 is before adaptation."""
     count: Annotated[PositiveInt, Field(le=10)] = 3
-    """How many tasks are shown: the first ones, which `meta_evaluate` judges too."""
+    """Number of tasks to show, from the first; `meta_evaluate` uses the same tasks."""
 
     @model_validator(mode="after")
     def _adapted(self) -> Self:
@@ -55,11 +55,11 @@ def _facts(look: Look) -> Mapping[str, Facts]:
         hint = "connect tasks of regression, as `kind: sinusoid`"
         look.error("from.tasks", f"{tasks.task} has classes, and functions are drawn here", hint)
     elif inputs not in (None, 1):
-        told = f"a function of {tasks.task} has {inputs} inputs, and a page has room for one"
-        look.error("from.tasks", told, "`inputs: 1`, or judge it by `meta_evaluate` alone")
+        message = f"{tasks.task} has {inputs} inputs, and only functions of one can be plotted"
+        look.error("from.tasks", message, "set `inputs: 1`, or use only `meta_evaluate`")
     elif (targets := tasks.protocol.get("targets")) not in (None, 1):
-        told = f"{tasks.task} asks for {targets} numbers, and a page has room for one"
-        look.error("from.tasks", told, "`targets: [y]`, or judge it by `meta_evaluate` alone")
+        message = f"{tasks.task} has {targets} targets, and only one can be plotted"
+        look.error("from.tasks", message, "set `targets: [y]`, or use only `meta_evaluate`")
     if count is not None and params.count > count:
         look.error("count", f"{params.count} tasks, and {tasks.task} has {count}")
     for found, source in zip(learners, look.sources.get("learner", ()), strict=False):
@@ -92,10 +92,10 @@ def _method(look: Look, params: Fits, idle: Sequence[Facts]) -> None:
 def fits(
     run: Run, params: Fits, *, learner: tuple[Learner | Model, ...], tasks: TaskFamily
 ) -> Fitted:
-    """Draw what learners fit to a few functions, before adaptation and after some steps.
+    """Plot the functions that learners fit to a few tasks, before and after adaptation.
 
-    The classic picture of meta-learning: a column for each learner, a row for each task, with the
-    true function and the points to learn from. Of several seeds, the first is shown.
+    One column per learner and one row per task, with the true function and the support points. Of
+    several seeds, the first is shown.
     """
     steps = tuple(sorted(set(params.steps)))
     family = stream(run, tasks)

@@ -1,4 +1,4 @@
-"""An untrained model: the "do nothing" baseline."""
+"""Stage `init`: a model with random weights, as a baseline."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,8 +18,8 @@ class Init(Params):
     net: Net
     """The backbone."""
     shape: tuple[PositiveInt, PositiveInt, PositiveInt] | None = None
-    """(channels, height, width) of its images; by default those of `data`, or of the first stage
-    that shows it an image."""
+    """(channels, height, width) of its images; by default those of `data`, or of the first dataset
+    that the model is used on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +40,10 @@ def _facts(look: Look) -> Mapping[str, Facts]:
 
 @stage(draws=True, facts=_facts)
 def init(run: Run, params: Init, *, data: Dataset | None = None) -> Untrained:
-    """Draw the weights of a backbone without heads.
+    """Initialise a backbone without heads.
 
-    With neither `shape` nor `data` the model holds only the seed, and the first stage that shows
-    it an image draws the weights: the same ones as here.
+    Without `shape` and `data` the model has only the seed, and the first stage that uses it on
+    images initialises the same weights.
     """
     net = params.net.model_dump()
     seed = run.seed("init")

@@ -29,7 +29,7 @@ def linear_probe(
 ) -> Adapted:
     """Fit a linear head on frozen features.
 
-    The cheapest adaptation, and a floor for every other: it forgets exactly nothing, and if full
-    fine-tuning scores below it, that run spoilt the backbone rather than improved it.
+    The cheapest adaptation, without any forgetting, and the baseline for the others: fine-tuning
+    that scores lower made the backbone worse.
     """
     return adapt(run, params, model=model, data=data, retain=retain)

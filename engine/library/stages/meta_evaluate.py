@@ -1,4 +1,4 @@
-"""Judge on held-out tasks: a learner, or a plain model with a method to adapt it."""
+"""Stage `meta_evaluate`: few-shot evaluation of a learner, or of a model with a method."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,21 +26,21 @@ TASKS = 600
 
 class MetaEvaluate(Params):
     method: AnyFewShot | None = None
-    """How to adapt: needed for a model; instead of its own way for a learner."""
+    """Adaptation method: required for a model; for a learner, replaces its own algorithm."""
     lr: PositiveFloat | None = None
-    """Learning rate of the method, where that gives none."""
+    """Learning rate of the method, if the method does not set it."""
     head: Start | None = None
-    """Start of a task's head, where the method gives none."""
+    """Initial head of a task, if the method does not set it."""
     bn_stats: Literal["query", "support", "joint", "running"] | None = None
-    """Batch norm's statistics: the queries' own or those of support and queries together (both
-    transductive), of the support set, or the running averages of training. By default those that
-    a learner was trained with, and `support` for a model."""
+    """Batch norm statistics: those of the queries, or of support and queries together (both
+    transductive), of the support set, or the running averages of training. By default those that a
+    learner was trained with, and `support` for a model."""
     curve: Annotated[tuple[NonNegativeInt, ...], Field(min_length=1)] = (0, 1, 5, 10, 50)
-    """Adaptation steps after which the queries are judged. What has no steps (a closed form,
-    `probe`, `prototype`) is judged once, whatever is given here."""
+    """Adaptation steps after which the queries are scored. Ignored by methods without steps (closed
+    forms, `probe`, `prototype`), which are scored once."""
     headline: NonNegativeInt | Literal["chosen_on_validate"] | None = None
-    """The step of the curve that gives the figure: a number, or the best on the validation tasks.
-    By default as many steps as a learner was trained with, else the last."""
+    """Step of the curve to report: a number, or the best on the validation tasks. By default the
+    number of steps that a learner was trained with, otherwise the last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +95,10 @@ def _method(look: Look, params: MetaEvaluate, learner: Facts, tasks: Facts) -> N
     if params.method is None:
         if learner.known and not learner.protocol:
             hint = "say `method: {kind: probe}`, `finetune`, `lora` or `prototype`"
-            look.error("method", "a model has no way of its own to adapt to a task", hint)
+            look.error("method", "a model needs a `method` to adapt to a task", hint)
         for name in ("lr", "head"):
             if getattr(params, name) is not None:
-                look.error(name, f"`{name}` is of a method, and there is none", "leave it out")
+                look.error(name, f"`{name}` needs a `method`, and there is none", "leave it out")
         return
     classified = bool(tasks.ways[1]) if tasks.ways else None
     faults = params.method.few_shot_faults(lr=params.lr, head=params.head, classified=classified)
@@ -148,12 +148,12 @@ def meta_evaluate(
     tasks: TaskFamily,
     validate: TaskFamily | None = None,
 ) -> MetaJudged:
-    """Adapt to each of some held-out tasks and score its queries.
+    """Adapt to each held-out task and score its queries.
 
-    Everyone who is judged on a family sees the same tasks, so differences are paired. The interval
-    of one learner spans what the tasks were drawn from: those of a table, or the classes of
-    episodes (of Omniglot its characters, with their rotations); of sine waves every draw is a task
-    of its own.
+    All learners evaluated on a family see the same tasks, so that differences are paired. The
+    confidence interval of one learner is over the sampling units of the tasks: the tasks of a
+    table, or the classes of episodes (for Omniglot, characters with all their rotations); for sine
+    waves every sampled task is a new unit.
     """
     method = params.method and params.method.with_defaults(params.lr, params.head)
     own = learner.trained["bn_stats"] if isinstance(learner, Learner) else "support"

@@ -1,4 +1,4 @@
-"""Learn from many tasks how to learn the next one."""
+"""Stage `meta_train`: meta-train a net on a stream of tasks."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -42,33 +42,33 @@ VALIDATED = 100
 
 class MetaTrain(Params):
     algorithm: AnyAlgorithm
-    """How it learns to learn: maml, anil, reptile, ridge, newton, protonet; or joint, one net for
-    all tasks without an inner loop, as the pretrained model to compare with."""
+    """Meta-learning algorithm: maml, anil, reptile, ridge, newton, protonet; or joint, ordinary
+    training on all tasks without an inner loop, as a baseline."""
     net: Net | None = None
-    """The backbone, drawn at random; or connect a pretrained `model`."""
+    """Backbone, initialised at random; or connect a pretrained `model`."""
     budget: Budget
-    """How many tasks to learn from."""
+    """Number of tasks to train on."""
     meta_batch: PositiveInt = 4
-    """Tasks of one outer step, averaged."""
+    """Tasks per outer step; their losses are averaged."""
     outer: Outer | None = None
-    """The outer optimiser; by default Adam at 0.001 falling by a cosine, and for Reptile a share
-    of the way that falls from 1 by a line."""
+    """Outer optimiser; by default Adam with learning rate 0.001 and cosine decay, and for Reptile
+    SGD with step size 1 and linear decay."""
     learn: Literal["all", "base", "adapter", "head"] = "all"
-    """What the outer loop moves: everything, the backbone, the adapters that the inner loop
-    trains, or the head. Learned rates and penalties move always."""
+    """Weights that the outer loop trains: all, the backbone, the adapters of the inner loop, or the
+    head. Learned rates and penalties are always trained."""
     bn_stats: Literal["query", "support", "joint"] = "query"
-    """Batch norm's statistics: each pass by its own examples (transductive), those of the support
-    set, or of both together (transductive)."""
+    """Batch norm statistics: those of each forward pass (transductive), of the support set, or of
+    support and query together (transductive)."""
     replay: Share = 0.0
-    """Share of all examples, and of the loss, that come from what is retained: exact on average
-    over the steps, some of which may have none."""
+    """Fraction of examples, and of the loss, that is replayed from `retain`: exact on average over
+    the steps."""
     stop: Patience | None = None
     """Early stopping by the validation tasks."""
     precision: Literal["float32", "bfloat16"] = "float32"
-    """`bfloat16` on CUDA only: on a CPU it spoilt the gradient by a third."""
+    """`bfloat16` is for CUDA only; on CPU its gradients were off by a third."""
     compute: Literal["stacked", "looped", "fastest"] = "stacked"
-    """All tasks of a step at once, one after another, or what is faster when it starts; then the
-    last bits depend on the machine's load."""
+    """Compute the tasks of a step at once, one after another, or as is faster at the start; with
+    `fastest`, last bits depend on the load of the machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,11 +178,11 @@ def meta_train(
 ) -> MetaTrained:
     """Meta-train a net on a stream of tasks.
 
-    `model` starts from pretrained weights, which is the central case; what that forgets of
-    `retain` is measured. `validate` gives tasks for curves, early stopping and choices.
+    With `model`, training starts from pretrained weights, and forgetting is measured on `retain`.
+    `validate` gives tasks for curves, early stopping and `select`.
     """
     if params.precision == "bfloat16" and not run.device.startswith("cuda"):
-        raise StageError("`precision: bfloat16` is for CUDA; on a CPU say float32")
+        raise StageError("`precision: bfloat16` needs CUDA; on CPU use `precision: float32`")
     algorithm = params.algorithm.build(run.seed("order"))
     shots = params.algorithm.pooled_shots
     family = stream(run, tasks, learner=run.seed("tasks"), shots=shots)

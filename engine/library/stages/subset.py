@@ -1,4 +1,4 @@
-"""Few labels: a random, class-balanced part of a dataset's training and validation images."""
+"""Stage `subset`: a random, class-balanced subset of the training and validation images."""
 
 import random
 from collections import Counter
@@ -20,10 +20,10 @@ from pipelines.core.text import listed
 
 class Subset(Params):
     train: PositiveInt | None = None
-    """Training images to keep, with classes as equal as can be; all by default."""
+    """Training images to keep, with classes as balanced as possible; all by default."""
     train_per_class: PositiveInt | None = None
-    """Training images of each class to keep, at most, instead of `train`: of a class with fewer,
-    all are kept, and a note says so."""
+    """Maximum number of training images per class, instead of `train`; smaller classes are kept
+    whole, with a note."""
     val: NonNegativeInt | None = None
     """Validation images to keep; all by default."""
 
@@ -81,9 +81,9 @@ def _fewest(params: Subset, data: Facts, part: str) -> int:
 
 @stage(draws=True, facts=_facts)
 def subset(run: Run, params: Subset, *, data: Dataset) -> Fewer:
-    """Keep some training and validation images, drawn by the seed; the test part stays whole.
+    """Keep a random subset of the training and validation images; the test part is unchanged.
 
-    Of one seed, a smaller subset lies within a larger one.
+    With the same seed, a smaller subset is contained in a larger one.
     """
     parts = dict(data.parts)
     if params.train_per_class is not None:

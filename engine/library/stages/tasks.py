@@ -1,4 +1,4 @@
-"""Families of tasks for meta-learning: few-shot episodes from classes, or regression."""
+"""Stage `tasks`: families of tasks for meta-learning, few-shot classification or regression."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -201,10 +201,10 @@ def _lacking(params: Tasks, there: int) -> str:
 
 @stage(facts=_facts)
 def tasks(run: Run, params: Tasks, *, data: Dataset | None) -> Drawn:
-    """Describe a stream of tasks, from which learners and judges draw by number.
+    """Describe a stream of tasks for meta-training and evaluation, which are sampled by number.
 
-    With `count`, the tasks are the same for every learner and seed. Those of a table are drawn in
-    passes, so that as many in turn as there are have each once, with other rows in every pass.
+    With `count`, the tasks are the same for every learner and seed. Tasks of a table are sampled in
+    passes: each pass has every task once, with other rows.
     """
     if data is not None:
         kept = {
