@@ -195,7 +195,7 @@ def test_parts_of_classes_share_none():
 
 
 def test_more_ways_or_examples_than_there_are_is_an_error():
-    with pytest.raises(ValueError, match="13 ways, and there are 12 classes"):
+    with pytest.raises(ValueError, match="13 ways, but there are only 12 classes"):
         Episodes(pool(), seed=0, ways=Range(5, 13), queries=Range(1, 1))
-    with pytest.raises(ValueError, match=r"2 shots \+ 5 queries = 7.*one class has 6"):
+    with pytest.raises(ValueError, match=r"2 shots \+ 5 queries = 7.*one class has only 6"):
         Episodes(pool(), seed=0, shots=Range(1, 2), queries=Range(5, 5))

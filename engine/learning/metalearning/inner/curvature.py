@@ -1,4 +1,4 @@
-"""First and second derivatives of the two losses in the outputs, written out."""
+"""Closed-form first and second derivatives of squared error and cross-entropy in the outputs."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -17,20 +17,20 @@ from engine.learning.metalearning.tasks.batches import (
 
 
 class Curvature(Protocol):
-    """Derivatives of a loss, summed over tasks, in outputs (T, n, C)."""
+    """Derivatives of a loss, summed over tasks, with respect to outputs (T, n, C)."""
 
     def first(self, outputs: Tensor) -> tuple[Tensor, Tensor]:
-        """The gradient, and a point for `second`."""
+        """Return the gradient (T, n, C), and the point (T, n, C) that `second` needs."""
         ...
 
     def second(self, point: Tensor, tangent: Tensor) -> Tensor:
-        """The product of the Hessian at a point with a tangent."""
+        """Return the product (T, n, C) of the Hessian at a point with a tangent (T, n, C)."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class _Square:
-    """Of squared errors; `double` is twice their weight, (T, n or 1, C or 1) or a number."""
+    """Derivatives of squared error; `double` is 2 * weight: (T, n or 1, C or 1) or a number."""
 
     y: Tensor
     double: Tensor | float
@@ -47,9 +47,9 @@ class _Square:
 
 @dataclass(frozen=True, slots=True)
 class _Entropy:
-    """Of weighted cross-entropies with targets (T, n, C) that sum to 1; the point is the softmax.
+    """Derivatives of cross-entropy with targets (T, n, C) that sum to 1; the point is the softmax.
 
-    An output that a task lacks has a weight of 0.
+    Outputs that a task lacks have weight 0.
     """
 
     targets: Tensor
@@ -62,13 +62,13 @@ class _Entropy:
         return torch.sub(point, self.targets).mul_(self.weight), point
 
     def second(self, point: Tensor, tangent: Tensor) -> Tensor:
-        """See `Curvature`: the softmax has the derivative diag(p) - p p^T."""
-        found: Tensor = torch.ops.aten._softmax_backward_data(tangent, point, 2, point.dtype)
-        return found.mul_(self.weight)
+        """See `Curvature`: the derivative of the softmax is diag(p) - p p^T."""
+        product: Tensor = torch.ops.aten._softmax_backward_data(tangent, point, 2, point.dtype)
+        return product.mul_(self.weight)
 
 
 def of(loss: Loss, examples: Examples, ways: Tensor | None, outputs: int) -> Curvature | None:
-    """The derivatives of a loss; None if it is neither of the two.
+    """Return the derivatives of a loss; None if it is neither of the two losses.
 
     Args:
         loss: of these examples.
@@ -83,16 +83,16 @@ def of(loss: Loss, examples: Examples, ways: Tensor | None, outputs: int) -> Cur
         return None
     targets = functional.one_hot(examples.y, outputs).to(examples.x.dtype)
     if loss.smoothing:
-        there = targets.new_ones(1, outputs) if ways is None else ways.to(targets)
-        even = (there / there.sum(1, keepdim=True))[:, None]
-        targets = torch.lerp(targets, even.expand_as(targets), loss.smoothing)
+        available = targets.new_ones(1, outputs) if ways is None else ways.to(targets)
+        uniform = (available / available.sum(1, keepdim=True))[:, None]
+        targets = torch.lerp(targets, uniform.expand_as(targets), loss.smoothing)
     return _Entropy(targets, weight, ways)
 
 
 def _weight(examples: Examples, ways: Tensor | None) -> Tensor | float:
-    """Share of each output in the loss of its task: (T, n or 1, C or 1), or a number."""
-    found: Tensor | float = 1 / examples.y.shape[1]
+    """Return the weight of each output in its task's loss: (T, n or 1, C or 1), or a number."""
+    weight: Tensor | float = 1 / examples.y.shape[1]
     if examples.kept is not None:
         kept = examples.kept.to(examples.x.dtype)
-        found = (kept / kept.sum(1, keepdim=True))[..., None]
-    return found if ways is None else found * ways[:, None].to(examples.x.dtype)
+        weight = (kept / kept.sum(1, keepdim=True))[..., None]
+    return weight if ways is None else weight * ways[:, None].to(examples.x.dtype)

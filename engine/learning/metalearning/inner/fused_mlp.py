@@ -1,11 +1,11 @@
-"""Gradient descent of T perceptrons with both derivatives written out.
+"""Gradient descent of T MLPs with hand-written first and second derivatives.
 
-By autograd a step of small nets costs its bookkeeping and not its arithmetic; here a step is one
-node of the graph, and so is the query loss. For layers x_l = relu(a_l), a_l = x_{l-1} W_l^T + b_l
-and slopes d_l = dL/da_l, a step moves W_l by -rate d_l^T x_{l-1}. Its way back needs the product of
-the Hessian with a direction (B. Pearlmutter 1994, "Fast exact multiplication by the Hessian"):
-tangents a'_l forward, then d'_l backward, and then d'_l^T x_{l-1} + d_l^T x'_{l-1}. The second
-derivative of a ReLU is 0, as it is to autograd. There are no third derivatives.
+For small nets autograd's overhead dominates the arithmetic; here a step is one node of the graph,
+and so is the query loss. For layers x_l = relu(a_l), a_l = x_{l-1} W_l^T + b_l and gradients
+d_l = dL/da_l, a step changes W_l by -rate d_l^T x_{l-1}. Its backward pass needs the product of the
+Hessian with a direction (Pearlmutter 1994, "Fast exact multiplication by the Hessian"): tangents
+a'_l forward, then d'_l backward, and then d'_l^T x_{l-1} + d_l^T x'_{l-1}. The second derivative of
+a ReLU is 0, as in autograd. Third derivatives are not supported.
 """
 
 from collections.abc import Sequence
@@ -25,19 +25,19 @@ from engine.learning.metalearning.tasks.batches import TaskBatch, Weights
 Maybe = Tensor | None
 Tensors = Sequence[Tensor]
 Pairs = Sequence[tuple[Tensor, Tensor]]
-"""Of each layer, the head last: something of its weight (T, o, i) and of its bias (T, o)."""
+"""Tensors like weight (T, o, i) and bias (T, o) of each layer, the head last."""
 
 
 @dataclass(frozen=True, slots=True)
 class Descent:
-    """Descent on the support sets of a batch, and the loss of its query sets.
+    """Gradient descent on the support sets of a batch, and the loss of its query sets.
 
     Attributes:
         names: of weight and bias of each layer, the head's last.
         batch: the tasks.
         support: derivatives of its loss.
         query: derivatives of its test loss.
-        second: whether second derivatives are wanted.
+        second: whether to compute second derivatives.
     """
 
     names: tuple[str, ...]
@@ -47,33 +47,35 @@ class Descent:
     second: bool
 
     def step(self, state: Weights, rates: float | Weights) -> Weights:
-        """The state after a step, differentiable in the state and in the rates.
+        """Return the state after a step, differentiable in the state and in the rates.
 
         Args:
             state: weights (T, *shape) by name.
-            rates: one, or a scalar tensor for each name.
+            rates: one learning rate, or a tensor () for each name.
         """
-        given = [state[name] for name in self.names]
+        weights = [state[name] for name in self.names]
         if isinstance(rates, dict):
-            found = _Stepped.apply(self, None, *given, *(rates[name] for name in self.names))
+            updated = _StepFunction.apply(
+                self, None, *weights, *(rates[name] for name in self.names)
+            )
         else:
-            found = _Stepped.apply(self, rates, *given)
-        return dict(zip(self.names, found, strict=True))
+            updated = _StepFunction.apply(self, rates, *weights)
+        return dict(zip(self.names, updated, strict=True))
 
     def losses(self, state: Weights) -> Tensor:
-        """Query losses (T,), differentiable in the state."""
-        found: Tensor = _Judged.apply(self, *(state[name] for name in self.names))
-        return found
+        """Return query losses (T,), differentiable in the state."""
+        losses: Tensor = _QueryLossFunction.apply(self, *(state[name] for name in self.names))
+        return losses
 
 
 def descent(net: Net, fast: Weights, batch: TaskBatch, *, second: bool) -> Descent | None:
-    """The descent of a batch; None where its net, its losses or the precision are not for it.
+    """Build the descent of a batch; None if its net, losses or precision are not supported.
 
     Args:
         net: `StackedNet` of Flatten, then Linear and ReLU in turn.
         fast: what the inner loop trains: all weights and the head, and nothing else.
         batch: tasks with the losses that `curvature` knows.
-        second: whether second derivatives are wanted.
+        second: whether to compute second derivatives.
     """
     names, x = _names(net), batch.support.x
     if set(names) != set(fast) or torch.is_autocast_enabled(x.device.type):
@@ -88,35 +90,35 @@ def descent(net: Net, fast: Weights, batch: TaskBatch, *, second: bool) -> Desce
 
 
 def _names(net: Net) -> tuple[str, ...]:
-    """Of weights and biases, if the net is Linear and ReLU in turn; else ()."""
+    """Return the names of weights and biases if Linear and ReLU alternate; else ()."""
     if not isinstance(net, StackedNet):
         return ()
     body = [layer for layer in net.layers if not isinstance(layer, layers.Flatten)]
-    found = []
+    names = []
     for one, other in zip_longest(body[::2], body[1::2]):
         relu = isinstance(other, layers.Stateless) and type(other.module) is nn.ReLU
         if not isinstance(one, layers.Linear) or not relu:
             return ()
-        found += [f"{one.name}.weight", f"{one.name}.bias"]
-    return (*found, task_heads.WEIGHT, task_heads.BIAS)
+        names += [f"{one.name}.weight", f"{one.name}.bias"]
+    return (*names, task_heads.WEIGHT, task_heads.BIAS)
 
 
-class _Stepped(torch.autograd.Function):
-    """See `Descent.step`; rates follow the weights, where there is not one for all."""
+class _StepFunction(torch.autograd.Function):
+    """See `Descent.step`; the rates follow the weights where `rate` is None."""
 
     @staticmethod
-    def forward(ctx: Any, descent: Descent, rate: float | None, *given: Tensor) -> Tensors:
+    def forward(ctx: Any, descent: Descent, rate: float | None, *tensors: Tensor) -> Tensors:
         count = len(descent.names)
-        weights = _pairs(given[:count])
-        inputs, outputs = _answered(weights, descent.batch.support.x.flatten(2))
+        weights = _pairs(tensors[:count])
+        inputs, outputs = _forward(weights, descent.batch.support.x.flatten(2))
         slope, point = descent.support.first(outputs)
         slopes = _slopes(weights, inputs, slope)
         ctx.descent, ctx.rate = descent, rate
-        ctx.save_for_backward(*given, *inputs, *slopes, point)
+        ctx.save_for_backward(*tensors, *inputs, *slopes, point)
         if rate is None:
-            moves = zip(given[:count], given[count:], _gradient(slopes, inputs), strict=True)
+            moves = zip(tensors[:count], tensors[count:], _gradient(slopes, inputs), strict=True)
             return tuple(torch.addcmul(item, r, g, value=-1) for item, r, g in moves)
-        return tuple(_less(weights, slopes, inputs, rate))
+        return tuple(_descend(weights, slopes, inputs, rate))
 
     @staticmethod
     def backward(ctx: Any, *pull: Tensor) -> tuple[Maybe, ...]:
@@ -134,22 +136,24 @@ class _Stepped(torch.autograd.Function):
         if descent.second:
             way = _pairs(along)
             moved, tangent = _tangents(weights, inputs, way)
-            bent = _bent(weights, inputs, slopes, descent.support.second(point, tangent), way)
-            pull = tuple(_less(_pairs(pull), bent, inputs, rate))
+            bent = _gradient_tangents(
+                weights, inputs, slopes, descent.support.second(point, tangent), way
+            )
+            pull = tuple(_descend(_pairs(pull), bent, inputs, rate))
             for item, d, x in zip(pull[2::2], slopes[1:], moved, strict=True):
                 item.baddbmm_(d.mT, x, alpha=-rate)
         return None, None, *pull, *to_rates
 
 
-class _Judged(torch.autograd.Function):
+class _QueryLossFunction(torch.autograd.Function):
     """See `Descent.losses`."""
 
     @staticmethod
-    def forward(ctx: Any, descent: Descent, *given: Tensor) -> Tensor:
+    def forward(ctx: Any, descent: Descent, *weights: Tensor) -> Tensor:
         batch = descent.batch
-        inputs, outputs = _answered(_pairs(given), batch.query.x.flatten(2))
+        inputs, outputs = _forward(_pairs(weights), batch.query.x.flatten(2))
         ctx.descent = descent
-        ctx.save_for_backward(*given, *inputs, outputs)
+        ctx.save_for_backward(*weights, *inputs, outputs)
         return batch.test_loss(outputs, batch.query, batch.ways)
 
     @staticmethod
@@ -162,8 +166,8 @@ class _Judged(torch.autograd.Function):
         return None, *_gradient(_slopes(_pairs(rest[:count]), rest[count:], slope), rest[count:])
 
 
-def _answered(weights: Pairs, x: Tensor) -> tuple[list[Tensor], Tensor]:
-    """Inputs x_0 ... x_L of the layers, and the outputs."""
+def _forward(weights: Pairs, x: Tensor) -> tuple[list[Tensor], Tensor]:
+    """Return the inputs x_0 ... x_L of the layers, and the outputs."""
     inputs = [x]
     for weight, bias in weights[:-1]:
         inputs.append(_affine(inputs[-1], weight, bias).relu_())
@@ -171,15 +175,15 @@ def _answered(weights: Pairs, x: Tensor) -> tuple[list[Tensor], Tensor]:
 
 
 def _slopes(weights: Pairs, inputs: Tensors, slope: Tensor) -> list[Tensor]:
-    """Slopes of the layers, of that in the outputs."""
-    found = [slope]
+    """Return the gradients d_l in the layers' outputs, from that in the net's outputs."""
+    slopes = [slope]
     for (weight, _), x in zip(weights[:0:-1], inputs[:0:-1], strict=True):
-        found.append(_through(x, torch.bmm(found[-1], weight)))
-    return found[::-1]
+        slopes.append(_through(x, torch.bmm(slopes[-1], weight)))
+    return slopes[::-1]
 
 
 def _tangents(weights: Pairs, inputs: Tensors, along: Pairs) -> tuple[list[Tensor], Tensor]:
-    """x'_1 ... x'_L, and how the outputs move, where the weights move along something."""
+    """Return the tangents x'_1 ... x'_L and of the outputs, for weight directions `along`."""
     tangent, moved = _affine(inputs[0], *along[0]), list[Tensor]()
     for (weight, _), (v, c), x in zip(weights[1:], along[1:], inputs[1:], strict=True):
         moved.append(_through(x, tangent))
@@ -187,48 +191,48 @@ def _tangents(weights: Pairs, inputs: Tensors, along: Pairs) -> tuple[list[Tenso
     return moved, tangent
 
 
-def _bent(
+def _gradient_tangents(
     weights: Pairs, inputs: Tensors, slopes: Tensors, bend: Tensor, along: Pairs
 ) -> list[Tensor]:
-    """How the slopes move, of how that in the outputs does."""
-    found = [bend]
-    for place in range(len(weights) - 1, 0, -1):
-        moved = torch.bmm(found[-1], weights[place][0])
-        moved.baddbmm_(slopes[place], along[place][0])
-        found.append(_through(inputs[place], moved))
-    return found[::-1]
+    """Return the tangents of the gradients d_l, from that in the outputs."""
+    tangents = [bend]
+    for layer in range(len(weights) - 1, 0, -1):
+        moved = torch.bmm(tangents[-1], weights[layer][0])
+        moved.baddbmm_(slopes[layer], along[layer][0])
+        tangents.append(_through(inputs[layer], moved))
+    return tangents[::-1]
 
 
 def _gradient(slopes: Tensors, inputs: Tensors) -> list[Tensor]:
-    """That in each weight and bias."""
+    """Return the gradient in each weight and bias."""
     return [
         item for d, x in zip(slopes, inputs, strict=True) for item in (torch.bmm(d.mT, x), d.sum(1))
     ]
 
 
-def _less(given: Pairs, slopes: Tensors, inputs: Tensors, rate: float) -> list[Tensor]:
-    """Weights and biases less `rate` times their gradient."""
-    found = []
-    for (weight, bias), d, x in zip(given, slopes, inputs, strict=True):
+def _descend(weights: Pairs, slopes: Tensors, inputs: Tensors, rate: float) -> list[Tensor]:
+    """Return weights and biases minus `rate` times their gradient."""
+    updated = []
+    for (weight, bias), d, x in zip(weights, slopes, inputs, strict=True):
         if x.shape[2] == 1:  # products with one row are three times as fast as with one column
-            found.append(torch.baddbmm(weight.mT, x.mT, d, alpha=-rate).mT)
+            updated.append(torch.baddbmm(weight.mT, x.mT, d, alpha=-rate).mT)
         else:
-            found.append(torch.baddbmm(weight, d.mT, x, alpha=-rate))
-        found.append(torch.sub(bias, d.sum(1), alpha=rate))
-    return found
+            updated.append(torch.baddbmm(weight, d.mT, x, alpha=-rate))
+        updated.append(torch.sub(bias, d.sum(1), alpha=rate))
+    return updated
 
 
 def _affine(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """`x W^T + b`."""
-    if x.shape[2] == 1:  # three times as fast as a product of matrices
+    """Return `x W^T + b`."""
+    if x.shape[2] == 1:  # three times as fast as a matrix product
         return torch.addcmul(bias[:, None], x, weight.mT)
     return torch.baddbmm(bias[:, None], x, weight.mT)
 
 
 def _through(x: Tensor, pull: Tensor) -> Tensor:
-    """The product of a pull with the Jacobian of the ReLU that gave x."""
-    found: Tensor = torch.ops.aten.threshold_backward(pull, x, 0)
-    return found
+    """Return the product of `pull` with the Jacobian of the ReLU whose output is x."""
+    product: Tensor = torch.ops.aten.threshold_backward(pull, x, 0)
+    return product
 
 
 def _pairs(tensors: Tensors) -> Pairs:

@@ -1,7 +1,7 @@
-"""What an inner loop trains: all weights, the head alone (ANIL, arXiv 1909.09157), or a LoRA.
+"""Parameters that an inner loop trains: all, the head (ANIL, arXiv 1909.09157), or LoRA adapters.
 
-Each splits the start of a task into `fast` (T, *shape), which the inner loop moves, and `slow`,
-which it reads; and tells the losses of both sets under them.
+Each splits the parameters of a task into `fast` (T, *shape), which the inner loop trains, and
+`slow`, which it only reads, and computes outputs for support and query set from both.
 """
 
 import math
@@ -26,11 +26,11 @@ SUPPORT, QUERY = "features.support", "features.query"
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """The learning of one batch of tasks.
+    """Adaptation problem of one batch of tasks.
 
     Attributes:
-        fast: what is trained: (T, *shape).
-        slow: what is not: (1, *shape), and features (T, n, width).
+        fast: trained weights (T, *shape).
+        slow: other weights (1, *shape), and fixed features (T, n, width).
         support: fast, slow -> outputs (T, n, C) for the support set.
         query: fast, slow -> outputs (T, m, C) for the query set.
         weights: fast, slow -> all weights of the tasks' nets.
@@ -44,14 +44,14 @@ class Problem:
 
 
 class Inner(Protocol):
-    """A choice of what is trained."""
+    """Choice of the parameters that the inner loop trains."""
 
     def problem(self, net: Net, theta: Weights, batch: TaskBatch, head: task_heads.Head) -> Problem:
-        """The learning of a batch, from theta."""
+        """Build the adaptation problem of a batch, starting from theta."""
         ...
 
     def fast_names(self, theta: Weights) -> list[str]:
-        """Names of what is trained, the head's last."""
+        """Return the names of the trained parameters, the head's last."""
         ...
 
 
@@ -71,7 +71,7 @@ class All:
 
 @dataclass(frozen=True, slots=True)
 class HeadOnly:
-    """The head on features that stay as they are: computed once, for all steps."""
+    """The head only, on fixed features that are computed once (ANIL, arXiv 1909.09157)."""
 
     def problem(self, net: Net, theta: Weights, batch: TaskBatch, head: task_heads.Head) -> Problem:
         """See `Inner`."""
@@ -93,15 +93,15 @@ class HeadOnly:
 
 @dataclass(frozen=True, slots=True)
 class Lora:
-    """Low-rank changes of given layers, and the head (LoRA, arXiv 2106.09685).
+    """Low-rank adapters of given layers, and the head (LoRA, arXiv 2106.09685, eq. 3).
 
     Layer W becomes W + alpha / rank * B A, with A (rank, inputs) and B (outputs, rank); the inputs
     of a convolution are its channels times its kernel. A and B are learned by the outer loop.
 
     Attributes:
-        rank: of the change.
-        alpha: its scale.
-        targets: patterns of layers as theta names them, without `backbone.`; or `all-conv`,
+        rank: of the adapters.
+        alpha: their scale, divided by `rank`.
+        targets: glob patterns of layer names in theta, without `backbone.`; or `all-conv`,
             `all-linear`, `all`.
     """
 
@@ -110,44 +110,44 @@ class Lora:
     targets: tuple[str, ...] = ("all",)
 
     def layers(self, theta: Weights) -> list[str]:
-        """Layers that are changed.
+        """Return the names of the adapted layers.
 
         Raises:
-            ValueError: none is; lists those that there are.
+            ValueError: no layer matches `targets`; the message lists the layers.
         """
-        there = {
+        candidates = {
             name.removesuffix(".weight"): item.ndim
             for name, item in backbone(theta).items()
             if name.endswith(".weight") and item.ndim > 1
         }
-        found = [
+        matches = [
             name
-            for name, dimensions in there.items()
+            for name, dimensions in candidates.items()
             if any(_targeted(name, dimensions, target) for target in self.targets)
         ]
-        if not found:
+        if not matches:
             names = ", ".join(
                 f"{name.removeprefix(f'{PREFIX}.')} ({_kind(dimensions)})"
-                for name, dimensions in there.items()
+                for name, dimensions in candidates.items()
             )
             raise ValueError(
-                f"no layer is among `targets: [{', '.join(self.targets)}]`; the net has {names}: "
-                "name some of them, or say `all`"
+                f"no layer matches `targets: [{', '.join(self.targets)}]`; the net has {names}: "
+                "name some of them, or use `all`"
             )
-        return found
+        return matches
 
     def start(self, theta: Weights, seed: int) -> Weights:
-        """Adapters for a theta: B is 0, so that at first nothing changes; A is drawn."""
-        draws = torch.Generator().manual_seed(seed)
-        found = {}
+        """Initialise adapters: A is random and B is 0, so outputs do not change at first."""
+        rng = torch.Generator().manual_seed(seed)
+        adapters = {}
         for name in self.layers(theta):
             weight = theta[f"{name}.weight"]
             inputs = math.prod(weight.shape[1:])
             # As peft does: Kaiming uniform with a = sqrt(5), which is within ±1/sqrt(inputs).
-            a = (2 * torch.rand(self.rank, inputs, generator=draws) - 1) / math.sqrt(inputs)
-            found[f"{ADAPTER}.{name}.a"] = a.to(weight)
-            found[f"{ADAPTER}.{name}.b"] = weight.new_zeros(len(weight), self.rank)
-        return found
+            a = (2 * torch.rand(self.rank, inputs, generator=rng) - 1) / math.sqrt(inputs)
+            adapters[f"{ADAPTER}.{name}.a"] = a.to(weight)
+            adapters[f"{ADAPTER}.{name}.b"] = weight.new_zeros(len(weight), self.rank)
+        return adapters
 
     def problem(self, net: Net, theta: Weights, batch: TaskBatch, head: task_heads.Head) -> Problem:
         """See `Inner`."""
@@ -168,46 +168,46 @@ class Lora:
         scale = self.alpha / self.rank
 
         def merge(fast: Weights, slow: Weights) -> Weights:
-            found = slow | {name: fast[name] for name in (task_heads.WEIGHT, task_heads.BIAS)}
+            merged = slow | {name: fast[name] for name in (task_heads.WEIGHT, task_heads.BIAS)}
             for name in names:
                 base = slow[f"{name}.weight"]  # (1, o, ...)
                 a, b = fast[f"{ADAPTER}.{name}.a"], fast[f"{ADAPTER}.{name}.b"]
                 change = torch.bmm(b, a).unflatten(2, base.shape[2:])  # (T, o, ...)
-                found[f"{name}.weight"] = base + scale * change
+                merged[f"{name}.weight"] = base + scale * change
             for name, item in slow.items():
-                # A layer takes weight and bias of as many tasks.
-                weight = found.get(f"{name.removesuffix('.bias')}.weight", item)
+                # Weight and bias of a layer need the same number of tasks.
+                weight = merged.get(f"{name.removesuffix('.bias')}.weight", item)
                 if name.endswith(".bias") and len(weight) > 1:
-                    found[name] = item.expand(len(weight), -1)
-            return found
+                    merged[name] = item.expand(len(weight), -1)
+            return merged
 
         return merge
 
 
 def _kind(dimensions: int) -> str:
-    """Of a layer, by the dimensions of its weight."""
+    """Return the kind of a layer, by the dimensions of its weight."""
     return "linear" if dimensions == LINEAR else "conv"
 
 
 def _targeted(name: str, dimensions: int, target: str) -> bool:
-    """Whether a layer is meant by a target."""
+    """Whether a layer matches a target."""
     if target in {"all", f"all-{_kind(dimensions)}"}:
         return True
     return fnmatchcase(name.removeprefix(f"{PREFIX}."), target)
 
 
 def backbone(theta: Weights) -> Weights:
-    """The backbone's part of theta."""
+    """Return the backbone's part of theta."""
     return {name: item for name, item in theta.items() if name.startswith(f"{PREFIX}.")}
 
 
 def once(theta: Weights) -> Weights:
-    """Weights (1, *shape) that all tasks share."""
+    """Return weights (1, *shape) that all tasks share."""
     return {name: item[None] for name, item in theta.items()}
 
 
 def each(theta: Weights, tasks: int) -> Weights:
-    """Weights (T, *shape), the same for each task."""
+    """Return weights (T, *shape), the same for each task, as views."""
     return {name: item.expand(tasks, *item.shape) for name, item in theta.items()}
 
 
@@ -218,14 +218,14 @@ def _whole(
     slow: Weights,
     weights: Callable[[Weights, Weights], Weights],
 ) -> Problem:
-    """A problem whose inner loop passes the examples through the whole net."""
+    """Return a problem whose inner loop passes the examples through the whole net."""
 
     def support(fast: Weights, slow: Weights) -> Tensor:
-        found = weights(fast, slow)
-        return task_heads.answer(found, support_pass(net, found, batch))
+        own = weights(fast, slow)
+        return task_heads.answer(own, support_pass(net, own, batch))
 
     def query(fast: Weights, slow: Weights) -> Tensor:
-        found = weights(fast, slow)
-        return task_heads.answer(found, query_features(net, found, batch))
+        own = weights(fast, slow)
+        return task_heads.answer(own, query_features(net, own, batch))
 
     return Problem(fast, slow, support, query, weights)

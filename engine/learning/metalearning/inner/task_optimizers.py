@@ -1,7 +1,7 @@
-"""Torch's SGD, Adam and AdamW for T tasks side by side, as functions of weights and state.
+"""SGD, Adam and AdamW of torch for T tasks at once, as pure functions of weights and state.
 
-Every rule works element by element, so a task is moved as torch would move it alone; the order of
-operations is torch's own, to the last bit where the gradients are.
+Every update is elementwise, so each task is updated as torch would update it alone, and with equal
+gradients to the last bit: the order of operations is torch's.
 """
 
 from collections.abc import Mapping
@@ -16,19 +16,19 @@ from engine.learning.metalearning.tasks.batches import Weights
 FIRST, SECOND = "first", "second"
 EPS = 1e-8
 SMALL = 1e-6
-"""What torch adds to a norm before it divides by it."""
+"""Added to a norm before division, as in `torch.nn.utils.clip_grad_norm_`."""
 
 
 class Rule(Protocol):
-    """What turns gradients into updates."""
+    """Update rule of an optimiser."""
 
     def step(
         self, weights: Weights, grads: Weights, state: Weights, step: int
     ) -> tuple[Weights, Weights]:
-        """Weights and state after a step.
+        """Return weights and state after a step.
 
         Args:
-            weights: (T, *shape); left as they are.
+            weights: (T, *shape); not modified.
             grads: the same names and shapes.
             state: {} at first.
             step: counted from 1.
@@ -49,7 +49,7 @@ class Sgd:
     ) -> tuple[Weights, Weights]:
         """See `Rule`."""
         del step
-        moved, kept = {}, {}
+        updated, new_state = {}, {}
         for name, item in weights.items():
             grad = grads[name]
             if self.weight_decay:
@@ -57,9 +57,9 @@ class Sgd:
             if self.momentum:
                 key = f"{FIRST}.{name}"
                 grad = state[key].mul(self.momentum).add_(grad) if key in state else grad
-                kept[key] = grad
-            moved[name] = item.add(grad, alpha=-self.lr)
-        return moved, kept
+                new_state[key] = grad
+            updated[name] = item.add(grad, alpha=-self.lr)
+        return updated, new_state
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class Adam:
         """See `Rule`."""
         beta1, beta2 = self.betas
         rate, root = self.lr / (1 - beta1**step), (1 - beta2**step) ** 0.5
-        moved, kept = {}, {}
+        updated, new_state = {}, {}
         for name, item in weights.items():
             grad = grads[name]
             if self.weight_decay and self.decoupled:
@@ -88,13 +88,13 @@ class Adam:
             first = state.get(f"{FIRST}.{name}", zero).lerp(grad, 1 - beta1)
             second = state.get(f"{SECOND}.{name}", zero).mul(beta2)
             second.addcmul_(grad, grad, value=1 - beta2)
-            moved[name] = item.addcdiv(first, (second.sqrt() / root).add_(EPS), value=-rate)
-            kept[f"{FIRST}.{name}"], kept[f"{SECOND}.{name}"] = first, second
-        return moved, kept
+            updated[name] = item.addcdiv(first, (second.sqrt() / root).add_(EPS), value=-rate)
+            new_state[f"{FIRST}.{name}"], new_state[f"{SECOND}.{name}"] = first, second
+        return updated, new_state
 
 
 def rule(optimizer: Mapping[str, Any], lr: float) -> Rule:
-    """The rule of an optimiser.
+    """Build the update rule of an optimiser.
 
     Args:
         optimizer: fields of a value in `engine.library.optimizers`.
@@ -107,7 +107,7 @@ def rule(optimizer: Mapping[str, Any], lr: float) -> Rule:
 
 
 def clipped(grads: Weights, longest: float) -> Weights:
-    """Gradients (T, *shape), in no task longer than that: `clip_grad_norm_` for each alone."""
+    """Clip gradients (T, *shape) to norm `longest` in each task, as `clip_grad_norm_` does."""
     each = [item.flatten(1).norm(dim=1) for item in grads.values()]
     norms = torch.stack(each, 1).norm(dim=1)  # (T,)
     share = (longest / (norms + SMALL)).clamp(max=1.0)
@@ -115,5 +115,5 @@ def clipped(grads: Weights, longest: float) -> Weights:
 
 
 def _like(values: Tensor, item: Tensor) -> Tensor:
-    """One number a task (T,), to be multiplied with (T, *shape)."""
+    """Reshape one number for each task (T,) to broadcast over (T, *shape)."""
     return values.view(-1, *(1,) * (item.ndim - 1))

@@ -1,4 +1,4 @@
-"""Networks whose parameters carry a leading dimension: one set of weights for each task."""
+"""Networks whose parameters have a leading task dimension."""
 
 import lazy_loader
 

@@ -1,8 +1,8 @@
-"""Convolution, batch norm and pooling with derivatives written out, for gradients of gradients.
+"""Convolution, batch norm and pooling with fast hand-written second derivatives.
 
-torch's own are exact but slow: that of a convolution takes images for kernels, group by group, and
-that of batch norm some forty passes over the activations. Here the first are torch's fused kernels
-and the second are the same kernels with other arguments. There are no third derivatives.
+Double backward in torch is exact but slow: for a convolution it uses images as kernels, group by
+group, and for batch norm it makes some forty passes over the activations. Here both derivatives use
+torch's fused first-derivative kernels. Third derivatives are not supported.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ Maybe = Tensor | None
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """How a convolution moves over its images."""
+    """Stride, padding, dilation and groups of a convolution."""
 
     stride: tuple[int, ...]
     padding: tuple[int, ...]
@@ -25,7 +25,7 @@ class Window:
     groups: int
 
     def over(self, x: Tensor, weight: Tensor, bias: Maybe = None) -> Tensor:
-        """The convolution."""
+        """Return the convolution."""
         return torch.convolution(
             x, weight, bias, self.stride, self.padding, self.dilation, False,
             [0] * len(self.stride), self.groups,
@@ -34,7 +34,7 @@ class Window:
     def back(
         self, pull: Tensor, x: Tensor, weight: Tensor, wanted: tuple[bool, ...]
     ) -> tuple[Maybe, ...]:
-        """Products of `pull` with the Jacobians in x, weight and bias."""
+        """Return the products of `pull` with the Jacobians in x, weight and bias."""
         found: tuple[Maybe, ...] = torch.ops.aten.convolution_backward(
             pull, x, weight, [len(weight)], self.stride, self.padding, self.dilation, False,
             [0] * len(self.stride), self.groups, wanted,
@@ -43,21 +43,21 @@ class Window:
 
 
 def conv(x: Tensor, weight: Tensor, bias: Maybe, window: Window) -> Tensor:
-    """(n, o, h', w') of x (n, i, h, w), weight (o, i / groups, kh, kw), bias (o,)."""
+    """Convolve x (n, i, h, w), weight (o, i / groups, kh, kw), bias (o,) to (n, o, h', w')."""
     found: Tensor = _Conv.apply(x, weight, bias, window)
     return found
 
 
 def batch_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
-    """(n, c, h, w) of x (n, c, h, w) by its own moments, weight and bias (c,)."""
+    """Normalise x (n, c, h, w) by its own moments, with weight and bias (c,)."""
     found: Tensor = _Norm.apply(x, weight, bias, eps)
     return found
 
 
 def pool(x: Tensor) -> Tensor:
-    """The largest of each 2x2 of x (n, c, h, w), (n, c, h // 2, w // 2); of equals the first.
+    """Max-pool x (n, c, h, w) by 2x2 to (n, c, h // 2, w // 2).
 
-    On a CPU torch looks at one number after another, which takes three times as long.
+    On a CPU torch's kernel is not vectorised and takes three times as long.
     """
     if x.is_cuda:
         return functional.max_pool2d(x, 2)
@@ -80,7 +80,7 @@ class _Conv(torch.autograd.Function):
 
 
 class _ConvBack(torch.autograd.Function):
-    """The convolution is linear in each argument, so its derivatives are itself with others."""
+    """The convolution is linear in each argument, so its derivatives are convolutions too."""
 
     @staticmethod
     def forward(
@@ -176,13 +176,13 @@ class _Pool(torch.autograd.Function):
         left, right = x[:, :, :height, 0:width:2], x[:, :, :height, 1:width:2]
         wide = torch.maximum(left, right)
         upper, lower = wide[:, :, 0::2], wide[:, :, 1::2]
-        # Where in its image each was, as torch counts.
+        # Index of each maximum in its image, as in torch.
         over = (left < right).long()
         over[:, :, 1::2] += x.shape[3]
-        place = torch.where(upper < lower, over[:, :, 1::2], over[:, :, 0::2])
+        index = torch.where(upper < lower, over[:, :, 1::2], over[:, :, 0::2])
         rows = torch.arange(0, height * x.shape[3], 2 * x.shape[3], device=x.device)
-        place += rows[:, None] + torch.arange(0, width, 2, device=x.device)
-        ctx.save_for_backward(x, place)
+        index += rows[:, None] + torch.arange(0, width, 2, device=x.device)
+        ctx.save_for_backward(x, index)
         return torch.maximum(upper, lower)
 
     @staticmethod
@@ -193,25 +193,25 @@ class _Pool(torch.autograd.Function):
 
 class _PoolBack(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, pull: Tensor, x: Tensor, place: Tensor) -> Tensor:
-        ctx.save_for_backward(place)
+    def forward(ctx: Any, pull: Tensor, x: Tensor, index: Tensor) -> Tensor:
+        ctx.save_for_backward(index)
         found: Tensor = torch.ops.aten.max_pool2d_with_indices_backward(
-            pull, x, (2, 2), (2, 2), (0, 0), (1, 1), False, place
+            pull, x, (2, 2), (2, 2), (0, 0), (1, 1), False, index
         )
         return found
 
     @staticmethod
     def backward(ctx: Any, to_x: Tensor) -> tuple[Maybe, ...]:
-        (place,) = ctx.saved_tensors
-        return to_x.flatten(2).gather(2, place.flatten(2)).view_as(place), None, None
+        (index,) = ctx.saved_tensors
+        return to_x.flatten(2).gather(2, index.flatten(2)).view_as(index), None, None
 
 
 def no_third() -> None:
-    """What `once_differentiable` does not tell where `autograd.grad` is asked for some inputs."""
+    """Raise on a third derivative, which `once_differentiable` misses with `autograd.grad`."""
     if torch.is_grad_enabled():
-        raise RuntimeError("a stacked net has no third derivatives; use `plain.PlainNet` for them")
+        raise RuntimeError("`StackedNet` does not support third derivatives; use `PlainNet`")
 
 
 def _wide(channels: Tensor) -> Tensor:
-    """(c, 1, 1) of (c,)."""
+    """Reshape (c,) to (c, 1, 1)."""
     return channels[:, None, None]

@@ -1,4 +1,4 @@
-"""Layers whose parameters carry a leading task dimension: T nets computed as one.
+"""Layers whose parameters have a leading task dimension: T nets computed at once.
 
 Images are (n, T·C, height, width), so that a convolution is one with groups=T and every norm is
 torch's own over T·C channels; vectors are (T, n, width). Parameters that all tasks share have a
@@ -20,21 +20,21 @@ Moments = tuple[Tensor, Tensor]
 """Mean and (biased) variance of each channel: (C,) or (T, C)."""
 
 IMAGES = 5
-"""Dimensions of images as examples come: (T, n, channels, height, width)."""
+"""Dimensions of images as input: (T, n, channels, height, width)."""
 MAPS = 4
 """Dimensions of images between convolutions: (n, T·C, height, width)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """One pass of examples through a net, and where batch norm takes its statistics.
+    """Options of one forward pass: padding, and the statistics of batch norm.
 
     Attributes:
         tasks: T.
-        rows: the first so many examples give the statistics; None for all.
-        kept: (T, n) bool, the examples that are not padding; None for all.
-        running: layer -> moments (C,) to be used instead.
-        seen: layer -> moments (T, C) of this pass, written where it is given.
+        rows: number of leading examples that give the statistics; None for all.
+        kept: (T, n) bool, False for padding; None without padding.
+        running: layer -> moments (C,) to use instead of those of the pass.
+        seen: if given, filled with layer -> moments (T, C) of this pass.
     """
 
     tasks: int
@@ -106,7 +106,7 @@ class BatchNorm:
             mean, variance = (_each(item[None], now.tasks) for item in now.running[self.name])
         else:
             mean, variance = (item.flatten() for item in moments(x, now))
-        # torch's own takes given statistics as constants; here gradients flow through them.
+        # torch treats given statistics as constants; here gradients flow through them.
         slope = weight * torch.rsqrt(variance + self.eps)
         return x * slope[:, None, None] + (bias - mean * slope)[:, None, None]
 
@@ -128,7 +128,7 @@ class GroupNorm:
 
 @dataclass(frozen=True, slots=True)
 class Flatten:
-    """Vectors of images."""
+    """Flattens images to vectors."""
 
     def __call__(self, weights: Weights, x: Tensor, now: Pass) -> Tensor:
         """(T, n, C·h·w) of x (n, T·C, h, w), or of x (T, n, ...)."""
@@ -145,7 +145,7 @@ class Stateless:
     module: nn.Module
 
     def __call__(self, weights: Weights, x: Tensor, now: Pass) -> Tensor:
-        """Of x as it is."""
+        """Apply the module to x."""
         del weights, now
         found: Tensor = self.module(x)
         return found
@@ -153,7 +153,7 @@ class Stateless:
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """The largest of each 2x2."""
+    """2x2 max pooling."""
 
     def __call__(self, weights: Weights, x: Tensor, now: Pass) -> Tensor:
         """(n, T·C, h // 2, w // 2) of x (n, T·C, h, w)."""
@@ -174,7 +174,7 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
 
 
 def moments(x: Tensor, now: Pass) -> Moments:
-    """Mean and variance (T, C) of each channel of x (n, T·C, h, w) over the rows of a pass."""
+    """Return mean and variance (T, C) of each channel of x (n, T·C, h, w), without padding."""
     rows = x[: now.rows].unflatten(1, (now.tasks, -1))  # (r, T, C, h, w)
     if now.kept is None:
         return rows.mean((0, 3, 4)), rows.var((0, 3, 4), correction=0)
@@ -186,15 +186,15 @@ def moments(x: Tensor, now: Pass) -> Moments:
 
 
 def _each(item: Tensor, tasks: int) -> Tensor:
-    """(T·C,) of one tensor a task (T, C), or of one for all (1, C)."""
+    """Return (T·C,) from a tensor for each task (T, C), or for all (1, C)."""
     return item.expand(tasks, -1).flatten()
 
 
 def of(name: str, module: nn.Module) -> Layer:
-    """The layer that does for T tasks what a module does for one.
+    """Build the stacked layer of a module.
 
     Raises:
-        ValueError: there is none; `plain.PlainNet` takes any module.
+        ValueError: the module is not supported; `looped.PlainNet` takes any module.
     """
     if isinstance(module, nn.Linear):
         return Linear(name)
@@ -211,12 +211,12 @@ def of(name: str, module: nn.Module) -> Layer:
     if isinstance(module, _STATELESS):
         return Pool() if repr(module) == repr(nn.MaxPool2d(2)) else Stateless(module)
     raise ValueError(
-        f"{name}: {module} has no form with a task dimension; use `plain.PlainNet` for this net"
+        f"{name}: {module} is not supported with a task dimension; use `looped.PlainNet`"
     )
 
 
 def _margins(module: nn.Conv2d) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """What is padded before and after each dimension of the images."""
+    """Return the padding before and after each dimension of the images."""
     if not isinstance(module.padding, str):
         return module.padding, module.padding
     spans = [d * (k - 1) for d, k in zip(module.dilation, module.kernel_size, strict=True)]

@@ -1,11 +1,11 @@
-"""A backbone for T tasks at once, and the passes of support and query examples through it.
+"""A backbone for T tasks at once, and its features of support and query examples.
 
-The choice of batch-norm statistics (`bn`) changes results. Over the examples of one task:
+The statistics of batch norm (`bn`) are taken within each task and affect results:
 
-query     each pass normalises by its own examples, so queries see each other: transductive
-support   queries are normalised by the statistics of the support set
-joint     both are, by those of support and query together: transductive
-running   both are, by the running averages of meta-training
+query     support and query each by their own statistics: transductive
+support   both by the statistics of the support set
+joint     both by the statistics of support and query together: transductive
+running   both by the running averages of meta-training
 """
 
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ PREFIX = "backbone"
 
 
 class Net(Protocol):
-    """What the algorithms need of a backbone."""
+    """Interface of a backbone for the algorithms."""
 
     @property
     def width(self) -> int:
@@ -34,7 +34,7 @@ class Net(Protocol):
 
     @property
     def bn(self) -> Statistics:
-        """Where batch norm takes its statistics."""
+        """Statistics of batch norm; see the module docstring."""
         ...
 
     @property
@@ -48,7 +48,7 @@ class Net(Protocol):
         ...
 
     def features(self, weights: Weights, x: Tensor, now: Pass) -> Tensor:
-        """Features (T, n, width) of x (T, n, *shape); weights are (T, *shape) or (1, *shape)."""
+        """Return features (T, n, width) of x (T, n, *shape); weights (T, *shape) or (1, *shape)."""
         ...
 
 
@@ -59,7 +59,7 @@ class StackedNet:
     Attributes:
         layers: in order.
         width: number of features.
-        bn: see the head of this file.
+        bn: statistics of batch norm; see the module docstring.
         running: see `Net`.
     """
 
@@ -76,21 +76,21 @@ class StackedNet:
         bn: Statistics = "query",
         running: Mapping[str, Moments] | None = None,
     ) -> "StackedNet":
-        """The net that computes what a network's backbone does, for T tasks.
+        """Build the stacked net of a network's backbone.
 
         Args:
-            network: its backbone may have any layers that `layers.of` knows.
-            bn: where batch norm takes its statistics.
-            running: moments for `running`; the backbone's own where it is None.
+            network: its backbone may have any layers that `layers.of` supports.
+            bn: statistics of batch norm.
+            running: moments for `bn="running"`; by default the backbone's own.
 
         Raises:
-            ValueError: a layer has no form with a task dimension.
+            ValueError: a layer is not supported.
         """
-        found = tuple(
+        stacked_layers = tuple(
             layers.of(f"{PREFIX}.{name}", module)
             for name, module in network.backbone.named_children()
         )
-        return cls(found, network.width, bn, running or averages(network.backbone))
+        return cls(stacked_layers, network.width, bn, running or averages(network.backbone))
 
     @property
     def batch_normed(self) -> bool:
@@ -105,7 +105,7 @@ class StackedNet:
 
 
 def averages(backbone: nn.Module) -> dict[str, Moments]:
-    """The running moments of a backbone's batch norms, by layer."""
+    """Return the running moments of a backbone's batch norms, by layer."""
     return {
         f"{PREFIX}.{name}": (module.running_mean.clone(), module.running_var.clone())
         for name, module in backbone.named_modules()
@@ -116,7 +116,7 @@ def averages(backbone: nn.Module) -> dict[str, Moments]:
 
 
 def theta_of(network: Network) -> Weights:
-    """A copy of a backbone's parameters by the names that a net, and `Network`, know them by."""
+    """Return a copy of a backbone's parameters, by their names in a `Network`."""
     return {
         f"{PREFIX}.{name}": item.detach().clone()
         for name, item in network.backbone.named_parameters()
@@ -124,45 +124,45 @@ def theta_of(network: Network) -> Weights:
 
 
 def support_features(net: Net, weights: Weights, batch: TaskBatch) -> Tensor:
-    """Features (T, n, width) of the support examples, as they are seen while adapting."""
+    """Return features (T, n, width) of the support examples, as used in adaptation."""
     if net.batch_normed and net.bn == "joint":
         return _together(net, weights, batch)[:, : batch.support.x.shape[1]]
     return net.features(weights, batch.support.x, _alone(net, batch.support.kept, len(batch)))
 
 
 def query_features(net: Net, weights: Weights, batch: TaskBatch) -> Tensor:
-    """Features (T, m, width) of the query examples."""
+    """Return features (T, m, width) of the query examples."""
     if net.batch_normed and net.bn in {"joint", "support"}:
         return _together(net, weights, batch)[:, batch.support.x.shape[1] :]
     return net.features(weights, batch.query.x, _alone(net, batch.query.kept, len(batch)))
 
 
 def both_features(net: Net, weights: Weights, batch: TaskBatch) -> tuple[Tensor, Tensor]:
-    """Features of support and query under the same weights, in one pass where that is the same."""
+    """Return features of support and query, in one pass where that gives the same result."""
     if net.batch_normed and net.bn == "query":
         return support_features(net, weights, batch), query_features(net, weights, batch)
-    found = _together(net, weights, batch)
+    z = _together(net, weights, batch)
     n = batch.support.x.shape[1]
-    return found[:, :n], found[:, n:]
+    return z[:, :n], z[:, n:]
 
 
 def seen(net: Net, weights: Weights, batch: TaskBatch) -> dict[str, Moments]:
-    """Moments (C,) of each batch norm over all examples of a batch: what running averages average.
+    """Return moments (C,) of each batch norm over all examples of a batch, as running averages do.
 
     Args:
         net: with any `bn`.
         weights: (1, *shape) or (T, *shape).
-        batch: its support and query examples count alike.
+        batch: its support and query examples have equal weight.
     """
-    found: dict[str, Moments] = {}
+    moments: dict[str, Moments] = {}
     pool = batch.pooled
     with torch.no_grad():
-        net.features(weights, pool.x, Pass(len(batch), kept=pool.kept, seen=found))
-    return {name: (mean.mean(0), _total(mean, var)) for name, (mean, var) in found.items()}
+        net.features(weights, pool.x, Pass(len(batch), kept=pool.kept, seen=moments))
+    return {name: (mean.mean(0), _total(mean, var)) for name, (mean, var) in moments.items()}
 
 
 def _total(mean: Tensor, variance: Tensor) -> Tensor:
-    """Variance (C,) over all tasks, of those within each (T, C)."""
+    """Return the variance (C,) over all tasks, from moments of each task (T, C)."""
     return variance.mean(0) + mean.var(0, correction=0)
 
 

@@ -1,9 +1,9 @@
-"""Linear heads of T tasks: where they start, and what they answer.
+"""Linear heads of T tasks: their initial weights, and their outputs.
 
 learned   theta has a row for each output
-shared    theta has one row, from which every output of every task starts, so that ways may vary
-zero      theta has none; a task's head starts at 0. With one inner step the backbone then gets no
-          inner gradient
+shared    theta has one row, the initial value of every output, so that ways may vary
+zero      theta has none; heads are initialised with 0, so in the first inner step the backbone has
+          no gradient
 """
 
 import math
@@ -20,7 +20,7 @@ WEIGHT, BIAS = "head.weight", "head.bias"
 
 
 def theta_of(head: Head, width: int, outputs: int, seed: int) -> Weights:
-    """What theta has for a head: weight (rows, width) within ±1/sqrt(width), bias (rows,) of 0."""
+    """Initialise theta's head: weight (rows, width) within ±1/sqrt(width), bias (rows,) of 0."""
     rows = {"learned": outputs, "shared": 1, "zero": 0}[head]
     if not rows:
         return {}
@@ -29,10 +29,10 @@ def theta_of(head: Head, width: int, outputs: int, seed: int) -> Weights:
 
 
 def start(head: Head, theta: Weights, batch: TaskBatch, width: int) -> Weights:
-    """Heads (T, C, width) and (T, C) of a batch before their first step.
+    """Return initial heads (T, C, width) and (T, C) of a batch.
 
     Raises:
-        ValueError: a learned head has another number of outputs.
+        ValueError: a learned head has another number of outputs than the tasks.
     """
     tasks, outputs = len(batch), batch.outputs
     if head == "zero":
@@ -42,11 +42,11 @@ def start(head: Head, theta: Weights, batch: TaskBatch, width: int) -> Weights:
     if head == "learned" and len(weight) != outputs:
         raise ValueError(
             f"the learned head has {len(weight)} outputs, the tasks have {outputs}; "
-            "use a shared or a zero head where their number varies"
+            "use a `shared` or `zero` head where their number varies"
         )
     return {WEIGHT: weight.expand(tasks, outputs, width), BIAS: bias.expand(tasks, outputs)}
 
 
 def answer(weights: Weights, z: Tensor) -> Tensor:
-    """Outputs (T, n, C) of features (T, n, width)."""
+    """Return outputs (T, n, C) of features (T, n, width)."""
     return layers.linear(z, weights[WEIGHT], weights[BIAS])

@@ -1,7 +1,7 @@
-"""Task batches: T tasks side by side, each with support and query examples, and their losses.
+"""Batches of T tasks, each with support and query examples, and their losses.
 
-Shapes: T tasks, n examples a task, C outputs. Tasks of different sizes are padded: `kept` says
-which examples are real, `ways` which outputs a task has. Losses are per example (for regression
+Shapes: T tasks, n examples per task, C outputs. Tasks of different sizes are padded: `kept` marks
+real examples, `ways` the outputs that a task has. Losses are per example (for regression
 summed over its dimensions), averaged within a task, never over tasks.
 """
 
@@ -33,20 +33,20 @@ class Examples:
     kept: Tensor | None = None
 
     def tasks(self, rows: slice | Tensor) -> "Examples":
-        """The same of some tasks."""
+        """Return the examples of some tasks."""
         kept = None if self.kept is None else self.kept[rows]
         return Examples(self.x[rows], self.y[rows], kept)
 
 
 class Loss(Protocol):
-    """A mean over the examples of each task."""
+    """Loss of each task: a mean over its examples."""
 
     def __call__(self, outputs: Tensor, examples: Examples, ways: Tensor | None) -> Tensor:
-        """Losses (T,) of outputs (T, n, C), where a task has the outputs `ways` (T, C) bool."""
+        """Return losses (T,) of outputs (T, n, C); `ways` (T, C) bool masks outputs."""
         ...
 
     def each(self, outputs: Tensor, examples: Examples, ways: Tensor | None) -> Tensor:
-        """Losses (T, n) of the examples, padding included."""
+        """Return losses (T, n) of the examples, including padding."""
         ...
 
 
@@ -85,9 +85,9 @@ class CrossEntropy:
         log_p = masked(outputs, ways).log_softmax(2)
         nats = -log_p.gather(2, examples.y[..., None]).squeeze(2)
         if self.smoothing:
-            there = log_p if ways is None else log_p * ways[:, None]
+            available = log_p if ways is None else log_p * ways[:, None]
             count = outputs.shape[2] if ways is None else ways.sum(1)[:, None]
-            nats = (1 - self.smoothing) * nats - self.smoothing * there.sum(2) / count
+            nats = (1 - self.smoothing) * nats - self.smoothing * available.sum(2) / count
         return nats
 
 
@@ -96,13 +96,13 @@ class TaskBatch:
     """T tasks.
 
     Attributes:
-        support: what a task is learned from.
-        query: what the learned is judged on.
+        support: examples to adapt to.
+        query: examples to evaluate the adapted net on.
         outputs: C, the outputs of a head.
         loss: of the inner loop, on the support set.
         test_loss: of the outer loop, on the query set.
         ways: (T, C) bool, the outputs that each task has; None when it has all.
-        numbers: cumulative number of each task, from which anything drawn for it derives.
+        numbers: number of each task in its stream, which seeds all random choices for it.
     """
 
     support: Examples
@@ -123,7 +123,7 @@ class TaskBatch:
 
     @property
     def pooled(self) -> Examples:
-        """Support and query examples together, in this order."""
+        """Support and query examples concatenated, in this order."""
         support, query = self.support, self.query
         kept = None
         if support.kept is not None or query.kept is not None:
@@ -133,7 +133,7 @@ class TaskBatch:
         )
 
     def tasks(self, start: int, stop: int) -> "TaskBatch":
-        """Some of the tasks."""
+        """Return the tasks start .. stop - 1."""
         rows = slice(start, stop)
         ways = None if self.ways is None else self.ways[rows]
         return TaskBatch(
@@ -142,13 +142,13 @@ class TaskBatch:
         )  # fmt: skip
 
     def apart(self) -> Iterator["TaskBatch"]:
-        """Its tasks, each as a batch of one."""
+        """Yield each task as a batch of one."""
         for task in range(len(self)):
             yield self.tasks(task, task + 1)
 
 
 def constant_loss(batch: TaskBatch) -> float:
-    """The loss on queries of the best answer that is the same for all of them and all tasks."""
+    """Return the query loss of the best constant prediction, the same for all tasks."""
     query = batch.query
     if batch.classified:
         return math.log(max(2, batch.outputs))
@@ -157,7 +157,7 @@ def constant_loss(batch: TaskBatch) -> float:
 
 
 def detached(theta: Weights) -> Weights:
-    """The same without a graph: grad mode alone leaves views of leaves that require gradients."""
+    """Return theta detached: under `no_grad` alone, views of leaves still require gradients."""
     return {name: item.detach() for name, item in theta.items()}
 
 
@@ -168,7 +168,7 @@ def _all_kept(examples: Examples) -> Tensor:
 
 
 def masked(outputs: Tensor, ways: Tensor | None) -> Tensor:
-    """Outputs (T, n, C) with those that a task lacks so low that softmax gives them 0."""
+    """Mask outputs (T, n, C) that a task lacks with a value that softmax maps to 0."""
     if ways is None:
         return outputs
     # Finite, so that its product with 0 is 0 in losses and in their gradients.
@@ -176,44 +176,44 @@ def masked(outputs: Tensor, ways: Tensor | None) -> Tensor:
 
 
 def mean(values: Tensor, kept: Tensor | None) -> Tensor:
-    """Means (T,) of values (T, n) over what is kept (T, n)."""
+    """Return means (T,) of values (T, n) over real examples, `kept` (T, n)."""
     if kept is None:
         return values.mean(1)
     return (values * kept).sum(1) / kept.sum(1)
 
 
 def by_class(values: Tensor, examples: Examples, outputs: int) -> Tensor:
-    """Means (T, C) of values (T, n) over the examples of each class; NaN where there is none.
+    """Return means (T, C) of values (T, n) by class; NaN where a task has no example of it.
 
     Args:
         values: one for each example.
         examples: their `y` is (T, n) int64.
         outputs: C.
     """
-    own = torch.nn.functional.one_hot(examples.y, outputs).to(values.dtype)
+    one_hot = torch.nn.functional.one_hot(examples.y, outputs).to(values.dtype)
     if examples.kept is not None:
-        own = own * examples.kept[..., None]
-    return (values[..., None] * own).sum(1) / own.sum(1)
+        one_hot = one_hot * examples.kept[..., None]
+    return (values[..., None] * one_hot).sum(1) / one_hot.sum(1)
 
 
 def right(outputs: Tensor, examples: Examples, ways: Tensor | None) -> Tensor:
-    """Whether the largest output (T, n, C) of each example is that of its class: (T, n)."""
+    """Return (T, n) bool: whether the largest of the outputs (T, n, C) is that of the class."""
     return masked(outputs, ways).argmax(2) == examples.y
 
 
 def accuracy(outputs: Tensor, examples: Examples, ways: Tensor | None) -> Tensor:
-    """Shares (T,) of examples whose largest output (T, n, C) is that of their class."""
+    """Return accuracies (T,), between 0 and 1, of outputs (T, n, C)."""
     return mean(right(outputs, examples, ways).to(outputs.dtype), examples.kept)
 
 
 def targets(examples: Examples, outputs: int) -> Tensor:
-    """What a least-squares head fits: (T, n, C), one-hot for classes; rows of padding are 0.
+    """Return least-squares targets (T, n, C), one-hot for classes; rows of padding are 0.
 
     Args:
-        examples: their `y` gives the kind and the dtype of `x` that of the result.
+        examples: one-hot targets have the dtype of their `x`.
         outputs: C.
     """
-    found = examples.y
-    if not found.is_floating_point():
-        found = torch.nn.functional.one_hot(found, outputs).to(examples.x.dtype)
-    return found if examples.kept is None else found * examples.kept[..., None]
+    y = examples.y
+    if not y.is_floating_point():
+        y = torch.nn.functional.one_hot(y, outputs).to(examples.x.dtype)
+    return y if examples.kept is None else y * examples.kept[..., None]

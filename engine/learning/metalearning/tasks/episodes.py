@@ -1,8 +1,8 @@
-"""n-way k-shot episodes from classified examples: tasks whose classes and examples are drawn.
+"""n-way k-shot episodes: classification tasks with sampled classes and examples.
 
-Classes are split between training, validation and test, not examples (arXiv 1606.04080). Each
-episode is a function of a seed and its cumulative number. Where ways or shots are a range, the
-tasks of a batch are padded to its largest.
+Training, validation and test split the classes, not the examples (arXiv 1606.04080). An episode is
+a function of seed and number. Where ways or shots are a range, the tasks of a batch are padded to
+the largest.
 """
 
 from collections.abc import Sequence
@@ -17,19 +17,19 @@ from engine.learning.metalearning.tasks.batches import CrossEntropy, Examples, L
 from engine.learning.metalearning.tasks.streams import generator
 
 QUARTERS = 4
-"""Rotations by 90 degrees that make further classes."""
+"""Number of 90-degree rotations."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """Classified images on a device.
+    """Labelled images on a device.
 
     Attributes:
-        x: (n, channels, height, width), as stored or as a net sees them.
+        x: (n, channels, height, width), stored pixels.
         members: for each class the positions (n_c,) int64 of its images.
-        scaling: from stored pixels to what a net sees; None for no change.
-        rotations: 4 where each rotation by 90 degrees is a class of its own, else 1. Class c turned
-            by r quarters is class 4 c + r.
+        scaling: normalisation of stored pixels for a net; None for none.
+        rotations: 4 where each 90-degree rotation is a class of its own, else 1. Class c rotated
+            by r times 90 degrees is class 4 c + r.
     """
 
     x: Tensor
@@ -47,12 +47,12 @@ class Pool:
         scaling: Scaling | None = None,
         rotations: Literal[1, 4] = 1,
     ) -> "Pool":
-        """The images of some classes.
+        """Build the pool of some classes.
 
         Args:
             x: (n, channels, height, width).
             y: (n,) int64.
-            classes: values of y, in the order that their labels have.
+            classes: values of y, in the order of their labels.
             scaling: see `Pool`.
             rotations: see `Pool`.
         """
@@ -64,52 +64,52 @@ class Pool:
         return len(self.members) * self.rotations
 
     def pictures(self, index: Tensor, quarters: Tensor) -> Tensor:
-        """Images as a net sees them, turned.
+        """Return images, rotated and normalised for a net.
 
         Args:
             index: (m,) positions in x.
-            quarters: (m,) turns by 90 degrees.
+            quarters: (m,) number of 90-degree rotations.
 
         Returns:
             (m, channels, height, width) float.
         """
-        found = self.x[index.to(self.x.device)]
+        images = self.x[index.to(self.x.device)]
         if self.rotations > 1:
             quarters = quarters.to(self.x.device)
-            turned = torch.zeros_like(found)
+            turned = torch.zeros_like(images)
             for turn in range(QUARTERS):
                 rows = quarters == turn
-                turned[rows] = torch.rot90(found[rows], turn, (2, 3))
-            found = turned
+                turned[rows] = torch.rot90(images[rows], turn, (2, 3))
+            images = turned
         if self.scaling is None:
-            return found
-        return (found.float() / self.scaling.top - self.scaling.mean) / self.scaling.std
+            return images
+        return (images.float() / self.scaling.top - self.scaling.mean) / self.scaling.std
 
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Whole numbers from `least` to `most`, all as likely."""
+    """Uniform distribution of the integers from `least` to `most`."""
 
     least: int
     most: int
 
     def draw(self, draws: torch.Generator) -> int:
-        """One of them."""
+        """Sample an integer."""
         return int(torch.randint(self.least, self.most + 1, (), generator=draws))
 
 
 @dataclass(frozen=True, slots=True)
 class Episodes:
-    """A family of tasks.
+    """A family of n-way k-shot classification tasks.
 
     Attributes:
-        pool: the classes.
+        pool: the classes and their images.
         seed: of the stream.
         ways: classes of a task.
         shots: support examples of each class.
         queries: query examples of each class.
-        labels: `shuffled` numbers a task's classes anew; `global` keeps the pool's numbers, and a
-            head has an output for each class of the pool.
+        labels: `shuffled` numbers the classes of each task from 0; `global` keeps the labels of the
+            pool, so that a head has an output for each class of the pool.
         loss: of the support set.
         test_loss: of the query set.
 
@@ -128,29 +128,29 @@ class Episodes:
 
     def __post_init__(self) -> None:
         if self.ways.most > len(self.pool):
-            raise ValueError(f"{self.ways.most} ways, and there are {len(self.pool)} classes")
+            raise ValueError(f"{self.ways.most} ways, but there are only {len(self.pool)} classes")
         needed = self.shots.most + self.queries.most
         least = min(len(item) for item in self.pool.members)
         if needed > least:
             raise ValueError(
                 f"{self.shots.most} shots + {self.queries.most} queries = {needed} examples of a "
-                f"class, and one class has {least}"
+                f"class, but one class has only {least}"
             )
 
     @property
     def outputs(self) -> int:
-        """Outputs of a head for these tasks."""
+        """Number of outputs of a head for these tasks."""
         return self.ways.most if self.labels == "shuffled" else len(self.pool)
 
     def batch(self, numbers: Sequence[int]) -> TaskBatch:
-        """The tasks with these cumulative numbers; see `Family`."""
-        drawn = [self._draw(number) for number in numbers]
-        support = self._gathered([task.support for task in drawn])
-        query = self._gathered([task.query for task in drawn])
+        """Return the tasks with these numbers; see `Family`."""
+        sampled = [self._draw(number) for number in numbers]
+        support = self._gathered([task.support for task in sampled])
+        query = self._gathered([task.query for task in sampled])
         ways = None
-        if any(len(task.labels) < self.outputs for task in drawn):
-            ways = torch.zeros(len(drawn), self.outputs, dtype=torch.bool)
-            for row, task in zip(ways, drawn, strict=True):
+        if any(len(task.labels) < self.outputs for task in sampled):
+            ways = torch.zeros(len(sampled), self.outputs, dtype=torch.bool)
+            for row, task in zip(ways, sampled, strict=True):
                 row[task.labels] = True
             ways = ways.to(self.pool.x.device)
         return TaskBatch(
@@ -158,34 +158,34 @@ class Episodes:
         )
 
     def members(self, number: int) -> tuple[int, ...]:
-        """See `Family`: classes of the pool, all rotations of one being the same."""
-        found = self._draw(number)
-        classes = [item // self.pool.rotations for item in found.classes.tolist()]
-        return tuple(classes[place] for place in found.labels.argsort().tolist())
+        """See `Family`: classes of the pool; all rotations count as the same class."""
+        task = self._draw(number)
+        classes = [item // self.pool.rotations for item in task.classes.tolist()]
+        return tuple(classes[place] for place in task.labels.argsort().tolist())
 
     def _draw(self, number: int) -> "_Task":
-        draws = generator(self.seed, "episodes", number)
-        ways, shots, queries = (item.draw(draws) for item in (self.ways, self.shots, self.queries))
-        classes = torch.randperm(len(self.pool), generator=draws)[:ways]
+        rng = generator(self.seed, "episodes", number)
+        ways, shots, queries = (item.draw(rng) for item in (self.ways, self.shots, self.queries))
+        classes = torch.randperm(len(self.pool), generator=rng)[:ways]
         labels = torch.arange(ways) if self.labels == "shuffled" else classes
         rows = []
-        for place, item in enumerate(classes.tolist()):
+        for label_index, item in enumerate(classes.tolist()):
             members = self.pool.members[item // self.pool.rotations]
-            order = torch.randperm(len(members), generator=draws)[: shots + queries]
+            order = torch.randperm(len(members), generator=rng)[: shots + queries]
             turn = torch.full_like(order, item % self.pool.rotations)
-            rows.append(torch.stack([members[order], labels[place].expand_as(order), turn]))
-        found = torch.stack(rows, 2)  # (3, shots + queries, ways): support has every class in turn
-        support, query = found[:, :shots].flatten(1), found[:, shots:].flatten(1)
+            rows.append(torch.stack([members[order], labels[label_index].expand_as(order), turn]))
+        shuffled = torch.stack(rows, 2)  # (3, shots + queries, ways), so shots alternate classes
+        support, query = shuffled[:, :shots].flatten(1), shuffled[:, shots:].flatten(1)
         return _Task(support, query, labels, classes)
 
     def _gathered(self, parts: list[Tensor]) -> Examples:
-        """Examples of positions, labels and turns (3, n_t) of each task, padded to the longest."""
+        """Build examples from positions, labels, rotations (3, n_t) of each task, padded."""
         most = max(part.shape[1] for part in parts)
         padded = torch.zeros(3, len(parts), most, dtype=torch.int64)
         kept = torch.zeros(len(parts), most, dtype=torch.bool)
-        for place, part in enumerate(parts):
-            padded[:, place, : part.shape[1]] = part
-            kept[place, : part.shape[1]] = True
+        for task, part in enumerate(parts):
+            padded[:, task, : part.shape[1]] = part
+            kept[task, : part.shape[1]] = True
         index, labels, turns = padded
         x = self.pool.pictures(index.flatten(), turns.flatten()).unflatten(0, index.shape)
         device = self.pool.x.device
@@ -197,13 +197,13 @@ class Episodes:
 
 @dataclass(frozen=True, slots=True)
 class _Task:
-    """What is drawn for one task.
+    """A sampled task.
 
     Attributes:
-        support: rows of position, label and turn (3, n).
+        support: (3, n) rows of position, label and number of 90-degree rotations.
         query: the same.
         labels: (ways,) of its classes.
-        classes: (ways,) their places in the pool.
+        classes: (ways,) their indices in the pool.
     """
 
     support: Tensor
@@ -213,18 +213,18 @@ class _Task:
 
 
 def split(classes: int, sizes: Sequence[int], seed: int) -> list[list[int]]:
-    """Classes drawn into parts that share none.
+    """Split classes at random into disjoint parts.
 
     Args:
-        classes: how many there are.
+        classes: number of classes.
         sizes: of the parts.
-        seed: of the draw.
+        seed: of the split.
 
     Raises:
         ValueError: the parts need more classes than there are.
     """
     if sum(sizes) > classes:
-        raise ValueError(f"parts of {list(sizes)} classes, and there are {classes}")
+        raise ValueError(f"parts of {list(sizes)} classes, but there are only {classes}")
     order = torch.randperm(classes, generator=generator(seed, "classes", 0)).tolist()
-    ends = [sum(sizes[: place + 1]) for place in range(len(sizes))]
+    ends = [sum(sizes[: part + 1]) for part in range(len(sizes))]
     return [sorted(order[end - size : end]) for size, end in zip(sizes, ends, strict=True)]

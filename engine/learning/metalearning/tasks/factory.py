@@ -1,4 +1,4 @@
-"""From the description of a family of tasks to the stream that draws them."""
+"""Builds the stream of tasks of a described family."""
 
 import hashlib
 from collections.abc import Callable, Mapping
@@ -46,21 +46,21 @@ class Described(Protocol):
 
 
 def stream_seed(stream: int, learner: int | None = None) -> int:
-    """Seed of a stream of tasks.
+    """Return the seed of a stream of tasks.
 
     Args:
         stream: of the family.
-        learner: the seed of who learns from it; None where all are judged on the same tasks.
+        learner: seed of the training run; None in evaluation, where all runs see the same tasks.
     """
     digest = hashlib.sha256(f"{stream}/{learner}".encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1
 
 
 def pooled(family: Described, shots: int) -> tuple[Span, Span]:
-    """Shots and queries that make `shots` examples of each class in all: half are queries.
+    """Split `shots` examples of each class into shots and queries, half each.
 
     Args:
-        family: is asked for no more queries than its own.
+        family: limits the queries to its own number.
         shots: at least 2.
     """
     queries = min(family.queries[1], shots // 2)
@@ -75,12 +75,12 @@ def sampler(
     *,
     shots: int | None = None,
 ) -> Family:
-    """The stream of a family.
+    """Build the stream of a family.
 
     Args:
-        family: what to draw.
-        files: sha256 of an outside file's uncompressed content -> where it lies.
-        device: where the examples are to be.
+        family: description of the tasks.
+        files: sha256 of an outside file's uncompressed content -> path.
+        device: of the examples.
         seed: see `stream_seed`.
         shots: examples of each class, support and query together, instead of the family's own.
 
@@ -108,7 +108,7 @@ def _classified(
 
 
 def pool(family: Described, files: Mapping[str, Path], device: str) -> Pool:
-    """The classes of a family and all their examples, whichever part they are in."""
+    """Return the classes of a family with all their examples, of every split."""
     task = data.load(family.data, files, device)
     parts = [part for name, part in task.parts.items() if name != "shifted"]
     x, y = torch.cat([part.x for part in parts]), torch.cat([part.y for part in parts])
@@ -159,7 +159,7 @@ def _table(
 
 
 def loss(described: Mapping[str, Any]) -> Loss:
-    """A loss from its description."""
+    """Build a loss from its description."""
     if described["kind"] == "cross_entropy":
         return CrossEntropy(described["smoothing"])
     return SquaredError()

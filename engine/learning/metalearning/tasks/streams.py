@@ -1,7 +1,7 @@
-"""Endless streams of tasks, each a function of a seed and the task's cumulative number alone.
+"""Endless streams of tasks, where a task is a function of seed and task number alone.
 
-So runs with different batches of tasks see the same tasks in the same order, and a stream needs no
-state to be resumed. The families are those of MAML (arXiv 1703.03400, section 5.1) and of linear
+So runs with different batch sizes see the same tasks in the same order, and a stream resumes
+without state. The families are the sinusoids of MAML (arXiv 1703.03400, section 5.1) and of linear
 functions.
 """
 
@@ -18,39 +18,39 @@ from engine.learning.metalearning.tasks.batches import Examples, Loss, SquaredEr
 
 
 class Family(Protocol):
-    """A family of tasks."""
+    """Distribution of tasks, as a numbered stream."""
 
     def batch(self, numbers: Sequence[int]) -> TaskBatch:
-        """The tasks with these cumulative numbers."""
+        """Return the tasks with these numbers."""
         ...
 
     def members(self, number: int) -> tuple[int, ...]:
-        """What a task was drawn from that other tasks may be drawn from too.
+        """Return the ids of what a task shares with other tasks, for clustered intervals.
 
-        The position of its task in a table, or those of its classes among all, in the order of
-        their labels; () where every task is a new one.
+        The index of its task in a table, or of its classes in the pool, in the order of their
+        labels; () where every task is independent.
         """
         ...
 
 
 def generator(seed: int, purpose: str, number: int) -> torch.Generator:
-    """Random numbers that belong to one task and one purpose."""
+    """Return the random generator of one task and purpose."""
     digest = hashlib.sha256(f"{seed} {purpose} {number}".encode()).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest[:8]) >> 1)
 
 
 @dataclass(frozen=True, slots=True)
 class Sinusoids:
-    """y = a sin(x - b).
+    """Sinusoids y = a sin(x - b) (arXiv 1703.03400, section 5.1).
 
     Attributes:
         seed: of the stream.
         shots: support examples.
         queries: query examples.
-        amplitude: least and greatest a.
-        phase: least and greatest b.
-        low: least x.
-        high: greatest x.
+        amplitude: minimum and maximum a.
+        phase: minimum and maximum b.
+        low: minimum x.
+        high: maximum x.
         loss: of the support set.
         test_loss: of the query set.
         dtype: of x and y.
@@ -71,7 +71,7 @@ class Sinusoids:
 
     def batch(self, numbers: Sequence[int]) -> TaskBatch:
         """See `Family`; x and y are (T, n, 1)."""
-        a, b, x = self._drawn(numbers)
+        a, b, x = self._sample(numbers)
         return _split(self, x[..., None], (a * torch.sin(x - b))[..., None], numbers)
 
     def members(self, number: int) -> tuple[int, ...]:
@@ -80,12 +80,12 @@ class Sinusoids:
         return ()
 
     def truth(self, numbers: Sequence[int], x: Tensor) -> Tensor:
-        """What the functions of these tasks say (T, n, 1) to x (T, n, 1) or (1, n, 1)."""
-        a, b, _ = (item.to(x.device)[..., None] for item in self._drawn(numbers))
+        """Return the true values (T, n, 1) at x (T, n, 1) or (1, n, 1)."""
+        a, b, _ = (item.to(x.device)[..., None] for item in self._sample(numbers))
         return a * torch.sin(x - b)
 
-    def _drawn(self, numbers: Sequence[int]) -> tuple[Tensor, Tensor, Tensor]:
-        """Amplitudes (T, 1), phases (T, 1) and inputs (T, n)."""
+    def _sample(self, numbers: Sequence[int]) -> tuple[Tensor, Tensor, Tensor]:
+        """Sample amplitudes (T, 1), phases (T, 1) and inputs (T, n)."""
         size = 2 + self.shots + self.queries
         u = _draws(self.seed, "sinusoids", numbers, size, self.dtype)  # (T, size)
         a, b = _between(u[:, :1], *self.amplitude), _between(u[:, 1:2], *self.phase)
@@ -120,7 +120,7 @@ class LinearFunctions:
 
     def batch(self, numbers: Sequence[int]) -> TaskBatch:
         """See `Family`; x is (T, n, inputs), y is (T, n, 1)."""
-        w, x, noise = self._drawn(numbers)
+        w, x, noise = self._sample(numbers)
         y = torch.bmm(x, w[..., None]) + self.noise * noise[..., None]
         return _split(self, x, y, numbers)
 
@@ -130,12 +130,12 @@ class LinearFunctions:
         return ()
 
     def truth(self, numbers: Sequence[int], x: Tensor) -> Tensor:
-        """What the functions of these tasks say (T, n, 1) to x (T, n, inputs), without noise."""
-        w, _, _ = self._drawn(numbers)
+        """Return the true values (T, n, 1) at x (T, n, inputs), without noise."""
+        w, _, _ = self._sample(numbers)
         return x @ w.to(x.device)[..., None]
 
-    def _drawn(self, numbers: Sequence[int]) -> tuple[Tensor, Tensor, Tensor]:
-        """Slopes (T, inputs), inputs (T, n, inputs) and standard noise (T, n)."""
+    def _sample(self, numbers: Sequence[int]) -> tuple[Tensor, Tensor, Tensor]:
+        """Sample slopes (T, inputs), inputs (T, n, inputs) and standard normal noise (T, n)."""
         n, d = self.shots + self.queries, self.inputs
         z = _draws(self.seed, "linear", numbers, d + n * d + n, self.dtype, normal=True)
         w, x, noise = z.split([d, n * d, n], 1)
@@ -151,7 +151,7 @@ def _draws(
     *,
     normal: bool = False,
 ) -> Tensor:
-    """Uniform or normal numbers (T, size), those of a row belonging to one task."""
+    """Sample uniform or normal numbers (T, size), each row by the generator of its task."""
     draw = torch.randn if normal else torch.rand
     rows = [draw(size, generator=generator(seed, purpose, i), dtype=torch.float64) for i in numbers]
     return torch.stack(rows).to(dtype)

@@ -1,4 +1,4 @@
-"""Regression tasks from a table of one's own: each draws a task of it, and rows of that task."""
+"""Regression tasks from a user's table: each samples a task of the table, and rows of it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,10 +20,9 @@ NAME = "table"
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """A family of tasks.
+    """A family of regression tasks.
 
-    Every pass over the tasks is a shuffle of its own, so that as many tasks in turn as there are
-    have each of them once.
+    Tasks are shuffled in every pass, so each pass contains every task of the table once.
 
     Attributes:
         x: (n, d), rows of all tasks.
@@ -31,12 +30,12 @@ class Tables:
         rows: for each task the positions (n_t,) int64 of its rows.
         seed: of the stream.
         shots: support rows.
-        queries: query rows, which are others.
+        queries: query rows, disjoint from the support rows.
         loss: of the support set.
         test_loss: of the query set.
 
     Raises:
-        ValueError: there is no task, or one has too few rows.
+        ValueError: there are no tasks, or one has too few rows.
     """
 
     x: Tensor
@@ -50,16 +49,16 @@ class Tables:
 
     def __post_init__(self) -> None:
         if not self.rows:
-            raise ValueError("there is no task to draw")
+            raise ValueError("the table has no tasks")
         least = min(len(rows) for rows in self.rows)
         if self.shots + self.queries > least:
             raise ValueError(
                 f"{self.shots} shots + {self.queries} queries = {self.shots + self.queries} rows "
-                f"of a task, and one task has {least}"
+                f"of a task, but one task has only {least}"
             )
 
     def batch(self, numbers: Sequence[int]) -> TaskBatch:
-        """As `streams.Family` says; x is (T, n, d), y is (T, n, c)."""
+        """See `Family`; x is (T, n, d), y is (T, n, c)."""
         rows = torch.stack([self._rows(number) for number in numbers]).to(self.x.device)
         x, y = self.x[rows], self.y[rows]
         k = self.shots
@@ -69,12 +68,12 @@ class Tables:
         )  # fmt: skip
 
     def members(self, number: int) -> tuple[int, ...]:
-        """See `Family`: the one task of the table."""
-        passes, place = divmod(number, len(self.rows))
-        return (int(_order(self.seed, passes, len(self.rows))[place]),)
+        """See `Family`: the index of the task in the table."""
+        passes, index = divmod(number, len(self.rows))
+        return (int(_order(self.seed, passes, len(self.rows))[index]),)
 
     def _rows(self, number: int) -> Tensor:
-        """Positions (shots + queries,) of a task's rows."""
+        """Return the positions (shots + queries,) of a task's rows."""
         (task,) = self.members(number)
         members = self.rows[task]
         order = torch.randperm(len(members), generator=generator(self.seed, "rows", number))
@@ -83,7 +82,7 @@ class Tables:
 
 @lru_cache(maxsize=16)
 def _order(seed: int, number: int, count: int) -> Tensor:
-    """The order (count,) of the tasks in a pass."""
+    """Return the order (count,) of the tasks in a pass."""
     return torch.randperm(count, generator=generator(seed, "pass", number))
 
 
@@ -93,14 +92,14 @@ def of(
     paths: Mapping[str, Path],
     device: str,
 ) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
-    """`x`, `y` and `rows` of `Tables`, in float32.
+    """Return `x`, `y` (float32) and `rows` of `Tables`.
 
     Args:
         draws: `inputs` and `targets`, names of columns; `tasks`, names of tasks; and where columns
             are standardised `mean` and `std`, of inputs and then targets.
         digests: logical name -> sha256 of the file's content.
-        paths: sha256 -> where it lies.
-        device: where x and y are to be.
+        paths: sha256 -> path.
+        device: of x and y.
 
     Raises:
         ValueError: the file has changed.
