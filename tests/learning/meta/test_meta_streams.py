@@ -190,7 +190,7 @@ def test_parts_of_classes_share_none():
     assert sorted(item for part in parts for item in part) == list(range(20))
     assert [len(part) for part in parts] == [10, 4, 6]
     assert parts != episodes.split(20, [10, 4, 6], seed=1)
-    with pytest.raises(ValueError, match="there are 20"):
+    with pytest.raises(ValueError, match="there are only 20"):
         episodes.split(20, [15, 6], seed=0)
 
 
