@@ -40,7 +40,7 @@ _BETWEEN = "between"
 """A mode with nothing in it, shown while the screens of one run make way for those of another."""
 _ON_A_RUN = frozenset({"retry", "stop", "help", "command_palette"})
 """Commands that wait until the screens of a run are there."""
-FAULT = "\nA fault of the dashboard, which only looks: no run knows of it. Please report it.\n"
+FAULT = "\nThe dashboard crashed. Your run is unaffected. Please report this traceback.\n"
 
 
 class Dashboard(Asking):

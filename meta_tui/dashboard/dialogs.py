@@ -35,7 +35,7 @@ class Asking(App[None]):
             try:
                 question.answers[number].do()
             except (MetaError, OSError) as error:
-                self.tell("It was not asked for", error)
+                self.tell("Request not sent", error)
 
         if not self.modal:
             words = [answer.word for answer in question.answers]

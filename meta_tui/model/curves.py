@@ -1,4 +1,4 @@
-"""Live curves of a cell: columns of points that grow at the end, and go back when the cell does."""
+"""Live metric curves of a cell, which grow as it reports and rewind when it resumes."""
 
 from array import array
 from bisect import bisect_left
@@ -20,9 +20,9 @@ def _doubles() -> "array[float]":
 
 @dataclass(slots=True)
 class Smooth:
-    """A running mean of values, each weighing `weight` of the one after it.
+    """Exponential moving average of a curve, with decay `weight`.
 
-    Debiased as in Adam (arXiv:1412.6980, section 3): the first value is itself, not a share of it.
+    Bias-corrected as in Adam (arXiv:1412.6980, section 3).
     """
 
     weight: float
@@ -33,12 +33,12 @@ class Smooth:
         self.extremes = Extremes(self.values)
 
     def cut(self, length: int) -> None:
-        """The values that are smoothed now end there."""
+        """Drop the averages from index `length` on."""
         del self.values[length:]
         self.extremes.cut(length)
 
     def grow(self, source: Sequence[float]) -> None:
-        """Go on to the end of the values that are smoothed."""
+        """Append the averages of the values of `source` not averaged yet."""
         count, weight = len(self.values), self.weight
         left = weight**count
         mean = self.values[-1] * (1 - left) if count else 0.0
@@ -50,20 +50,20 @@ class Smooth:
 
 @dataclass(slots=True)
 class Curve:
-    """One series of one loop: steps rising, values finite."""
+    """One metric of one loop: steps increase, values are finite."""
 
     loop: str
     name: str
     steps: "array[float]" = field(default_factory=_doubles)
     values: "array[float]" = field(default_factory=_doubles)
     times: "array[float]" = field(default_factory=_doubles)
-    """Seconds of the cell at each point, never falling; empty where they were not recorded."""
+    """Elapsed seconds of the cell at each point, non-decreasing; empty if not recorded."""
     lost: "array[float]" = field(default_factory=_doubles)
-    """Steps, rising, whose value was not finite."""
+    """Steps whose value was not finite, in increasing order."""
     ahead: float = 0.0
-    """Seconds before its cell's present clock began, when the newest point came."""
+    """Seconds spent before the cell last resumed, at the time of the newest point."""
     changes: int = field(default=0, init=False, compare=False)
-    """How often it has changed: what was drawn of it is kept while it does not."""
+    """Number of changes so far; invalidates cached drawings of the curve."""
     extremes: Extremes = field(init=False, compare=False)
     _smooth: dict[float, Smooth] = field(default_factory=dict, init=False, compare=False)
 
@@ -82,7 +82,7 @@ class Curve:
             smooth.cut(first)
 
     def add(self, step: float, value: float, seconds: float | None = None) -> None:
-        """One more point; a second value of the last step takes its place."""
+        """Append a point; a second value of the same step replaces the first."""
         self.changes += 1
         if self.steps and self.steps[-1] >= step:
             self.cut(step)
@@ -92,7 +92,7 @@ class Curve:
         self.values.append(value)
 
     def grow(self, steps: Sequence[float], values: Sequence[float], times: Sequence[float]) -> None:
-        """Points beyond the last, as `add` takes them one by one: finite, their steps rising."""
+        """Append points after the last one: finite values, increasing steps."""
         self.changes += 1
         if len(self.times) == len(self.steps):
             since = self.times[-1] if self.times else times[0]
@@ -101,31 +101,31 @@ class Curve:
         self.values.extend(values)
 
     def lose(self, step: float) -> None:
-        """The value of a step was not finite: it is told, and not drawn."""
+        """Record a step whose value was not finite."""
         self.changes += 1
         if not self.lost or step > self.lost[-1]:
             self.lost.append(step)
 
     def smoothed(self, weight: float) -> Smooth:
-        """The curve with some weight on what was before; kept, and gone on with when it grows."""
-        found = self._smooth.setdefault(weight, Smooth(weight))
-        found.grow(self.values)
-        return found
+        """Return the moving average of the curve with decay `weight`; cached and extended."""
+        smooth = self._smooth.setdefault(weight, Smooth(weight))
+        smooth.grow(self.values)
+        return smooth
 
 
 Curves = dict[tuple[str, str], Curve]
-"""(loop, series) -> curve, in the order of their first points."""
+"""(loop, metric) -> curve, in the order of their first points."""
 
 
 def extend(curves: Curves, batch: MetricBatch, before: int) -> None:
-    """Add a batch. `before` is the step that the batch's loop had reached.
+    """Append a batch of points. `before` is the step that the batch's loop had reached.
 
-    A cell that goes on from a checkpoint tells its curve again from there: what lies beyond the
-    first point that comes again is dropped, in every series of that loop. A batch without points
-    that is behind `before` drops what lies beyond its own step.
+    A cell that resumes from a checkpoint reports its curve again from there: every curve of that
+    loop is cut at the first repeated point. A batch without points and with a step below `before`
+    cuts them after its own step.
 
     Raises:
-        ValueError: its time is no number.
+        ValueError: the time of the batch is not finite.
     """
     if not isfinite(batch.seconds):
         raise ValueError(f"a batch at {batch.seconds} seconds")
@@ -152,12 +152,12 @@ def extend(curves: Curves, batch: MetricBatch, before: int) -> None:
 
 
 def _finite(column: Sequence[float | None]) -> list[float]:
-    """The values of a column that can be drawn."""
+    """Return the finite values of a column."""
     return [value for value in column if value is not None and isfinite(value)]
 
 
 def _goes_on(curve: Curve, steps: Sequence[float], values: Sequence[float]) -> bool:
-    """Every step has a value, and lies beyond the curve: the usual case, which is taken whole."""
+    """Return whether every step has a value and lies beyond the curve, so all append at once."""
     beyond = not curve.steps or curve.steps[-1] < steps[0] if steps else False
     return beyond and len(values) == len(steps)
 
@@ -169,12 +169,12 @@ def _one_by_one(
         if value is not None and isfinite(value) and isfinite(step):
             curve.add(step, value, seconds)
         elif value is not None or len(batch.values) == 1:
-            # Of several series, None may as well say that this one has no point there.
+            # With several series, None may only mean that this one has no point at the step.
             curve.lose(step)
 
 
 def published(data: Mapping[str, Mapping[str, Sequence[Sequence[Any]]]]) -> Curves:
-    """The curves of a result: loop -> series -> (step, value) pairs. They have no times."""
+    """Return the curves of a stored result: loop -> metric -> (step, value) pairs, no times."""
     loaded: Curves = {}
     for loop, series in data.items():
         for name, points in series.items():
@@ -189,11 +189,11 @@ def published(data: Mapping[str, Mapping[str, Sequence[Sequence[Any]]]]) -> Curv
 
 
 def _times(curves: Curves, loop: str, batch: MetricBatch) -> tuple[list[float], float]:
-    """Seconds of each point of a batch, and what its cell had spent before its present clock.
+    """Return the seconds of each point of a batch, and those spent before the cell resumed.
 
-    Points lie evenly between the batch before and their own. A point that is told again keeps its
-    time. The clock of a cell that goes on begins anew, and is set on from there: the axis is of
-    time spent on what is shown, without what was lost.
+    Points are spaced evenly between the previous batch and this one. A repeated point keeps its
+    time. The clock of a resumed cell starts at 0 and is offset, so that the axis is the time spent
+    on the points that are shown, without work that was lost.
     """
     timed = [curve for curve in curves.values() if curve.times]
     latest = max(timed, key=lambda curve: curve.times[-1], default=None)
@@ -201,12 +201,12 @@ def _times(curves: Curves, loop: str, batch: MetricBatch) -> tuple[list[float], 
     ahead = max(ahead, last - batch.seconds)
     end = ahead + batch.seconds
     count = len(batch.steps)
-    times = [last + (end - last) * (place + 1) / count for place in range(count)]
+    times = [last + (end - last) * (index + 1) / count for index in range(count)]
     own = (curve for curve in timed if curve.loop == loop)
-    told = max(own, key=lambda curve: (curve.steps[-1], len(curve.steps)), default=None)
-    if told is not None and count and batch.steps[0] < told.steps[-1]:
-        for place, step in enumerate(batch.steps):
-            if step <= told.steps[-1]:
-                times[place] = told.times[bisect_left(told.steps, step)]
+    longest = max(own, key=lambda curve: (curve.steps[-1], len(curve.steps)), default=None)
+    if longest is not None and count and batch.steps[0] < longest.steps[-1]:
+        for index, step in enumerate(batch.steps):
+            if step <= longest.steps[-1]:
+                times[index] = longest.times[bisect_left(longest.steps, step)]
         ahead = times[-1] - batch.seconds
     return times, ahead

@@ -1,4 +1,4 @@
-"""When a run may be over: from the pace of what runs, and from what earlier runs took. Pure."""
+"""Estimate the remaining time of a run from its pace so far and the durations of earlier runs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,18 +7,18 @@ from statistics import fmean
 from meta_tui.model.run_view import CellView, RunView, State
 
 _LIGHT = frozenset({"compare", "select"})
-"""Types that only read numbers: what they take is not worth telling."""
+"""Stage types that only read numbers; their duration is negligible."""
 _LEFT = frozenset({State.WAITING, State.RUNNING})
-"""Of a cell to which something will happen yet: asked of a thousand cells each second."""
+"""States of unfinished cells; a set because thousands of cells are tested each second."""
 _PACE_FROM = 0.05
-"""Share of its steps from which on a cell shows a pace: the first one waits for what is loaded."""
+"""Fraction of steps after which a cell's pace is used: loading slows the first steps."""
 _TRUSTED_FROM = 0.25
-"""Share from which on only its pace counts, and not what it took in an earlier run."""
+"""Fraction of steps after which only the pace counts, not the duration in an earlier run."""
 
 
 @dataclass(frozen=True, slots=True)
 class Remaining:
-    """Seconds until a run may be over; `least` where nothing tells what some of it takes."""
+    """Estimated seconds until a run ends; `least` if it is only a lower bound."""
 
     seconds: float
     least: bool = False
@@ -27,17 +27,17 @@ class Remaining:
 def remaining(
     view: RunView, now: float, past: Mapping[str, float] | None = None
 ) -> Remaining | None:
-    """The time until the run may be over; None while nothing tells of anything that is left.
+    """Return the estimated remaining time of a run; None if no unfinished cell has an estimate.
 
-    A running cell goes on at its pace so far. Another one takes what it took in an earlier run, as
-    much longer or shorter as its stage does in this one; if there was none, the mean of its
-    stage. What is left is shared among as many workers as were busy at once so far, and takes no
-    less than the longest chain of cells that need each other.
+    A running cell is extrapolated from its pace so far. A waiting cell takes as long as in an
+    earlier run, scaled by how its stage compares with that run; without one, the mean of its
+    stage. The work left is divided by the largest number of cells that ran at once so far, and
+    takes at least as long as the longest chain of dependent cells.
 
     Args:
         view: the run.
         now: seconds since the epoch.
-        past: name of a cell -> seconds that it took in an earlier run.
+        past: cell name -> seconds in an earlier run.
     """
     if view.over:
         return Remaining(0.0)
@@ -57,7 +57,7 @@ def remaining(
 def _left(
     cells: Sequence[CellView], now: float, past: Mapping[str, float]
 ) -> dict[int, float | None]:
-    """Ordinal -> seconds that each cell of a stage that is not over still takes."""
+    """Return the estimated seconds left of each unfinished cell of a stage, by ordinal."""
     waiting = [cell for cell in cells if cell.state in _LEFT and cell.type not in _LIGHT]
     if not waiting:
         return {}
@@ -82,23 +82,23 @@ def _left(
 
 
 def _whole(cell: CellView, now: float, before: float | None) -> float | None:
-    """What a cell takes in this run, where it is done or shows a pace.
+    """Return the total seconds of a cell in this run; None until it is done or shows a pace.
 
-    Its first steps are held against what it took `before`: they wait for what is loaded.
+    Early in the cell the pace is averaged with the duration `before`, since loading slows it.
     """
     if cell.state is State.DONE:
         return cell.seconds
-    made = cell.step - cell.resumed
-    if cell.state is not State.RUNNING or not cell.total or made < cell.total * _PACE_FROM:
+    completed = cell.step - cell.resumed
+    if cell.state is not State.RUNNING or not cell.total or completed < cell.total * _PACE_FROM:
         return None
     spent = cell.spent(now)
-    took = spent + spent / made * max(0, cell.total - cell.step)
-    trust = min(1.0, made / cell.total / _TRUSTED_FROM)
+    took = spent + spent / completed * max(0, cell.total - cell.step)
+    trust = min(1.0, completed / cell.total / _TRUSTED_FROM)
     return took if before is None else trust * took + (1 - trust) * before
 
 
 def _longest(cells: Sequence[CellView], left: Mapping[int, float | None]) -> float:
-    """The longest chain: each cell after the last of those that it needs."""
+    """Return the seconds of the longest chain of dependent cells."""
     ends: dict[int, float] = {}
     for cell in cells:
         if cell.state in _LEFT:

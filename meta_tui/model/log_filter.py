@@ -1,6 +1,6 @@
-"""The lines of a log: which are kept by a filter, and where some words are found.
+"""Filtering and searching the lines of a log.
 
-Words are plain text; without a capital letter in them, capitals do not count.
+Words are matched as plain text, ignoring case unless they contain an upper-case letter.
 """
 
 import re
@@ -8,91 +8,91 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 MOST_LINES = 200_000
-"""Lines that are kept; of more, the last."""
+"""Maximum number of lines in memory; older ones are dropped."""
 _SPARE = 20_000
 
 
 @dataclass(slots=True)
 class LogText:
-    """Lines, the rows of them that are shown, and those in which words were found."""
+    """The lines of a log, the rows that pass the filter, and the rows that match the search."""
 
     lines: list[str] = field(default_factory=list)
-    kept: str = field(default="", init=False)
-    """Words of the filter; only lines with them are rows."""
+    filtered_by: str = field(default="", init=False)
+    """Text of the filter; only lines that contain it are rows."""
     sought: str = field(default="", init=False)
     hits: list[int] = field(default_factory=list, init=False)
-    """Rows with the words that are sought, rising."""
+    """Indices of the rows that match the search, increasing."""
     dropped: int = field(default=0, init=False)
-    """Lines at the start that are not kept any more."""
+    """Number of lines dropped from the start."""
     _rows: list[int] | None = field(default=None, init=False)
 
     def __len__(self) -> int:
-        """How many rows there are."""
+        """Return the number of rows."""
         return len(self.lines if self._rows is None else self._rows)
 
-    def row(self, place: int) -> str:
-        """The text of a row."""
-        return self.lines[place if self._rows is None else self._rows[place]]
+    def row(self, index: int) -> str:
+        """Return the text of a row."""
+        return self.lines[index if self._rows is None else self._rows[index]]
 
     def add(self, lines: Sequence[str]) -> int:
-        """More lines at the end; how many rows were given up at the start for them."""
+        """Append lines; return how many rows were dropped from the start."""
         start, rows = len(self.lines), len(self)
         self.lines += lines
         if self._rows is not None:
-            self._rows += _found(self.kept, lines, start)
+            self._rows += _matching_rows(self.filtered_by, lines, start)
         if self.sought:
-            new = [self.row(place) for place in range(rows, len(self))]
-            self.hits += _found(self.sought, new, rows)
-        return self._give_up() if len(self.lines) > MOST_LINES + _SPARE else 0
+            new = [self.row(index) for index in range(rows, len(self))]
+            self.hits += _matching_rows(self.sought, new, rows)
+        return self._drop_oldest() if len(self.lines) > MOST_LINES + _SPARE else 0
 
     def keep(self, words: str) -> None:
-        """Let only lines with the words be rows; all without words."""
-        self.kept = words
-        self._rows = _found(words, self.lines, 0) if words else None
+        """Show only lines that contain `words`; all lines if empty."""
+        self.filtered_by = words
+        self._rows = _matching_rows(words, self.lines, 0) if words else None
         self.hits = []
-        self.seek(self.sought, anew=True)
+        self.seek(self.sought, restart=True)
 
-    def seek(self, words: str, *, anew: bool = False) -> None:
-        """Find the rows with the words. A word that grew is sought where it was found before."""
+    def seek(self, words: str, *, restart: bool = False) -> None:
+        """Find the rows that contain `words`; an extended search looks only at its hits."""
         before, self.sought = self.sought, words
         if not words:
             self.hits = []
-        elif before and words.startswith(before) and not anew:
+        elif before and words.startswith(before) and not restart:
             there = matcher(words)
-            self.hits = [place for place in self.hits if there(self.row(place))]
+            self.hits = [row for row in self.hits if there(self.row(row))]
         else:
             rows = self.lines if self._rows is None else [self.lines[at] for at in self._rows]
-            self.hits = _found(words, rows, 0)
+            self.hits = _matching_rows(words, rows, 0)
 
     def clear(self) -> None:
-        """Another log begins, with the same words."""
+        """Remove all lines, and keep the filter and the search."""
         self.lines, self.hits, self.dropped = [], [], 0
-        self._rows = [] if self.kept else None
+        self._rows = [] if self.filtered_by else None
 
-    def _give_up(self) -> int:
+    def _drop_oldest(self) -> int:
         count, rows = len(self.lines) - MOST_LINES, len(self)
         del self.lines[:count]
         self.dropped += count
         if self._rows is not None:
-            self._rows = [place - count for place in self._rows if place >= count]
+            self._rows = [row - count for row in self._rows if row >= count]
         gone = rows - len(self)
-        self.hits = [place - gone for place in self.hits if place >= gone]
+        self.hits = [row - gone for row in self.hits if row >= gone]
         return gone
 
 
 def matcher(words: str) -> Callable[[str], bool]:
-    """Whether a text has the words in it."""
+    """Return a predicate that tells whether a text contains `words`."""
     if words != words.lower():
         return lambda text: words in text
     return lambda text: words in text.lower()
 
 
 def marks(words: str, text: str) -> list[tuple[int, int]]:
-    """Where the words begin and end in a text."""
+    """Return the (start, end) of each match of `words` in a text."""
     flags = re.IGNORECASE if words == words.lower() else re.NOFLAG
-    return [found.span() for found in re.finditer(re.escape(words), text, flags)] if words else []
+    return [match.span() for match in re.finditer(re.escape(words), text, flags)] if words else []
 
 
-def _found(words: str, texts: Iterable[str], start: int) -> list[int]:
+def _matching_rows(words: str, texts: Iterable[str], start: int) -> list[int]:
     there = matcher(words)
-    return [place for place, text in enumerate(texts, start) if there(text)]
+    return [row for row, text in enumerate(texts, start) if there(text)]

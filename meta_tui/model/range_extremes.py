@@ -1,8 +1,8 @@
-"""The least and greatest value of any stretch of a growing curve, without looking at every point.
+"""Minimum and maximum of any range of a growing curve, without reading every point.
 
-Blocks of sixteen values are summed up once, when they are full; a question looks at the blocks
-between its ends and at the few values beside them. A chart of a hundred thousand points asks some
-hundred such questions at each redraw.
+The extremes of each full block of sixteen values are computed once; a query reads the blocks
+inside its range and the few values at both ends. A chart of 100,000 points makes some hundred
+such queries at each redraw.
 """
 
 from array import array
@@ -19,7 +19,7 @@ def _doubles() -> "array[float]":
 
 @dataclass(slots=True)
 class Extremes:
-    """Of values that only grow at their end, or are cut there (and then say so by `cut`)."""
+    """Range minimum and maximum of values that only grow, or are truncated with `cut`."""
 
     values: Sequence[float]
     _low: "array[float]" = field(default_factory=_doubles, init=False)
@@ -27,12 +27,12 @@ class Extremes:
     _positive: "array[float]" = field(default_factory=_doubles, init=False)
 
     def cut(self, length: int) -> None:
-        """The values now end there."""
+        """Forget the blocks from index `length` on."""
         for blocks in (self._low, self._high, self._positive):
             del blocks[length // _BLOCK :]
 
     def span(self, start: int, end: int) -> tuple[float, float]:
-        """The least and the greatest of `values[start:end]`, which is not empty."""
+        """Return the minimum and maximum of `values[start:end]`, which must not be empty."""
         first, last = self._blocks(start, end)
         values = self.values
         if first >= last:
@@ -45,7 +45,7 @@ class Extremes:
         return low, high
 
     def positive(self, start: int, end: int) -> float:
-        """The least value above 0 of `values[start:end]`; infinite where there is none."""
+        """Return the smallest positive value of `values[start:end]`; infinity if there is none."""
         first, last = self._blocks(start, end)
         values = self.values
         if first >= last:
@@ -54,7 +54,7 @@ class Extremes:
         return min(*edges, *self._positive[first:last])
 
     def _blocks(self, start: int, end: int) -> tuple[int, int]:
-        """The first and last whole block between two places; sums up those that are new."""
+        """Return the range of whole blocks between two indices, after adding the new ones."""
         values, known = self.values, len(self._low)
         for at in range(known * _BLOCK, len(values) - _BLOCK + 1, _BLOCK):
             part = values[at : at + _BLOCK]

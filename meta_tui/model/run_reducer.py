@@ -1,8 +1,7 @@
-"""What a screen shows of a run: a pure fold of its events, tested without a screen.
+"""Reducer from the events of a run to the `RunView` that screens show.
 
-A view is immutable but for its curves: points only ever arrive at their end, so they grow in
-place and a view shares them with the view that it was folded from. Every string in a view is
-safe to show.
+A view is immutable except for its curves, which grow in place and are shared with the previous
+view. Every string in a view is safe to show.
 """
 
 from collections.abc import Iterable
@@ -41,15 +40,15 @@ __all__ = [
 ]
 
 MOST_NOTES = 2_000
-"""Notes of a run that are shown, the newest; a journal may hold millions."""
-SENSELESS = (ValueError, TypeError, KeyError, AttributeError, OverflowError)
-"""What decoding and folding raise on a line whose bytes were damaged."""
+"""Maximum number of notes that a view holds, the newest; a journal may have millions."""
+INVALID_LINE = (ValueError, TypeError, KeyError, AttributeError, OverflowError)
+"""Exceptions that decoding and folding raise on a damaged line."""
 _Progress = tuple[str, int, int]
-"""Loop of a cell, its step there, and their number."""
+"""(loop of a cell, its step, total steps)."""
 
 
 def fold(view: RunView, event: Event) -> RunView:
-    """The view after one more event. An event that makes no sense here changes nothing."""
+    """Return the view after one more event. An event that does not apply changes nothing."""
     match event:
         case RunStarted():
             return _started(event)
@@ -72,7 +71,7 @@ def fold(view: RunView, event: Event) -> RunView:
 
 
 def stopped(view: RunView, why: str) -> RunView:
-    """The view of a run that has no runner any more: what ran does not run."""
+    """Return the view of a run whose runner is gone: its running cells are stopped."""
     cells = tuple(
         replace(cell, state=State.STOPPED, why=why) if cell.state is State.RUNNING else cell
         for cell in view.cells
@@ -81,7 +80,7 @@ def stopped(view: RunView, why: str) -> RunView:
 
 
 def fold_batch(view: RunView, ordinal: int, batch: MetricBatch) -> RunView:
-    """The view after some points of a running cell (see `curves.extend`)."""
+    """Return the view after a batch of points of a cell (see `curves.extend`)."""
     if not 0 <= ordinal < len(view.cells):
         return view
     cell = view.cells[ordinal]
@@ -91,24 +90,24 @@ def fold_batch(view: RunView, ordinal: int, batch: MetricBatch) -> RunView:
 def fold_batches(
     view: RunView, ordinal: int, batches: Iterable[MetricBatch]
 ) -> tuple[RunView, int]:
-    """As `fold_batch` of one after the other, and how many of them made no sense.
+    """Return the view after several batches, and how many of them were invalid.
 
-    A view is made for the last of them alone: there may be thousands, and a thousand cells.
+    Faster than `fold_batch` on each: only one new view is built.
     """
     if not 0 <= ordinal < len(view.cells):
         return view, 0
-    cell, senseless = view.cells[ordinal], 0
+    cell, invalid = view.cells[ordinal], 0
     at = cell.loop, cell.step, cell.total
     for batch in batches:
         try:
             at = _extended(cell, batch, at)
-        except SENSELESS:
-            senseless += 1
-    return _moved(view, cell, at), senseless
+        except INVALID_LINE:
+            invalid += 1
+    return _moved(view, cell, at), invalid
 
 
 def _extended(cell: CellView, batch: MetricBatch, at: _Progress) -> _Progress:
-    """Where a cell is after a batch; its curves have grown."""
+    """Extend the curves of a cell by a batch; return its new progress."""
     loop = safe_text(batch.loop, limit=100)
     extend(cell.curves, batch, at[1] if at[0] == loop else 0)
     return loop, batch.step, batch.total
@@ -151,7 +150,7 @@ def _started(event: RunStarted) -> RunView:
 
 
 def _with(view: RunView, cell: CellView, latest: float) -> RunView:
-    """The view with another state of a cell; what it counts is counted on, not anew."""
+    """Return the view with a cell replaced; its counts are updated incrementally."""
     before = view.cells[cell.ordinal]
     cells = (*view.cells[: cell.ordinal], cell, *view.cells[cell.ordinal + 1 :])
     if cell.state is before.state:
@@ -165,7 +164,7 @@ def _with(view: RunView, cell: CellView, latest: float) -> RunView:
 
 
 def _revived(view: RunView, cells: tuple[int, ...]) -> RunView:
-    """The view in which cells that were skipped wait again."""
+    """Return the view in which skipped cells wait again."""
     for ordinal in cells:
         if 0 <= ordinal < len(view.cells) and view.cells[ordinal].state is State.SKIPPED:
             view = _with(
@@ -177,13 +176,13 @@ def _revived(view: RunView, cells: tuple[int, ...]) -> RunView:
 def _cell(view: RunView, cell: CellView, event: Event) -> CellView:
     match event:
         case CellStarted():
-            return _began(cell, event)
+            return _apply_start(cell, event)
         case CellWaiting() | CellDamaged():
-            return _waits(cell, event)
+            return _apply_wait(cell, event)
         case CellCheckpointed():
             return replace(cell, checkpoint=event.step)
         case CellCancelled() | CellRetried():
-            return _asked(cell, event)
+            return _apply_request(cell, event)
         case CellCached():
             same = event.same_as
             known = same is not None and 0 <= same < len(view.cells)
@@ -191,23 +190,23 @@ def _cell(view: RunView, cell: CellView, event: Event) -> CellView:
             key = safe_text(event.key, limit=100)
             return replace(cell, state=State.CACHED, key=key, same_as=same, why=why)
         case _:
-            return _ended(view, cell, event)
+            return _apply_end(view, cell, event)
 
 
-def _waits(cell: CellView, event: CellWaiting | CellDamaged) -> CellView:
+def _apply_wait(cell: CellView, event: CellWaiting | CellDamaged) -> CellView:
     if isinstance(event, CellDamaged):
         why = safe_text(event.why, limit=500)
-        return replace(_again(cell), state=State.WAITING, why=why, key="")
+        return replace(_without_error(cell), state=State.WAITING, why=why, key="")
     return replace(
         cell, state=State.WAITING, why=f"waiting for {safe_text(event.owner, limit=200)}"
     )
 
 
-def _began(cell: CellView, event: CellStarted) -> CellView:
+def _apply_start(cell: CellView, event: CellStarted) -> CellView:
     if event.step == 0:
         cell.curves.clear()
     return replace(
-        _again(cell),
+        _without_error(cell),
         state=State.RUNNING,
         key=safe_text(event.key, limit=100),
         why=safe_text(event.why, limit=500),
@@ -218,22 +217,22 @@ def _began(cell: CellView, event: CellStarted) -> CellView:
     )
 
 
-def _asked(cell: CellView, event: CellCancelled | CellRetried) -> CellView:
+def _apply_request(cell: CellView, event: CellCancelled | CellRetried) -> CellView:
     by = safe_text(event.by, limit=200)
     if isinstance(event, CellCancelled):
         return replace(cell, stopping=True, why=f"cancelled by {by}")
     attempt = int(event.attempt)
     because = safe_text(event.because, limit=200)
     why = f"attempt {attempt}, {because or f'asked by {by}'}"
-    return replace(_again(cell), attempt=attempt, state=State.WAITING, why=why)
+    return replace(_without_error(cell), attempt=attempt, state=State.WAITING, why=why)
 
 
-def _again(cell: CellView) -> CellView:
-    """The cell without what an earlier attempt left."""
+def _without_error(cell: CellView) -> CellView:
+    """Return the cell without the error and traceback of an earlier attempt."""
     return replace(cell, stopping=False, error="", traceback=())
 
 
-def _ended(view: RunView, cell: CellView, event: Event) -> CellView:
+def _apply_end(view: RunView, cell: CellView, event: Event) -> CellView:
     match event:
         case CellFinished():
             return replace(

@@ -1,4 +1,4 @@
-"""What a screen shows of a run, as plain immutable data. Every string in it is safe to show."""
+"""Immutable view of a run and its cells. Every string in it is safe to show."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,10 +8,10 @@ from meta_tui.model.curves import Curves
 
 
 class State(Enum):
-    """Where a cell stands, for who looks; the value is the word that is shown.
+    """State of a cell as events report it; the value is the word that is shown.
 
-    A reader knows what events tell. Of the scheduler's `CellState`, waiting, ready and taken are
-    one to it; done are two, by whether the result was there; what is left out is never told of.
+    Coarser than the scheduler's `CellState`: waiting, ready and taken are all WAITING. Finer in
+    one place: a done cell is DONE or CACHED. Cells that are left out have no events.
     """
 
     WAITING = "waiting"
@@ -22,23 +22,23 @@ class State(Enum):
     SKIPPED = "skipped"
     STOPPED = "stopped"
 
-    # That of Enum is written in Python, and states are counted by the thousand.
+    # The hash of Enum is written in Python and slow; states are counted by the thousand.
     __hash__ = object.__hash__
 
     @property
     def over(self) -> bool:
-        """Nothing more will happen to such a cell in this run."""
+        """Whether a cell in this state is finished for this run."""
         return self is not State.WAITING and self is not State.RUNNING
 
     @property
     def done(self) -> bool:
-        """Such a cell has its result: neither a failed nor a stopped one has."""
+        """Whether a cell in this state has a result."""
         return self is State.DONE or self is State.CACHED
 
 
 @dataclass(frozen=True, slots=True)
 class CellView:
-    """One cell, as far as the events told."""
+    """View of one cell."""
 
     ordinal: int
     name: str
@@ -48,20 +48,20 @@ class CellView:
     needs: tuple[int, ...]
     state: State = State.WAITING
     why: str = ""
-    """Why it runs, whom it waits for, or why it did not run."""
+    """Reason for its state: why it runs, what it waits for, or why it did not run."""
     key: str = ""
     loop: str = ""
     step: int = 0
     total: int = 0
     attempt: int = 1
     stopping: bool = False
-    """It was asked to stop alone, and has not yet."""
+    """Whether a request to stop this cell is pending."""
     resumed: int = 0
-    """Step from which it went on in this run; 0 from the start."""
+    """Step from which it resumed in this run; 0 if it started from scratch."""
     checkpoint: int = 0
     started: float | None = None
     seconds: float = 0.0
-    """What it took; 0 until it is over."""
+    """Duration; 0 until it has finished."""
     scores: Mapping[str, float] = field(default_factory=dict)
     diverged: bool = False
     same_as: int | None = None
@@ -71,17 +71,17 @@ class CellView:
 
     @property
     def fraction(self) -> float | None:
-        """How far its present loop is, 0 to 1; None where that is not known."""
+        """Progress of the current loop, 0 to 1; None if unknown."""
         return min(1.0, self.step / self.total) if self.total else None
 
     def spent(self, now: float) -> float:
-        """Seconds since it started."""
+        """Return the seconds since it started."""
         return 0.0 if self.started is None else max(0.0, now - self.started)
 
 
 @dataclass(frozen=True, slots=True)
 class NoteView:
-    """A remark on a cell, or on the whole run."""
+    """A note on a cell, or on the whole run."""
 
     time: float
     text: str
@@ -90,7 +90,7 @@ class NoteView:
 
 @dataclass(frozen=True, slots=True)
 class RunView:
-    """A run, as far as its events told."""
+    """View of a run."""
 
     run: str = ""
     name: str = ""
@@ -98,36 +98,36 @@ class RunView:
     host: str = ""
     continues: str = ""
     pid: int = 0
-    """Process of the runner, on `host`."""
+    """Process id of the runner on `host`."""
     gpu: str = ""
-    """Number of its GPU there; empty where it computes on the CPU."""
+    """Index of its GPU; empty if it runs on the CPU."""
     started: float | None = None
     latest: float = 0.0
     """Time of the newest event."""
     cells: tuple[CellView, ...] = ()
     notes: tuple[NoteView, ...] = ()
     ended: int = 0
-    """Cells that are over."""
+    """Number of finished cells, failed and skipped ones included."""
     running: int = 0
-    """Cells that run now."""
+    """Number of running cells."""
     busiest: int = 1
-    """The most cells that ran at once so far."""
+    """Largest number of cells that ran at once so far."""
     code: int | None = None
-    """Exit code, once the run is over."""
+    """Exit code; None while the run is not over."""
     seconds: float = 0.0
     reason: str = ""
 
     @property
     def over(self) -> bool:
-        """The run has ended."""
+        """Whether the run has ended."""
         return self.code is not None
 
     def elapsed(self, now: float) -> float:
-        """Seconds since the start, or those that the whole run took."""
+        """Return the seconds since the start, or the duration of a finished run."""
         if self.over or self.started is None:
             return self.seconds
         return max(0.0, now - self.started)
 
     def count(self, *states: State) -> int:
-        """Cells in any of the states."""
+        """Return the number of cells in any of the states."""
         return sum(cell.state in states for cell in self.cells)

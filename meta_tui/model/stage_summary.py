@@ -1,4 +1,4 @@
-"""A run by stages: counts, and one state per stage. Pure."""
+"""Summary of a run by stage: cells by state, and one state per stage."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,54 +13,54 @@ _BY_URGENCY = (
 
 @dataclass(frozen=True, slots=True)
 class StageView:
-    """A block of the file with all its cells."""
+    """A stage of the pipeline with all its cells."""
 
     name: str
     type: str
     cells: tuple[CellView, ...]
     counts: Mapping[State, int]
     needs: tuple[str, ...] = ()
-    """Stages whose results its cells read."""
+    """Names of the stages whose results its cells read."""
     running: tuple[CellView, ...] = ()
-    """Those of its cells that run."""
+    """Its running cells."""
     seconds: float = 0.0
-    """What its finished cells took together."""
+    """Total duration of its finished cells."""
 
     @property
     def state(self) -> State:
-        """The most urgent of its cells' states: one failed cell makes a failed stage."""
+        """The most urgent state of its cells: one failed cell makes a failed stage."""
         return next((state for state in _BY_URGENCY if self.counts.get(state)), State.WAITING)
 
     @property
     def word(self) -> str:
-        """The word for its state; of several cells with the number that failed, for not all did."""
-        told = self.state.value
+        """The word for its state; `2 failed` if it has several cells."""
+        word = self.state.value
         several = self.state is State.FAILED and len(self.cells) > 1
-        return f"{self.counts[State.FAILED]} {told}" if several else told
+        return f"{self.counts[State.FAILED]} {word}" if several else word
 
     @property
     def done(self) -> int:
-        """Cells that have their result."""
+        """Number of cells that have a result."""
         return sum(count for state, count in self.counts.items() if state.done)
 
     @property
     def over(self) -> int:
-        """Cells to which nothing more will happen."""
+        """Number of cells that have finished."""
         return sum(count for state, count in self.counts.items() if state.over)
 
     def spent(self, now: float) -> float:
-        """What its cells took together so far, those that run included."""
+        """Return the total seconds of its cells so far, running ones included."""
         return self.seconds + sum(cell.spent(now) for cell in self.running)
 
     @property
     def fraction(self) -> float:
-        """How far it is, 0 to 1: cells that are done and the parts of those that run."""
+        """Progress, 0 to 1: cells that are done and the fractions of running ones."""
         running = sum(cell.fraction or 0.0 for cell in self.running)
         return (self.done + running) / len(self.cells) if self.cells else 0.0
 
 
 def stages(view: RunView) -> tuple[StageView, ...]:
-    """The stages in the order of their first cells."""
+    """Return the stages in the order of their first cells."""
     groups: dict[str, list[CellView]] = {}
     for cell in view.cells:
         groups.setdefault(cell.stage, []).append(cell)
@@ -77,7 +77,7 @@ def _stage(view: RunView, name: str, cells: Sequence[CellView]) -> StageView:
 
 
 def _needs(view: RunView, cells: Iterable[CellView]) -> tuple[str, ...]:
-    """Stages of the cells that some cells need, in the order of the file."""
+    """Return the stages that some cells depend on, in the order of the file."""
     needed = sorted({need for cell in cells for need in cell.needs})
     known = (need for need in needed if 0 <= need < len(view.cells))
     return tuple(dict.fromkeys(view.cells[need].stage for need in known))
@@ -91,7 +91,7 @@ def _counts(cells: Iterable[CellView]) -> dict[State, int]:
 
 
 def counts_line(counts: Mapping[State, int]) -> str:
-    """`3 done, 1 running, 2 waiting`, only what there is."""
+    """Return the counts as text without zeros: `3 done, 1 running, 2 waiting`."""
     order = (
         State.DONE, State.CACHED, State.RUNNING, State.WAITING, State.FAILED, State.SKIPPED,
         State.STOPPED,
@@ -100,12 +100,12 @@ def counts_line(counts: Mapping[State, int]) -> str:
 
 
 def run_counts(view: RunView) -> dict[State, int]:
-    """Cells of the whole run by state."""
+    """Return the number of cells of the run by state."""
     return _counts(view.cells)
 
 
 def run_fraction(view: RunView) -> float:
-    """How far the run is, 0 to 1, in cells and parts of them."""
+    """Return the progress of the run, 0 to 1, in cells and fractions of cells."""
     running = (c.fraction or 0.0 for c in view.cells if c.state is State.RUNNING)
     done = sum(cell.state.done for cell in view.cells)
     return (done + sum(running)) / len(view.cells) if view.cells else 0.0

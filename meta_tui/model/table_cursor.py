@@ -1,4 +1,4 @@
-"""How far a reader is with a table: what is marked, chosen, scrolled away. Knows no screen."""
+"""State of a table on screen: cursor, sort, filter, baseline and scroll position."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,17 +14,17 @@ VIEWS: tuple[View, ...] = ("table", "bars", "plot")
 
 @dataclass(slots=True)
 class Reading:
-    """One table under a reader's hands.
+    """A table with its cursor and view options.
 
     Attributes:
-        table: as the pipeline made it.
-        baseline: row that was chosen instead of the pipeline's; empty for that one.
+        table: the table that the pipeline made.
+        baseline: row chosen instead of the pipeline's baseline; empty for the pipeline's.
         view: how it is shown.
-        first: columns of numbers that are scrolled away.
-        column: the marked column.
-        row: label of the marked row.
-        plot: which of its plots is shown.
-        curves: plots of what its scores were over steps, as far as they were read.
+        first: number of numeric columns scrolled away to the left.
+        column: column under the cursor.
+        row: label of the row under the cursor.
+        plot: index of the plot that is shown.
+        curves: plots of its scores over steps, as far as they were read.
     """
 
     table: Table
@@ -41,7 +41,7 @@ class Reading:
 
     @property
     def sheet(self) -> Sheet:
-        """The table as it is asked for."""
+        """The table in the chosen order and against the chosen baseline."""
         if self._sheet is None or self._sheet[:2] != (self.baseline, self.order):
             self._sheet = self.baseline, self.order, arranged(self._compared(), self.order)
         return self._sheet[2]
@@ -54,32 +54,32 @@ class Reading:
 
     @property
     def prepared(self) -> bool:
-        """Whether the differences to the marked row are known, or none are asked for."""
+        """Whether the differences to the row under the cursor are already computed."""
         labels = {row.label for row in self.table.rows}
         known = {self.baseline, self.table.baseline, *self._against}
         return self.row in known or self.row not in labels
 
     def prepare(self, label: str) -> None:
-        """Work out the differences to a row: with many rows, or at first, that takes a while."""
+        """Compute the differences to a row; slow the first time and with many rows."""
         if label not in self._against:
             self._against[label] = against(self.table, label)
 
     @property
     def marked(self) -> Column:
-        """The marked column; at first that of the first numbers."""
+        """The column under the cursor; at first the first numeric one."""
         columns = self.sheet.columns
         if self.column in columns:
             return self.column
         return next((column for column in columns if column.kind not in NAMES), columns[0])
 
     def choose_baseline(self) -> None:
-        """Compare all with the marked row; once more, with the pipeline's own again."""
+        """Make the row under the cursor the baseline; if it is already, restore the pipeline's."""
         if self.row in {row.label for row in self.table.rows}:
             again = self.row in (self.baseline, self.table.baseline)
             self.baseline = "" if again else self.row
 
     def sort(self, column: Column | None = None) -> None:
-        """By the marked column, best first; then the other way; then as the pipeline has it."""
+        """Sort by a column, best first; then reversed; then in the order of the pipeline."""
         column = column or self.marked
         if column.kind == "bar":
             column = Column("mean", column.name)
@@ -92,42 +92,42 @@ class Reading:
             self.order = replace(self.order, sort=None)
 
     def group(self) -> None:
-        """By the stage, by each axis in its turn, and not at all."""
-        found = ["", STAGE, *axes(self.table)]
-        place = found.index(self.order.group) if self.order.group in found else 0
-        self.order = replace(self.order, group=found[(place + 1) % len(found)])
+        """Group by the stage, then by each axis in turn, then not at all."""
+        names = ["", STAGE, *axes(self.table)]
+        index = names.index(self.order.group) if self.order.group in names else 0
+        self.order = replace(self.order, group=names[(index + 1) % len(names)])
 
     def differ(self) -> None:
-        """Only the columns in which rows differ, or all."""
+        """Toggle between the columns in which rows differ and all columns."""
         self.order = replace(self.order, differing=not self.order.differing)
 
     def filter(self, words: str) -> None:
-        """Only the rows that have these words."""
+        """Show only the rows that match these words."""
         self.order = replace(self.order, words=words)
 
     def move(self, by: int) -> None:
-        """Mark the next column, or one before."""
+        """Move the cursor by some columns."""
         columns = self.sheet.columns
-        place = columns.index(self.marked) + by
-        self.column = columns[min(len(columns) - 1, max(0, place))]
+        index = columns.index(self.marked) + by
+        self.column = columns[min(len(columns) - 1, max(0, index))]
 
-    def reveal(self, shown: Sequence[Column]) -> bool:
-        """Scroll by a step towards the marked column; whether that was needed.
+    def reveal(self, visible: Sequence[Column]) -> bool:
+        """Scroll one column towards the cursor; return whether that was needed.
 
         Args:
-            shown: the columns that are on the screen.
+            visible: the columns that are on the screen.
         """
         numbers = [column for column in self.sheet.columns if column.kind not in NAMES]
-        if self.marked in shown or self.marked not in numbers:
+        if self.marked in visible or self.marked not in numbers:
             return False
-        place = numbers.index(self.marked)
-        self.first = place if place < self.first else self.first + 1
+        index = numbers.index(self.marked)
+        self.first = index if index < self.first else self.first + 1
         return True
 
     def turn(self) -> None:
-        """The next view: table, bars, plot."""
+        """Switch to the next view: table, bars, plot."""
         self.view = VIEWS[(VIEWS.index(self.view) + 1) % len(VIEWS)]
 
     def turn_plot(self, by: int) -> None:
-        """The next plot, or the one before."""
+        """Switch to another plot, forwards or backwards."""
         self.plot += by

@@ -1,6 +1,6 @@
-"""A table as a reader wants it: which rows and columns, in what order, in what groups. Pure.
+"""Filtering, sorting and grouping the rows and columns of a table.
 
-Filtering hides rows and changes no number: p values stay corrected for all rows of the table.
+Filtering hides rows but changes no number: p values stay corrected for all rows of the table.
 """
 
 from collections.abc import Callable, Mapping, Sequence, Set
@@ -15,13 +15,13 @@ from meta_tui.model.table_notes import marks
 _Differences = Mapping[tuple[str, str], Contrast]
 Kind = Literal["stage", "axis", "chosen", "mark", "mean", "bar", "difference", "p", "verdict"]
 NAMES: tuple[Kind, ...] = ("stage", "axis", "chosen", "mark")
-"""Columns that tell rows apart and what to know of them; the others are numbers."""
+"""Text columns that identify and annotate rows; all others are numeric."""
 STAGE = "stage"
-"""The group by the block of the file that a row is of."""
+"""Value of `Order.group` that groups rows by stage."""
 
 
 class Column(NamedTuple):
-    """One column: what it shows, of which axis or metric."""
+    """One column: its kind, and its axis or metric."""
 
     kind: Kind
     name: str = ""
@@ -29,14 +29,14 @@ class Column(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What the reader asked for.
+    """Sort order, grouping and filter of a table.
 
     Attributes:
-        sort: column to sort by; as the pipeline has it where there is none.
-        falling: largest first.
+        sort: column to sort by; None keeps the order of the pipeline.
+        falling: whether the largest comes first.
         group: axis to group by, `stage`, or empty.
-        words: what a row must have; see `fits`.
-        differing: only columns in which rows differ.
+        words: filter on rows; see `fits`.
+        differing: whether to show only columns in which rows differ.
     """
 
     sort: Column | None = None
@@ -48,7 +48,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Rows under one heading, which is empty where nothing is grouped."""
+    """Rows under one heading; empty heading if rows are not grouped."""
 
     heading: str
     rows: tuple[Row, ...]
@@ -56,34 +56,34 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """The table as it is to be drawn or written."""
+    """A filtered, sorted and grouped table, ready to render or export."""
 
     table: Table
     columns: tuple[Column, ...]
     groups: tuple[Group, ...]
     order: Order
     same: tuple[str, ...]
-    """What was left out because all rows have it alike."""
+    """Columns omitted because all rows have the same value."""
     differences: _Differences
-    """(label of a row, metric) -> its difference to the baseline."""
+    """(row label, metric) -> difference to the baseline."""
 
     @property
     def rows(self) -> tuple[Row, ...]:
-        """All rows that are shown, in order."""
+        """All visible rows, in order."""
         return tuple(row for group in self.groups for row in group.rows)
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        """The metrics that are shown."""
+        """The visible metrics."""
         return tuple(column.name for column in self.columns if column.kind == "mean")
 
     def contrast(self, row: Row, metric: str) -> Contrast | None:
-        """The difference of a row to the baseline."""
+        """Return the difference of a row to the baseline."""
         return self.differences.get((row.label, metric))
 
 
 def arranged(table: Table, order: Order) -> Sheet:
-    """The rows that fit, sorted and grouped, under the columns that are wanted."""
+    """Filter, sort and group the rows of a table."""
     rows = [row for row in table.rows if fits(row, order.words, table.rows)]
     differences: dict[tuple[str, str], Contrast] = {}
     for contrast in table.contrasts:
@@ -97,26 +97,26 @@ def arranged(table: Table, order: Order) -> Sheet:
 
 
 def axes(table: Table) -> list[str]:
-    """The axes that rows have, in the order in which they come."""
+    """Return the axes of all rows, in order of appearance."""
     return list(dict.fromkeys(axis for row in table.rows for axis in row.axes))
 
 
 def choices(row: Row) -> str:
-    """What `select` chose for a row: `lr=0.03`."""
+    """Return what `select` chose for a row: `lr=0.03`."""
     return ", ".join(f"{axis}={label}" for axis, label in row.chosen.items())
 
 
 def falls(metric: str) -> bool:
-    """Small values of the metric are good."""
+    """Return whether lower is better for a metric."""
     measure = Measure.parse(metric)
     return measure is not None and measure.falls
 
 
 def fits(row: Row, words: str, rows: Sequence[Row]) -> bool:
-    """Whether a row has every word: part of its name, `axis=label`, or `!` and what it has not.
+    """Return whether a row matches every word: part of its name, `axis=label`, or `!word`.
 
-    A label may be cut short unless some row has it just so: `lr=0.0` is `lr=0.03` too, but not
-    where there is a row with `lr=0.0`.
+    A label matches as a prefix unless some row has exactly that label: `lr=0.0` matches `lr=0.03`,
+    but not if there is a row with `lr=0.0`.
     """
     return all(_has(row, word, rows) for word in words.split())
 
@@ -162,23 +162,23 @@ def _columns(
 
 
 def _alike(rows: Sequence[Row], metric: str) -> bool:
-    found = [row.values.get(metric) for row in rows]
-    return len({interval and (interval.mean, interval.low) for interval in found}) == 1
+    intervals = [row.values.get(metric) for row in rows]
+    return len({interval and (interval.mean, interval.low) for interval in intervals}) == 1
 
 
 def _sorted(
     rows: Sequence[Row], column: Column, differences: _Differences, *, falling: bool
 ) -> list[Row]:
-    """By the column; rows without a value last, whichever way it goes, and equal ones as before."""
+    """Sort stably by a column; rows without a value come last in both directions."""
     key = _key(column, differences)
-    known = [(row, found) for row in rows if (found := key(row)) is not None]
+    known = [(row, value) for row in rows if (value := key(row)) is not None]
     unknown = [row for row in rows if key(row) is None]
     ordered = sorted(known, key=lambda pair: pair[1], reverse=falling)
     return [*(row for row, _ in ordered), *unknown]
 
 
 Key = tuple[int, float, str]
-"""Numbers before words."""
+"""Sort key: numbers before text."""
 
 
 def _key(column: Column, differences: _Differences) -> Callable[[Row], Key | None]:
@@ -189,18 +189,18 @@ def _key(column: Column, differences: _Differences) -> Callable[[Row], Key | Non
             return _of_label(row, column)
         if column.kind in ("mean", "bar"):
             return _number(_mean(row.values.get(column.name)))
-        found = differences.get((row.label, column.name))
-        if found is None:
+        contrast = differences.get((row.label, column.name))
+        if contrast is None:
             return None
         if column.kind == "verdict":
-            return 1, 0.0, found.verdict
-        return _number(found.p if column.kind == "p" else found.difference.mean)
+            return 1, 0.0, contrast.verdict
+        return _number(contrast.p if column.kind == "p" else contrast.difference.mean)
 
     return of
 
 
 def _of_label(row: Row, column: Column) -> Key | None:
-    """By the value of an axis where it is a number, whatever its label is."""
+    """Return the key of a text column; an axis with numeric values sorts by them."""
     if column.kind == "axis" and column.name in row.numbers:
         return _number(row.numbers[column.name])
     label = row.axes.get(column.name) if column.kind == "axis" else choices(row)
@@ -216,7 +216,7 @@ def _number(value: float | None) -> Key | None:
 
 
 def _natural(label: str | None) -> Key | None:
-    """A label that is a number is sorted as one: 5, 10, 100."""
+    """Return the key of a label; labels that are numbers sort as numbers: 5, 10, 100."""
     if label is None:
         return None
     try:

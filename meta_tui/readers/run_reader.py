@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from engine.rundir.events import Event, MetricBatch, RunStarted, decode, decode_batch
 from engine.rundir.journal import MOST_BYTES, Tail
 from engine.rundir.run_folder import RunFolder
-from meta_tui.model.run_reducer import SENSELESS, RunView, fold, fold_batches
+from meta_tui.model.run_reducer import INVALID_LINE, RunView, fold, fold_batches
 from meta_tui.readers.log_reader import LogTail
 from pipelines.core import os_errors
 
@@ -100,8 +100,8 @@ class Feed:
         while lines := _lines(tail):
             changed = True
             told = self._batches(lines)
-            self.view, senseless = fold_batches(self.view, ordinal, told)
-            self.dropped += senseless
+            self.view, invalid = fold_batches(self.view, ordinal, told)
+            self.dropped += invalid
             if self.clock() >= until:
                 break
         return changed
@@ -152,7 +152,7 @@ class Feed:
             if event is None or repeated:
                 return
             self.view = fold(self.view, event)
-        except SENSELESS:
+        except INVALID_LINE:
             self.dropped += 1
             return
         if self.listen is not None:
@@ -162,7 +162,7 @@ class Feed:
         for line in lines:
             try:
                 yield decode_batch(line)
-            except SENSELESS:
+            except INVALID_LINE:
                 self.dropped += 1
 
 

@@ -195,8 +195,8 @@ def test_what_runs_is_counted_as_a_look_at_every_cell_counts_it(middle_events):
 def test_of_many_batches_those_without_sense_are_counted_and_the_others_move_on(middle_events):
     odd = MetricBatch("train", 7, 9, math.inf, (7,), {"loss": (1.0,)})
     told = [batch((1,), at=1), odd, batch((2,), at=2), odd]
-    view, senseless = fold_batches(folded(middle_events), 5, told)
-    assert senseless == 2
+    view, invalid = fold_batches(folded(middle_events), 5, told)
+    assert invalid == 2
     assert (view.cells[5].loop, view.cells[5].step) == (told[0].loop, 2)
     assert fold_batches(view, 99, told) == (view, 0)
 

@@ -101,7 +101,7 @@ class LogPane(Pane, can_focus=True, inherit_bindings=False):
     def ask(self, question: Question) -> str:
         """Begin to search or to filter; the words so far."""
         self._origin = None if self.following else self.scroll_offset.y
-        return self.text.sought if question == "search" else self.text.kept
+        return self.text.sought if question == "search" else self.text.filtered_by
 
     def answer(self, question: Question, words: str) -> None:
         """Show what is found, or kept, while words are typed."""
@@ -155,7 +155,7 @@ class LogPane(Pane, can_focus=True, inherit_bindings=False):
         """Leave the search, then the filter."""
         if self.text.sought:
             self.text.seek("")
-        elif self.text.kept:
+        elif self.text.filtered_by:
             self.text.keep("")
         else:
             raise SkipAction
@@ -235,8 +235,8 @@ class LogPane(Pane, can_focus=True, inherit_bindings=False):
 
     def _tell(self) -> None:
         text, parts = self.text, []
-        if text.kept:
-            parts.append(f"& {text.kept}: {len(text):,} of {len(text.lines):,}")
+        if text.filtered_by:
+            parts.append(f"& {text.filtered_by}: {len(text):,} of {len(text.lines):,}")
         if text.sought:
             place = text.hits.index(self._hit) + 1 if self._hit in text.hits else 0
             found = f"{place:,}/{len(text.hits):,}" if text.hits else "not found"

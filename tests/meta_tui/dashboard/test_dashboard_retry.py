@@ -231,7 +231,7 @@ async def test_who_asks_a_runner_that_has_just_gone_is_told(middle_run, store):
         os.close(held)
         await pilot.press("enter")
         await pilot.pause()
-        assert "It was not asked for" in text_of(app)
+        assert "Request not sent" in text_of(app)
         assert "run 7f3a does not run" in text_of(app)
         assert not (middle_run.path / "control").exists()
 

@@ -66,7 +66,7 @@ def test_axes_of_rows_stand_in_columns_under_their_names():
 def test_remarks_say_what_an_interval_spans_and_what_was_left_out(ladder_table):
     shown = text(ladder_table, 100)
     assert "± seeds (n=5)" in shown
-    assert "tuned@head=zero: 1 diverged or missing, not in the mean" in shown
+    assert "tuned@head=zero: 1 diverged or missing, excluded from the mean" in shown
     assert "scratch: no old task" in shown
     assert "scenario: task" in shown
 
@@ -367,4 +367,4 @@ def test_rows_with_diverged_cells_say_how_many_of_how_many():
     shown = text(table_of(lost, whole, spans="± seeds (n=5)"), 100)
     assert "[2 of 5 diverged]" in shown.split("\n")[1]
     assert "diverged]" not in shown.split("\n")[2]
-    assert "maml: 2 of 5 diverged, not in the mean; it wins no verdict" in shown
+    assert "maml: 2 of 5 diverged, excluded from the mean; never the better in a verdict" in shown
