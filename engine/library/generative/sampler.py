@@ -1,4 +1,4 @@
-"""What a way to draw images from a generator is: a value in YAML that is also the code."""
+"""Base class of samplers of a generator: parameters in YAML, which also make the images."""
 
 from abc import abstractmethod
 from dataclasses import dataclass
@@ -18,14 +18,14 @@ Part = Literal["", "train", "judged"]
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """What a way to draw gives.
+    """Images of a sampler.
 
     Attributes:
         pixels: (n, *shape) uint8.
-        y: (n,) classes that a conditional generator was told.
-        how: the way in words.
+        y: (n,) classes that a conditional generator was conditioned on.
+        how: name of the sampler.
         shown: pictures.
-        notes: what a reader must know.
+        notes: notes for readers of the results.
     """
 
     pixels: "Tensor"
@@ -36,13 +36,13 @@ class Made:
 
 
 class Way(Params):
-    """A way to draw."""
+    """Sampler of a generator."""
 
     kind: str
-    """Name of the way."""
+    """Name of the sampler."""
 
     def part(self, *, points: bool) -> Part:
-        """Images of the dataset that it goes by.
+        """Return the part of the dataset that it needs.
 
         Args:
             points: whether codes are points: they have no prior then.
@@ -52,28 +52,28 @@ class Way(Params):
 
     @property
     def counted(self) -> bool:
-        """Whether `count` tells how many images it makes."""
+        """Whether `count` sets the number of images."""
         return False
 
     def optional(self, *, points: bool) -> bool:
-        """Whether it can do without those."""
+        """Return whether the dataset is optional."""
         return not self.part(points=points)
 
     @abstractmethod
     def make(self, scene: Scene) -> Made:
-        """Draw.
+        """Make images.
 
         Raises:
-            StageError: the scene lacks what it needs.
-            Diverged: the generator makes no numbers.
+            StageError: the dataset that it needs is missing.
+            Diverged: outputs of the generator are not finite.
         """
 
 
 def decoded(scene: Scene, z: "Tensor", y: "Tensor") -> "Tensor":
-    """Images (n, *shape) uint8 of codes (n, z), told classes (n,) where that is wanted.
+    """Decode codes (n, z), with classes (n,) if conditional, to images (n, *shape) uint8.
 
     Raises:
-        Diverged: they are not numbers.
+        Diverged: the images are not finite.
     """
     device = y.device
     images = scene.pair.images(z.to(device), scene.told_classes(y))

@@ -1,4 +1,4 @@
-"""From what a file connects to what adapts: a learner, or a model and a method."""
+"""Builds adaptable nets from a learner, or from a model and a method."""
 
 import json
 from collections.abc import Mapping

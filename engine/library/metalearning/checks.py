@@ -1,4 +1,4 @@
-"""What can be wrong with meta-training and its judging before anything runs. Torch-free."""
+"""Checks of meta-training and its evaluation before anything runs. Torch-free."""
 
 from typing import Any
 

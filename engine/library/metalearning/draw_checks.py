@@ -1,4 +1,4 @@
-"""What the tasks of a family were drawn from: the units that intervals over tasks span."""
+"""Sampling units of the tasks of a family, for confidence intervals over tasks."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING

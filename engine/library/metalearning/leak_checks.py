@@ -1,6 +1,6 @@
-"""Figures of meta-learning that would flatter: judged on what was learned from or chosen by.
+"""Warnings of meta-learning results that are biased by evaluating on training or validation data.
 
-Told before anything runs, each with a code; docs/warnings.md says what they mean.
+They are given before anything runs, each with a code that docs/warnings.md explains.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""The images of a dataset on the device, with all faults told as a person can mend them."""
+"""Loads the images of a dataset onto the device, with clear errors for missing parts."""
 
 from collections.abc import Iterable
 
@@ -8,19 +8,19 @@ from engine.stage_api.run import Run
 from pipelines.core.errors import StageError
 
 PARTS = {"train": "training", "val": "validation", "test": "test"}
-"""Part -> what its images are called."""
+"""Part -> its name in messages."""
 
 
 def loaded(run: Run, data: Dataset, needs: Iterable[str] = ()) -> "learning.data.device_data.Task":
-    """The images of a dataset on the run's device.
+    """Load the images of a dataset onto the run's device.
 
     Args:
         run: of the stage.
-        data: which images.
-        needs: parts that may not be empty.
+        data: the dataset.
+        needs: parts that must not be empty.
 
     Raises:
-        StageError: there are no images, or none of a needed part.
+        StageError: the dataset, or a needed part, has no images.
     """
     for part in needs:
         if part not in data.parts or not len(data.parts[part]):

@@ -1,4 +1,4 @@
-"""Which head answers which task, and what an adaptation's facts are. Torch-free."""
+"""Matching of heads to tasks, and facts of adaptation stages. Torch-free."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -11,7 +11,7 @@ _NUMBERS = 1_000_000
 
 
 def answering(heads: Mapping[str, Sequence[int]], task: str, classes: Sequence[int]) -> str | None:
-    """The head with a task's targets: the same classes in the same order.
+    """Return the head with a task's classes, in the same order; None if there is none.
 
     Args:
         heads: task -> classes.
@@ -25,7 +25,7 @@ def answering(heads: Mapping[str, Sequence[int]], task: str, classes: Sequence[i
 
 
 def said(classes: Sequence[int], names: Mapping[int, str] | None = None) -> str:
-    """Classes as a message shows them: by their names, where they have some.
+    """Return classes as text for a message, by name if they have names.
 
     Args:
         classes: numbers; those of a folder's classes are made of names and say nothing.
@@ -39,7 +39,7 @@ def said(classes: Sequence[int], names: Mapping[int, str] | None = None) -> str:
 
 
 def adaptation(look: Look, curve: Iterable[int] = (), *, keeps: bool = True) -> Mapping[str, Facts]:
-    """Facts of a stage with the ports model, data, retain: a model with one more head, scores.
+    """Return facts of a stage with the ports model, data, retain: a model with a new head, scores.
 
     Args:
         look: of the stage.
@@ -80,7 +80,7 @@ def adaptation(look: Look, curve: Iterable[int] = (), *, keeps: bool = True) -> 
 
 
 def replayed(look: Look) -> frozenset[Held]:
-    """Examples of old tasks that are learned from again."""
+    """Return the examples that are replayed."""
     if not getattr(look.params, "replay", 0):
         return frozenset()
     old = look.inputs.get("replay") or look.inputs.get("retain", ())
@@ -98,7 +98,7 @@ def same_shape(look: Look, model: Facts, ports: Iterable[str]) -> None:
 
 
 def sized(shape: Sequence[int]) -> str:
-    """Channels, height and width in words."""
+    """Return a shape as text: `1x28x28`."""
     return "x".join(map(str, shape))
 
 

@@ -1,4 +1,4 @@
-"""One rung of the adaptation ladder: measure, adapt by a method, measure again."""
+"""Adaptation of a model by a method, with metrics before and after."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from pipelines.core.errors import StageError
 
 @dataclass(frozen=True, slots=True)
 class Adapted:
-    """A model that has learned a new task, and what it scores on the new and the old."""
+    """Adapted model, and its scores on the new and the retained tasks."""
 
     model: Model
     scores: Scores
@@ -22,7 +22,7 @@ class Adapted:
 
 @dataclass(frozen=True, slots=True)
 class Old:
-    """A retained task, the head that answers it, and how it stood before."""
+    """Retained task, its head, and its metrics before adaptation."""
 
     task: "learning.data.device_data.Task"
     head: str | None
@@ -30,7 +30,7 @@ class Old:
 
 
 def network(model: Model, data: Dataset, device: str) -> "learning.models.backbones.Network":
-    """The net of a model that is about to see a dataset.
+    """Build the net of a model for the images of a dataset.
 
     Raises:
         StageError: its images have another shape.
@@ -52,7 +52,7 @@ def standing(
     task: "learning.data.device_data.Task",
     head: str | None,
 ) -> dict[str, float]:
-    """How a net stands on a task: `accuracy` by a head it has, `reprobed` by a fresh one."""
+    """Return baseline metrics on a task: `accuracy` of its head, `reprobed` of a new linear one."""
     found: dict[str, float] = {}
     if head is not None and head in net.heads and "test" in task.parts:
         found["accuracy"] = learning.evaluation.metrics.scored(net, head, task.parts["test"])[0]
@@ -103,7 +103,7 @@ def adapt(
 
 
 def replayed(olds: Iterable[Old]) -> tuple["learning.training.replay.Old", ...]:
-    """The old tasks that can be replayed: with a head that answers them and training images."""
+    """Return the retained tasks that can be replayed: those with a head and training images."""
     return tuple(
         learning.training.replay.Old(old.task, old.head)
         for old in olds
@@ -119,7 +119,7 @@ def remembered(
     *,
     judge: bool = True,
 ) -> Old:
-    """A retained task as a net stands on it now.
+    """Load a retained task and measure the net on it.
 
     Args:
         run: of the stage.
@@ -155,7 +155,7 @@ def _moment(
 
 
 def afterwards(net: "learning.models.backbones.Network", old: Old) -> dict[str, float]:
-    """What became of a retained task, by names of metrics."""
+    """Return the metrics of a retained task after adaptation."""
     after = standing(net, old.task, old.head)
     found = dict(learning.evaluation.metrics.forgotten(old.before, after))
     if "accuracy" in after:

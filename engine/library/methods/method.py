@@ -1,4 +1,4 @@
-"""What an adaptation method is: a value in YAML that is also the code."""
+"""Base classes of adaptation methods: parameters in YAML, which also adapt the net."""
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
@@ -13,8 +13,7 @@ from pipelines.core.stage import Params
 
 Curves = dict[str, list[tuple[int, float]]]
 Start = Literal["random", "zero", "probe", "kept"]
-"""How a new head starts: at random, at 0, as fitted on the frozen features, or as the one that the
-model has for these targets."""
+"""Initial head: random, zero, fitted on the frozen features, or the model's own for the classes."""
 NOTHING_TO_REPLAY = (
     "`replay` has nothing to draw from: no old task has both training images and a kept head"
 )
@@ -24,14 +23,14 @@ Fault = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """What an adaptation learns from, on the device.
+    """Data and heads of an adaptation, on the device.
 
     Attributes:
-        task: the new task; its head is named as it.
-        replay: old tasks to draw from, with the heads that answer them.
-        measure: the metrics of the net as it is now, for curves.
-        others: heads that the net has already.
-        kept: the one of all its heads that has the task's targets, if there is one.
+        task: the new task, after which its head is named.
+        replay: previous tasks to replay, with their heads.
+        measure: returns the current metrics of the net, for curves.
+        others: names of the existing heads.
+        kept: the existing head with the task's classes, if any.
     """
 
     task: "learning.data.device_data.Task"
@@ -43,7 +42,7 @@ class Lesson:
 
 @dataclass(slots=True)
 class Learned:
-    """What an adaptation tells beside the net that it changed."""
+    """Curves, status and notes of an adaptation."""
 
     curves: Curves = field(default_factory=dict)
     status: str = "ok"
@@ -51,13 +50,13 @@ class Learned:
 
     @classmethod
     def by(cls, trainer: "learning.training.trainer.Trainer") -> "Learned":
-        """What a trainer tells at its end."""
+        """Build from a trainer that has finished."""
         watch = trainer.watch
         notes = [f"stopped early; best at step {watch.best_step}"] if watch.stopped else []
         return cls(watch.curves, "diverged" if trainer.diverged else "ok", notes)
 
     def scores(self, metrics: Mapping[str, float]) -> Scores:
-        """The same with final metrics; those that are not finite are left out."""
+        """Return scores with final metrics, without those that are not finite."""
         return Scores(
             metrics={name: value for name, value in metrics.items() if isfinite(value)},
             curves={name: tuple(curve) for name, curve in self.curves.items()},
@@ -67,41 +66,41 @@ class Learned:
 
 
 class Method(Params):
-    """A way to adapt a net to a new task."""
+    """Method that adapts a net to a new task."""
 
     kind: str
     """Name of the method."""
 
     @abstractmethod
     def adapt(self, run: Run, net: "learning.models.backbones.Network", lesson: Lesson) -> Learned:
-        """Change the net in place so that it has a head, named as the task, that answers it."""
+        """Adapt the net in place and add a head, which is named as the task."""
 
 
 class FewShot(Params):
-    """A way to adapt a net to many small tasks, side by side."""
+    """Method that adapts a net to many few-shot tasks in parallel."""
 
     idle: ClassVar[Mapping[str, str]] = {}
-    """Fields that mean nothing on small tasks -> what to do instead."""
+    """Parameters that are not supported on few-shot tasks -> what to do instead."""
     stepwise: ClassVar[bool] = True
-    """It adapts step by step, so that its scores have a curve."""
+    """Whether it adapts in steps, so that its scores have a curve."""
     classes_only: ClassVar[bool] = False
-    """Tasks of regression cannot be answered."""
+    """Whether regression tasks are not supported."""
 
     kind: str
     """Name of the method."""
 
     @abstractmethod
     def few_shot(self, seed: int = 0) -> "learning.metalearning.algorithms.base.Algorithm":
-        """How it adapts to a batch of tasks; it has no meta-gradient.
+        """Build the algorithm that adapts to a batch of tasks, without a meta-gradient.
 
         Args:
-            seed: of what it draws, with the number of the task.
+            seed: seed of its random numbers, combined with the index of the task.
         """
 
     def few_shot_faults(
         self, *, lr: float | None = None, head: str | None = None, classified: bool | None = None
     ) -> list[Fault]:
-        """What a file says of it that means nothing on small tasks.
+        """Return errors for parameters that are not supported on few-shot tasks.
 
         Args:
             lr: what the stage gives for all methods, if anything.
@@ -126,7 +125,7 @@ class FewShot(Params):
         return found
 
     def few_shot_notes(self, fewest: int) -> list[str]:
-        """What a reader of the scores should know.
+        """Return notes for readers of the scores.
 
         Args:
             fewest: support examples of a class, or of a task of regression.
@@ -135,10 +134,10 @@ class FewShot(Params):
         return []
 
     def with_defaults(self, lr: float | None = None, head: Start | None = None) -> Self:
-        """The same, with what the stage gives for all methods.
+        """Return a copy with the stage's values for all methods.
 
-        Where the method says it too, `few_shot_faults` has refused the file. That cannot be asked
-        again here: what reaches a worker has every field set.
+        `few_shot_faults` has refused pipelines that set them in both places. That cannot be checked
+        here, because in a worker every field is set.
         """
         given = {"lr": lr, "head": head}
         own = type(self).model_fields
