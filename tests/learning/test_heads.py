@@ -72,20 +72,20 @@ def test_a_zero_head_answers_exactly_nothing():
 
 def test_a_drawn_head_depends_on_its_seed_alone():
     torch.manual_seed(1)
-    first = linear_heads.drawn(16, 4, seed=7)
+    first = linear_heads.random(16, 4, seed=7)
     torch.manual_seed(2)
-    assert torch.equal(first.weight, linear_heads.drawn(16, 4, seed=7).weight)
-    assert not torch.equal(first.weight, linear_heads.drawn(16, 4, seed=8).weight)
+    assert torch.equal(first.weight, linear_heads.random(16, 4, seed=7).weight)
+    assert not torch.equal(first.weight, linear_heads.random(16, 4, seed=8).weight)
     assert first.weight.abs().max() <= 1 / 4
 
 
 def test_a_choice_takes_the_least_score_and_tells_an_end_of_the_grid():
     fit = lambda l2, _: linear_heads.Linear(torch.zeros(1, 1), torch.zeros(1), l2)  # noqa: E731
-    inner = linear_heads.chosen(fit, lambda head: abs(head.l2 - 0.01))
+    inner = linear_heads.select(fit, lambda head: abs(head.l2 - 0.01))
     assert (inner.l2, inner.at_edge) == (0.01, False)
-    smallest = linear_heads.chosen(fit, lambda head: head.l2)
+    smallest = linear_heads.select(fit, lambda head: head.l2)
     assert (smallest.l2, smallest.at_edge) == (linear_heads.GRID[0], True)
-    assert linear_heads.chosen(fit, lambda _: 0.0).l2 == linear_heads.GRID[0]
+    assert linear_heads.select(fit, lambda _: 0.0).l2 == linear_heads.GRID[0]
 
 
 def test_a_choice_with_patience_fits_no_more_than_it_must():
@@ -95,5 +95,5 @@ def test_a_choice_with_patience_fits_no_more_than_it_must():
         tried.append(l2)
         return linear_heads.Linear(torch.zeros(1, 1), torch.zeros(1), l2)
 
-    assert linear_heads.chosen(fit, lambda head: abs(head.l2 - 1.0), patience=2).l2 == 1.0
+    assert linear_heads.select(fit, lambda head: abs(head.l2 - 1.0), patience=2).l2 == 1.0
     assert tried == [100.0, 10.0, 1.0, 0.1, 0.01]

@@ -25,7 +25,7 @@ REPROBE_SEED = 20_261_130
 """Seed of their sample: the same in every run, before and after, so accuracies are paired."""
 
 
-def scored(net: Network, head: str, examples: Examples) -> tuple[float, float]:
+def score_head(net: Network, head: str, examples: Examples) -> tuple[float, float]:
     """Return accuracy and loss (nats) of a head on a split."""
     outputs = logits(net, head, examples)
     right = (outputs.argmax(1) == examples.y).float().mean()
@@ -34,12 +34,12 @@ def scored(net: Network, head: str, examples: Examples) -> tuple[float, float]:
     return accuracy, nats
 
 
-def judged(net: Network, task: Task, head: str) -> dict[str, float]:
+def evaluate_task(net: Network, task: Task, head: str) -> dict[str, float]:
     """Return all metrics of a task by name, for the splits that it has."""
     metrics: dict[str, float] = {}
     for part, prefix in {"test": "", "val": "val_", "shifted": "shifted_"}.items():
         if part in task.parts:
-            accuracy, loss = scored(net, head, task.parts[part])
+            accuracy, loss = score_head(net, head, task.parts[part])
             metrics[f"{prefix}accuracy"] = accuracy
             if part != "shifted":
                 metrics[f"{prefix}loss"] = loss
@@ -68,14 +68,14 @@ def reprobe(net: Network, task: Task) -> float | None:
         targets = functional.one_hot(y, outputs).double()
         val = task.parts["val"]
         z_val = extract(net, val).double()
-        head = linear_heads.chosen(
+        head = linear_heads.select(
             lambda l2, _: linear_heads.ridge(z, targets, l2),
             lambda found: -float((found(z_val).argmax(1) == val.y).double().mean()),
         )
     return float((head(test).argmax(1) == task.parts["test"].y).double().mean())
 
 
-def forgotten(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, float]:
+def forgetting(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, float]:
     """Return the kinds of forgetting, from `accuracy` and `reprobed` before and after.
 
     A kind without its accuracies, or that is not finite, is absent.

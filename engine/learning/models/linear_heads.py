@@ -49,7 +49,7 @@ class Linear:
         return z @ self.weight.T + self.bias
 
 
-def drawn(features: int, outputs: int, seed: int) -> Linear:
+def random(features: int, outputs: int, seed: int) -> Linear:
     """Sample a head uniformly within ±1/sqrt(features), the same on every device."""
     draws = torch.rand(outputs, features, generator=torch.Generator().manual_seed(seed))
     return Linear((2 * draws - 1) / math.sqrt(features), torch.zeros(outputs))
@@ -152,7 +152,7 @@ def _note(fitted: Fit, l2: float) -> str:
     return ""
 
 
-def chosen(
+def select(
     fit: Callable[[float, Linear | None], Linear],
     score: Callable[[Linear], float],
     *,

@@ -168,7 +168,7 @@ class Finetune(Training, Method, FewShot):
             old = net.heads[lesson.kept]
             return learning.models.linear_heads.Linear(old.weight.detach(), old.bias.detach())
         if self.head == "random":
-            return learning.models.linear_heads.drawn(net.width, outputs, run.seed("head"))
+            return learning.models.linear_heads.random(net.width, outputs, run.seed("head"))
         if self.head == "zero":
             return learning.models.linear_heads.zero(net.width, outputs)
         return Probe(l2="auto" if "val" in lesson.task.parts else "loo").fit(net, lesson.task)
@@ -196,7 +196,7 @@ class Finetune(Training, Method, FewShot):
             place = ("val_accuracy", "val_loss").index(self.stop.by)
             val, name = lesson.task.parts["val"], lesson.task.name
             patience = learning.training.monitor.Patience(
-                measure=lambda: learning.evaluation.metrics.scored(net, name, val)[place],
+                measure=lambda: learning.evaluation.metrics.score_head(net, name, val)[place],
                 sign=1 if place else -1,
                 every=self.stop.every,
                 patience=self.stop.patience,

@@ -55,7 +55,7 @@ def standing(
     """Return baseline metrics on a task: `accuracy` of its head, `reprobed` of a new linear one."""
     found: dict[str, float] = {}
     if head is not None and head in net.heads and "test" in task.parts:
-        found["accuracy"] = learning.evaluation.metrics.scored(net, head, task.parts["test"])[0]
+        found["accuracy"] = learning.evaluation.metrics.score_head(net, head, task.parts["test"])[0]
     reprobed = learning.evaluation.metrics.reprobe(net, task)
     return found if reprobed is None else {**found, "reprobed": reprobed}
 
@@ -94,7 +94,7 @@ def adapt(
         kept=answering(classes, data.task, data.classes),
     )
     learned = method.adapt(run, net, lesson)
-    judged = learning.evaluation.metrics.judged(net, task, task.name)
+    judged = learning.evaluation.metrics.evaluate_task(net, task, task.name)
     metrics = {f"{data.task}/{name}": value for name, value in judged.items()}
     for old in olds:
         metrics |= afterwards(net, old)
@@ -142,13 +142,17 @@ def _moment(
     found: dict[str, float] = {}
     for part, prefix in {"test": "", "shifted": "shifted_"}.items():
         if part in task.parts:
-            accuracy, loss = learning.evaluation.metrics.scored(net, task.name, task.parts[part])
+            accuracy, loss = learning.evaluation.metrics.score_head(
+                net, task.name, task.parts[part]
+            )
             found[f"{task.name}/{prefix}accuracy"] = accuracy
             if not prefix:
                 found[f"{task.name}/loss"] = loss
     for old in olds:
         if old.head is not None and old.head in net.heads and "test" in old.task.parts:
-            accuracy, _ = learning.evaluation.metrics.scored(net, old.head, old.task.parts["test"])
+            accuracy, _ = learning.evaluation.metrics.score_head(
+                net, old.head, old.task.parts["test"]
+            )
             found[f"{old.task.name}/accuracy"] = accuracy
             found[f"{old.task.name}/forgetting"] = old.before["accuracy"] - accuracy
     return found
@@ -157,7 +161,7 @@ def _moment(
 def afterwards(net: "learning.models.backbones.Network", old: Old) -> dict[str, float]:
     """Return the metrics of a retained task after adaptation."""
     after = standing(net, old.task, old.head)
-    found = dict(learning.evaluation.metrics.forgotten(old.before, after))
+    found = dict(learning.evaluation.metrics.forgetting(old.before, after))
     if "accuracy" in after:
         found["accuracy"] = after["accuracy"]
     return {f"{old.task.name}/{name}": value for name, value in found.items()}

@@ -109,7 +109,7 @@ class Probe(Method, FewShot):
             )
         val = task.parts["val"]
         z_val = learning.models.features.extract(net, val).double()
-        return learning.models.linear_heads.chosen(
+        return learning.models.linear_heads.select(
             lambda l2, start: learning.models.linear_heads.logistic(
                 z, train.y, outputs, l2=l2, max_iter=self.max_iter, start=start
             ),

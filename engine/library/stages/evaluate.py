@@ -80,7 +80,7 @@ def evaluate(
             raise StageError(f"the model has no head for {item.task}, classes {shown}")
         task = loaded(run, item)
         net = network(model, item, run.device)
-        found = learning.evaluation.metrics.judged(net, task, head)
+        found = learning.evaluation.metrics.evaluate_task(net, task, head)
         if before is not None:
             earlier = {name: made.classes for name, made in before.heads.items()}
             start = standing(
@@ -88,7 +88,7 @@ def evaluate(
                 task,
                 answering(earlier, item.task, item.classes),
             )
-            found |= learning.evaluation.metrics.forgotten(start, standing(net, task, head))
+            found |= learning.evaluation.metrics.forgetting(start, standing(net, task, head))
         metrics |= {f"{item.task}/{name}": value for name, value in found.items()}
     finite = {name: value for name, value in metrics.items() if isfinite(value)}
     return Judged(Scores(finite, status="ok" if len(finite) == len(metrics) else "diverged"))

@@ -252,7 +252,7 @@ def _watch(
         who = learning.metalearning.loop.evaluation.Learner(
             algorithm, begun.net, theta, begun.theta.state
         )
-        return learning.metalearning.loop.evaluation.judged(who, tasks, count, size, mark)
+        return learning.metalearning.loop.evaluation.evaluate(who, tasks, count, size, mark)
 
     def measure() -> dict[str, float]:
         judging = judge()

@@ -60,7 +60,7 @@ def pretrain(run: Run, params: Pretrain, *, data: Dataset) -> Pretrained:
     fields = params.net.model_dump()
     task = loaded(run, data, needs=("train",))
     net = learning.models.backbones.build(fields, task.shape, run.seed("init")).to(run.device)
-    head = learning.models.linear_heads.drawn(net.width, len(task.classes), run.seed("head"))
+    head = learning.models.linear_heads.random(net.width, len(task.classes), run.seed("head"))
     net.heads[task.name] = head.module().to(run.device)
     steps = params.total(len(task.parts["train"]), params.batch, otherwise=STEPS)
     seeds = learning.training.replay.Seeds(
@@ -76,7 +76,7 @@ def pretrain(run: Run, params: Pretrain, *, data: Dataset) -> Pretrained:
         run.report,
     )
     learning.training.trainer.fit(trainer, run.steps)
-    judged = learning.evaluation.metrics.judged(net, task, task.name)
+    judged = learning.evaluation.metrics.evaluate_task(net, task, task.name)
     (digest,) = run.digests.get("data", ("",))
     weights = learning.training.weights.portable(net.state_dict())
     made = {task.name: Head(data.classes, digest, "pretrain")}
@@ -95,5 +95,5 @@ def _validation(
 ) -> dict[str, float]:
     if "val" not in task.parts:
         return {}
-    accuracy, loss = learning.evaluation.metrics.scored(net, task.name, task.parts["val"])
+    accuracy, loss = learning.evaluation.metrics.score_head(net, task.name, task.parts["val"])
     return {f"{task.name}/val_accuracy": accuracy, f"{task.name}/val_loss": loss}

@@ -17,7 +17,7 @@ def attacked():
     """A net with random weights: it too can be climbed."""
     torch.set_num_threads(1)
     net = backbones.build({"kind": "mlp", "hidden": [32]}, SHAPE, 1)
-    head = linear_heads.drawn(net.width, CLASSES, 2)
+    head = linear_heads.random(net.width, CLASSES, 2)
     net.heads["four"] = linear_heads.Linear(4 * head.weight, head.bias).module()
     return Attacked(net, "four", SCALINGS["digits"])
 

@@ -151,7 +151,7 @@ def test_judging_in_chunks_is_judging_at_once():
         assert len(found[-1]) == 10
     assert found[0] == pytest.approx(found[1], rel=1e-4)
     assert found[0] == pytest.approx(found[2], rel=1e-4)
-    mean = evaluation.judged(who, streams.Sinusoids(1), 10, 3, 0).means()
+    mean = evaluation.evaluate(who, streams.Sinusoids(1), 10, 3, 0).means()
     assert mean == {"loss": pytest.approx(sum(found[0]) / 10)}
 
 

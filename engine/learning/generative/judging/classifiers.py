@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from engine.learning.data.device_data import SCALINGS, Examples, Scaling, Task
-from engine.learning.evaluation.metrics import scored
+from engine.learning.evaluation.metrics import score_head
 from engine.learning.generative.judging import corrupted_images
 from engine.learning.models import backbones, linear_heads
 from engine.learning.models.backbones import Network
@@ -130,7 +130,7 @@ def trainer(
 ) -> Trainer:
     """A net in training, from random weights."""
     built = backbones.build(net, lesson.task.shape, lesson.init)
-    built.heads[HEAD] = linear_heads.drawn(built.width, lesson.outputs, lesson.head).module()
+    built.heads[HEAD] = linear_heads.random(built.width, lesson.outputs, lesson.head).module()
     built.to(lesson.task.parts["train"].x.device)
     mixture = Mixture(lesson.task, (), batch=batch, replayed=0, seeds=lesson.seeds)
     return Trainer(built, mixture, recipe, Watch(dict, ()), report)
@@ -139,7 +139,7 @@ def trainer(
 def accuracy(net: Network, lesson: Lesson) -> float:
     """Share of the real test images that a net gets right."""
     test = lesson.task.parts["test"]
-    return scored(net, HEAD, _some(test, test.y < len(lesson.task.classes)))[0]
+    return score_head(net, HEAD, _some(test, test.y < len(lesson.task.classes)))[0]
 
 
 def rejected(net: Network, lesson: Lesson) -> dict[str, float]:
@@ -148,7 +148,7 @@ def rejected(net: Network, lesson: Lesson) -> dict[str, float]:
     made = _some(test, test.y == len(lesson.task.classes))
     kinds = corrupted_images.kinds(len(made)).to(made.y.device)
     return {
-        name: scored(net, HEAD, _some(made, kinds == place))[0]
+        name: score_head(net, HEAD, _some(made, kinds == place))[0]
         for place, name in enumerate(corrupted_images.KINDS)
         if place < len(made)
     }

@@ -56,7 +56,7 @@ class Algorithm(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class QueryScores:
     """Losses and accuracies of the query sets of a batch.
 
     Attributes:
@@ -95,22 +95,22 @@ def query_losses(net: Net, weights: Weights, batch: TaskBatch) -> Tensor:
 
 
 @torch.no_grad()
-def judge(net: Net, weights: Weights, batch: TaskBatch) -> Judged:
+def evaluate(net: Net, weights: Weights, batch: TaskBatch) -> QueryScores:
     """Evaluate adapted weights on the query sets, without a graph."""
     outputs = predict(net, weights, batch)
     answers = outputs, batch.query, batch.ways
     losses = batch.test_loss(*answers)
     if not batch.classified:
-        return Judged(losses, None)
+        return QueryScores(losses, None)
     metrics = {
         "loss": batch.test_loss.each(*answers),
         "accuracy": right(*answers).to(outputs.dtype),
     }
     parts = {name: by_class(each, batch.query, batch.outputs) for name, each in metrics.items()}
-    return Judged(losses, accuracy(*answers), parts)
+    return QueryScores(losses, accuracy(*answers), parts)
 
 
-def differentiated(losses: Tensor, theta: Weights) -> MetaGradient:
+def mean_gradient(losses: Tensor, theta: Weights) -> MetaGradient:
     """Return the gradient of the mean of losses (T,) over tasks; zeros where theta is unused."""
     leaves = {name: item for name, item in theta.items() if item.requires_grad}
     gradients = torch.autograd.grad(losses.mean(), list(leaves.values()), allow_unused=True)
@@ -128,15 +128,15 @@ def curve(
     batch: TaskBatch,
     eval_steps: tuple[int, ...],
     state: Weights | None = None,
-) -> dict[int, Judged]:
+) -> dict[int, QueryScores]:
     """Evaluate tasks after each number of adaptation steps in `eval_steps`.
 
     An algorithm without steps has one result, at step 0.
     """
-    scores: dict[int, Judged] = {}
+    scores: dict[int, QueryScores] = {}
     last = theta
     for step, weights in enumerate(algorithm.walk(net, theta, batch, max(eval_steps), state or {})):
         last = weights
         if step in eval_steps:
-            scores[step] = judge(net, weights, batch)
-    return scores or {0: judge(net, last, batch)}
+            scores[step] = evaluate(net, weights, batch)
+    return scores or {0: evaluate(net, last, batch)}

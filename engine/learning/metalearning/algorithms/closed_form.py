@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from engine.learning.metalearning.algorithms.base import MetaGradient, differentiated
+from engine.learning.metalearning.algorithms.base import MetaGradient, mean_gradient
 from engine.learning.metalearning.inner.spaces import backbone, once
 from engine.learning.metalearning.nets import task_heads
 from engine.learning.metalearning.nets.stacked import Net, both_features, support_features
@@ -53,7 +53,7 @@ class Closed(ABC):
         del state
         z, z_query = both_features(net, once(backbone(theta)), batch)
         outputs = task_heads.answer(self.fit(theta, z, batch), z_query)
-        return differentiated(batch.test_loss(outputs, batch.query, batch.ways), theta)
+        return mean_gradient(batch.test_loss(outputs, batch.query, batch.ways), theta)
 
 
 def learned(theta: Weights, **values: float) -> Weights:

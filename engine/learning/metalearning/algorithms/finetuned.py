@@ -122,7 +122,7 @@ def drawn(theta: Weights, batch: TaskBatch, width: int, seed: int) -> Weights:
     weights = []
     for number in batch.numbers or range(len(batch)):
         task_seed = generator(seed, "head", number).initial_seed()
-        weights.append(plain_heads.drawn(width, batch.outputs, task_seed).weight)
+        weights.append(plain_heads.random(width, batch.outputs, task_seed).weight)
     weight = torch.stack(weights).to(like)
     return {task_heads.WEIGHT: weight, task_heads.BIAS: weight.new_zeros(weight.shape[:2])}
 

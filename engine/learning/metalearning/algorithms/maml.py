@@ -17,7 +17,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from engine.learning.metalearning.algorithms.base import MetaGradient, differentiated
+from engine.learning.metalearning.algorithms.base import MetaGradient, mean_gradient
 from engine.learning.metalearning.inner import fused_mlp
 from engine.learning.metalearning.inner.spaces import All, Inner, Lora, Problem
 from engine.learning.metalearning.inner.unroll import Memory, Step, unroll
@@ -109,10 +109,10 @@ class Maml:
         step, query_loss = self._functions(net, problem, batch)
         if not self.step_losses:
             fast = self._unrolled(step, problem.fast, slow)
-            return differentiated(query_loss(fast, slow), theta)
+            return mean_gradient(query_loss(fast, slow), theta)
         state_0 = problem.fast | {TOTAL: problem.fast[task_heads.BIAS].new_zeros(len(batch))}
         last = self._unrolled(self._with_step_loss(step, query_loss), state_0, slow)
-        return differentiated(last[TOTAL], theta)
+        return mean_gradient(last[TOTAL], theta)
 
     def _functions(self, net: Net, problem: Problem, batch: TaskBatch) -> tuple[Step, QueryLoss]:
         """Return the inner step and the query loss: fused for MLPs, else by autograd."""

@@ -178,7 +178,7 @@ class Judging:
         self._scores = {name: list(values) for name, values in state.items()}
 
 
-def judged(learner: Learner, family: Family, count: int, size: int, mark: int) -> Judging:
+def evaluate(learner: Learner, family: Family, count: int, size: int, mark: int) -> Judging:
     """Evaluate tasks 0 .. count - 1 after `mark` steps, in one go."""
     judging = Judging(learner, family, count, size, (mark,))
     for step in range(1, judging.steps + 1):
