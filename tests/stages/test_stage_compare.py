@@ -839,8 +839,9 @@ def test_600_draws_of_2_tasks_are_two_numbers_and_nothing_is_told_of_others():
 @pytest.mark.parametrize(
     ("classes", "ways", "draws", "over"),
     [(28, 5, 600, "± classes"), (9, 3, 600, "least"), (28, 15, 600, "least"),
-     (10, 5, 600, "± classes"), (28, 14, 600, "± classes"), (28, 5, 14, "least"),
-     (423, 5, 99, "least"), (423, 5, 100, "± classes"), (10, 5, 10, "least"), (9, 3, 4, "least")],
+     (10, 5, 600, "± classes"), (28, 14, 600, "± classes"), (28, 5, 14, "± draws"),
+     (423, 5, 99, "± draws"), (423, 5, 100, "± classes"), (10, 5, 10, "± draws"),
+     (10, 5, 2, "± draws"), (9, 3, 4, "least")],
 )  # fmt: skip
 def test_intervals_of_episodes_span_their_classes_where_these_are_enough(
     classes, ways, draws, over
@@ -860,6 +861,11 @@ def test_intervals_of_episodes_span_their_classes_where_these_are_enough(
     found = row.values["t/accuracy"]
     assert found.spans.startswith(over)
     papers = stats.t.ppf(0.975, draws - 1) * stats.sem(each)
+    if over == "± draws":
+        assert found.spans == f"± draws of these classes only (n={draws}, one learner)"
+        ends = [np.mean(each) - papers, np.mean(each) + papers]
+        assert [found.low, found.high] == pytest.approx(ends)
+        return
     assert found.of_draws == pytest.approx(papers)
     detail = plain(rowdetail(arranged(table, Order()), row, 120))
     label = f"({found.n} classes; over {draws} draws of these ± {papers:.3f}, as papers print it)"

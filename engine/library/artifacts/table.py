@@ -37,10 +37,11 @@ class Interval:
     values: Mapping[str, float] = field(default_factory=dict)
     """Seed label -> value."""
     dropped: int = 0
-    over: Literal["seeds", "tasks", "classes", "learners", "pairs"] = "seeds"
+    over: Literal["seeds", "tasks", "classes", "draws", "learners", "pairs"] = "seeds"
     """Sampling units that `n` counts and the interval is over. Classes are those of few-shot
-    episodes. Learners are those of a row whose mean is compared with one learner: no interval.
-    Pairs are of two cells without a seed: one, or none if a cell diverged."""
+    episodes. Draws are episodes of the same classes, of which alone the interval speaks. Learners
+    are those of a row whose mean is compared with one learner: no interval. Pairs are of two cells
+    without a seed: one, or none if a cell diverged."""
     draws: int = 0
     """Samples of these tasks or classes that the mean is over; 0 if each was sampled once."""
     least: float | None = None
@@ -72,6 +73,8 @@ class Interval:
             return ""
         if self.over == "seeds":
             return f"± seeds (n={self.n})"
+        if self.over == "draws":
+            return f"± draws of these classes only (n={self.n}, one learner)"
         return f"± {self.over} (n={self.n}{drawn}, one learner)"
 
 

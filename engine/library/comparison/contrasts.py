@@ -52,7 +52,7 @@ def caveats(found: Iterable[Contrast]) -> list[str]:
     """What must be said beside differences of which a side is one learner."""
     kinds = {contrast.difference.over for contrast in found}
     told = []
-    if kinds & {"tasks", "classes", "pairs"}:
+    if kinds & {"tasks", "classes", "draws", "pairs"}:
         told.append(f"a difference of {ONE_EACH} says nothing of another training run of either")
     if "learners" in kinds:
         told.append(f"a difference {AGAINST_ONE} says nothing of another training run of that one")
@@ -147,7 +147,7 @@ def _verdict(found: _Found, p: float | None, metric: str) -> str:
     """What may be said of a difference."""
     if found.difference.n == 0:
         return "no pair to compare"
-    if found.difference.over in ("tasks", "classes"):
+    if found.difference.over in ("tasks", "classes", "draws"):
         return _of_two_learners(found.difference, metric)
     rows = [row for row in (found.left, found.right) if row.diverged]
     lost = [f"{row.diverged} of {len(row.seeds)} of {row.label} diverged" for row in rows]

@@ -63,12 +63,14 @@ class Judged:
 
         Every draw is a task of its own where the family is endless. Else the interval spans tasks
         or classes. With fewer than 10 of these, or than twice the ways, it would say nothing of
-        others: then the range over these is told.
+        others: then the range over these is told. With few draws of enough classes it spans draws
+        of these classes alone.
         """
         units = self.units
         if units is None:
             return over_draws(self.each, values)
-        few = scarce(units.count, units.most) or seldom(len(self.each), units.most)
+        if not scarce(units.count, units.most) and seldom(len(self.each), units.most):
+            return replace(over_draws(self.each, values), over="draws")
         by_class = self.by_class or [[value] for value in self.each]
         drawn = learning.evaluation.clusters.Draws(units.members, by_class)
         draws = len(self.each) if len(self.each) > drawn.count or units.most > 1 else 0
@@ -76,7 +78,7 @@ class Judged:
             drawn.mean, None, None, drawn.count, values or {}, over=units.kind, draws=draws,
             of_draws=over_draws(self.each).half if units.kind == "classes" else None,
         )  # fmt: skip
-        if few or scarce(drawn.count, units.most):
+        if scarce(drawn.count, units.most):
             means = drawn.by_unit()
             return replace(known, least=min(means), most=max(means))
         half = drawn.spread().half

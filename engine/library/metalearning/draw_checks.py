@@ -50,5 +50,5 @@ def notes(drawn: Units | None) -> list[str]:
         tell = "tells" if drawn.count == 1 else "tell"
         told += f": {these(drawn.count, drawn.kind)} only, which {tell} nothing of others"
     elif few:
-        told += f": these {drawn.kind} only, as an interval needs {FEWEST_DRAWS} draws"
+        told += f": these {drawn.kind} only, as an interval over these needs {FEWEST_DRAWS} draws"
     return [told]

@@ -12,7 +12,7 @@ from pipelines.core.text import numbered, safe_text, width
 _HOLM = " (Holm)"
 """The end of a verdict that the head tells already."""
 _BY_TASK = "by task (one learner each)"
-_PAIRED = {"seeds": "by seed", "tasks": _BY_TASK, "classes": _BY_TASK}
+_PAIRED = {"seeds": "by seed", "tasks": _BY_TASK, "classes": _BY_TASK, "draws": _BY_TASK}
 
 
 def contrasts(pairs: Sequence[Contrast], columns: int) -> list[Line]:
@@ -47,7 +47,7 @@ def _head(pairs: Sequence[Contrast]) -> str:
     if ways == [_BY_TASK]:
         ways = ["by task, one learner each"]
     how = [f"paired {', or '.join(ways)}"] if ways else []
-    if "pairs" in kinds and not kinds & {"tasks", "classes"}:
+    if "pairs" in kinds and not kinds & {"tasks", "classes", "draws"}:
         how.append(f"{'or ' if how else ''}{ONE_EACH}")
     if "learners" in kinds:
         how.append(f"{'or ' if how else ''}{AGAINST_ONE}")
