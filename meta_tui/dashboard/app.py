@@ -1,4 +1,4 @@
-"""The dashboard: a reader of one run's folder, in its own process."""
+"""The dashboard app: shows one run by polling its folder, in a process of its own."""
 
 import asyncio
 import os
@@ -35,16 +35,16 @@ _HIDDEN_SECONDS = 0.01
 _WIDTHS = ((0, "-tiny"), (60, "-narrow"), (100, "-normal"), (160, "-wide"))
 _HEIGHTS = ((0, "-flat"), (18, "-tall"))
 _UNSEEN = 4
-"""Without the focus of the terminal, one poll in so many is made."""
+"""While the terminal has no focus, only every n-th poll is made."""
 _BETWEEN = "between"
-"""A mode with nothing in it, shown while the screens of one run make way for those of another."""
+"""Empty mode shown while switching to the screens of another run."""
 _ON_A_RUN = frozenset({"retry", "stop", "help", "command_palette"})
-"""Commands that wait until the screens of a run are there."""
+"""Actions that are disabled while switching to another run."""
 FAULT = "\nThe dashboard crashed. Your run is unaffected. Please report this traceback.\n"
 
 
 class Dashboard(Asking):
-    """Polls the source, shows the screen that is asked for."""
+    """Polls the run and shows the current screen."""
 
     CSS_PATH = "app.tcss"
     TITLE = "meta"
@@ -57,7 +57,7 @@ class Dashboard(Asking):
         Binding("2", "screen('results')", "Results", id="app.results"),
         Binding("3", "screen('gallery')", "Gallery", id="app.gallery"),
         Binding("4", "screen('runs')", "All runs", id="app.runs"),
-        Binding("5", "screen('problems')", "Faults of the file", id="app.problems"),
+        Binding("5", "screen('problems')", "Errors in the file", id="app.problems"),
         Binding("r", "retry", "Retry run or cell (asks)", id="app.retry"),
         Binding("X", "stop", "Stop the run or cell (asks)", id="app.stop"),
         Binding(
@@ -73,26 +73,26 @@ class Dashboard(Asking):
         self.source = source
         self._polling = timers
         self._begin = first
-        """Screen to begin with; empty chooses by the run."""
+        """First screen; empty chooses by the state of the run."""
         self._skipped = 0
         self._catching = False
-        """There is so much to read that the next piece is read soon."""
+        """Whether an extra poll is scheduled because there is much to read."""
         self._drawn = 0.0
         self.ended_by = 0
         """Exit code of the signal that ended it, if one did."""
         self._leaving = False
-        """Leave when the run has ended: the person has stopped it to go."""
+        """Exit when the run has ended: ctrl+c stopped it."""
         self._moving = asyncio.Lock()
-        """Held while the screens of one run make way for those of another."""
+        """Locked while switching to another run."""
         self._asked_for = ""
-        """The screen that was asked for meanwhile."""
+        """Screen requested while switching."""
         self._starting = False
-        """A run is being started."""
+        """Whether a run is being started."""
         self._look(source.config)
         self._add_modes()
 
     def _look(self, config: Config) -> None:
-        """Take a person's settings."""
+        """Apply the user's settings: keys, theme and filters."""
         self.set_keymap(dict(checked(config, Dashboard)))
         self.no_color = config.theme == "mono" or bool(os.environ.get("NO_COLOR"))
         self._line_filters = filters(config, colours=not self.no_color)
@@ -106,33 +106,33 @@ class Dashboard(Asking):
             self.add_mode(name, partial(screen, self.source))
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        """What every line goes through; Textual's own way without colours is greys."""
-        own = [found for found in super().get_line_filters() if not self.no_color]
+        """Return the filters of every line; without colours, ours replace Textual's grey filter."""
+        own = [each for each in super().get_line_filters() if not self.no_color]
         return [*own, *self._line_filters]
 
     def delay_update(self, delay: float = 0.05) -> None:
-        """Textual keeps a change of screens back so long; a key is answered sooner than that."""
+        """Delay a change of screens for less than Textual does, to answer keys sooner."""
         super().delay_update(min(delay, _HIDDEN_SECONDS))
 
     def on_mount(self) -> None:
-        """Show the run, and begin to read."""
+        """Show the first screen and start polling."""
         self.source.begin()
         self.switch_mode(self._begin or self._first())
         if self._polling:
             self.set_interval(_POLL_SECONDS, self.tick)
 
     def _first(self) -> str:
-        """The screen to begin with."""
+        """Return the first screen: results of a finished run with tables, else the run."""
         return "results" if self.source.view.over and self.source.tables() else "run"
 
     def tick(self) -> None:
-        """Look for news unless nobody looks at us."""
+        """Poll; less often while the terminal has no focus."""
         self._skipped = 0 if self.app_focus else (self._skipped + 1) % _UNSEEN
         if self._skipped == 0:
             self._catch_up()
 
     def _catch_up(self) -> None:
-        """Read and show a piece, and after what was done meanwhile the next, to the end."""
+        """Poll until everything is read, yielding to the event loop between polls."""
         self.poll()
         if self.source.behind and not self._catching:
             self._catching = True
@@ -143,12 +143,12 @@ class Dashboard(Asking):
         self._catch_up()
 
     def poll(self) -> None:
-        """Read what is new and show it; a running clock is shown again every second."""
+        """Read and show what is new; redraw the clock every second."""
         if self._moving.locked() or not self.is_running:
             return  # While it ends there may be no screen any more.
         was_over = self.source.view.over
         changed = self.source.poll()
-        screen = self._made
+        screen = self._mounted_screen
         if screen is not None:
             changed = screen.look() or changed
         over = self.source.view.over
@@ -165,35 +165,34 @@ class Dashboard(Asking):
             self.switch_mode("results")
 
     def _redraw(self) -> None:
-        screen = self._made
+        screen = self._mounted_screen
         if screen is not None:
             screen.redraw()
 
     @property
-    def _made(self) -> RunScreenBase | None:
-        """The screen that is shown; one that has not all its panes yet draws itself when it has."""
+    def _mounted_screen(self) -> RunScreenBase | None:
+        """The current run screen; None until it is mounted, when it draws itself."""
         screen = self.screen
         return screen if isinstance(screen, RunScreenBase) and screen.is_mounted else None
 
     def _fatal_error(self) -> None:
-        """A fault of ours: where it happened, without the values of all variables.
+        """Print the traceback of a crash, without the values of local variables.
 
-        The first is told: others follow from it. What a screen lacks that was just being made when
-        a signal ended the dashboard is no fault.
+        Only the first error is printed. Errors after a signal ended the dashboard are ignored.
         """
         if not self.ended_by and not self._exit_renderables:
             self.bell()
-            found = safe_text(traceback.format_exc(), lines=True)
-            self._exit_renderables.append(Text(f"{found}{FAULT}"))
+            text = safe_text(traceback.format_exc(), lines=True)
+            self._exit_renderables.append(Text(f"{text}{FAULT}"))
         self._close_messages_no_wait()
 
     @property
     def _follows(self) -> bool:
-        """Whether the screen is one that makes way for the tables of a run that ends."""
+        """Whether to switch from this screen to the results when the run ends."""
         return not self.modal and self.current_mode not in {"runs", "problems"}
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Whether a command can do something: in a store without a run there is little to show."""
+        """Return whether an action is available, as Textual asks before it shows a key."""
         if self._moving.locked() and action in _ON_A_RUN:
             return False
         if self.source.empty and action == "retry":
@@ -207,9 +206,9 @@ class Dashboard(Asking):
         return super().check_action(action, parameters)
 
     async def attach(self, folder: RunFolder, mode: str = "") -> None:
-        """Show another run of the same store, in the screens of this one.
+        """Switch to another run of the same store.
 
-        A screen that is asked for meanwhile is shown in the end: there is none to switch to yet.
+        A screen that is requested meanwhile is shown at the end.
 
         Args:
             folder: the run.
@@ -226,12 +225,12 @@ class Dashboard(Asking):
                 await self.remove_mode(name)
             self._add_modes()
             self.source.poll()
-            shown = self._asked_for or mode
-            await self.switch_mode(shown if shown in SCREENS else self._first())
+            target = self._asked_for or mode
+            await self.switch_mode(target if target in SCREENS else self._first())
             await self.remove_mode(_BETWEEN)
 
     def on_run_chosen(self, message: RunChosen) -> None:
-        """Show the run that was chosen from the list of all."""
+        """Switch to the run chosen in the list of runs."""
         self.run_worker(self.attach(message.folder))
 
     def action_screen(self, name: str) -> None:
@@ -244,12 +243,12 @@ class Dashboard(Asking):
             self.switch_mode(name)
 
     def action_help(self) -> None:
-        """Show the keys that do something here."""
+        """Show the keys that are available here."""
         if not self.modal:
             self.push_screen(HelpScreen(entries(self, self.screen.active_bindings)))
 
     def action_interrupt(self) -> None:
-        """Ask the run to stop, and leave when it has; where there is nothing to stop, leave."""
+        """Stop the run and exit when it has stopped; exit at once if it is not running."""
         if self.source.view.over or not self.source.alive:
             self.exit()
             return
@@ -261,18 +260,18 @@ class Dashboard(Asking):
         self._redraw()
 
     def action_stop(self) -> None:
-        """Stop the cell that is chosen, or the run, if that is what was meant."""
+        """Ask whether to stop the chosen cell or the run."""
         self.ask(stop(self.source, self.chosen, self._stop))
 
     @property
     def _file(self) -> Request | None:
-        """What the person edits, where the screen is on that and not on a run."""
+        """Request for the file that is being edited, if its screen is shown."""
         return self.source.asked if self.current_mode == "problems" else None
 
     def action_retry(self) -> None:
-        """Try what failed once more, or start the run or the file, if that is what was meant."""
+        """Ask whether to retry failed cells, or to start the run or the file."""
         if self._starting:
-            self.tell("A run is being started", "It is shown as soon as it has begun.")
+            self.tell("A run is being started", "It is shown as soon as it has started.")
         elif self._file is not None:
             self.ask(start(self._file, partial(self._start, self._file)))
         else:
@@ -283,7 +282,7 @@ class Dashboard(Asking):
         self.run_worker(self._started(request, again=again))
 
     async def _started(self, request: Request | None, *, again: bool) -> None:
-        """Start what is asked for, or what the run was asked for once more, and show that."""
+        """Start a run of a request, or restart this run, and show it."""
         launch = import_module("engine.execution.launch")
         try:
             if request is None or again:

@@ -1,4 +1,4 @@
-"""What is asked before something is stopped or started again, and told where it cannot be."""
+"""Confirmation dialogs before cells or runs are stopped, retried or started."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -13,14 +13,14 @@ from pipelines.core.text import safe_text
 
 
 class Answer(NamedTuple):
-    """A word for an answer, and what it does."""
+    """An answer of a dialog and its action."""
 
     word: str
     do: Callable[[], object]
 
 
 class Question(NamedTuple):
-    """A title, what would happen, and the answers but no; without one it only tells."""
+    """A dialog: title, text, and the answers besides `no`; without answers it only informs."""
 
     title: str
     told: tuple[str, ...]
@@ -28,10 +28,10 @@ class Question(NamedTuple):
 
 
 def stop(source: Source, chosen: Sequence[CellView], stop_all: Callable[[], object]) -> Question:
-    """Before the one running cell that is chosen, or the run, is stopped."""
+    """Build the question before stopping the chosen running cell, or the run."""
     if source.view.over or not source.alive:
-        told = "It is over." if source.view.over else "Its runner is gone."
-        return Question(f"Run {source.view.run} does not run", (told, "", "r starts it again."))
+        told = "It has ended." if source.view.over else "Its runner is gone."
+        return Question(f"Run {source.view.run} is not running", (told, "", "r starts it again."))
     running = [cell for cell in chosen if cell.state is State.RUNNING]
     if len(running) == 1 and not source.stops:
         return _stop_cell(source, running[0], Answer("stop the run", stop_all))
@@ -39,36 +39,36 @@ def stop(source: Source, chosen: Sequence[CellView], stop_all: Callable[[], obje
 
 
 def _stop_cell(source: Source, cell: CellView, whole: Answer) -> Question:
-    """Before a cell is stopped alone; asked again, before it is killed."""
+    """Build the question before stopping one cell; if it is already stopping, before killing it."""
     if cell.stopping:
-        told = "It was asked to stop. Killed, it loses what was done since the last checkpoint."
+        told = "It is already stopping. Killing it loses all work since its last checkpoint."
         kill = Answer("kill this cell", partial(source.wishes.ask, "kill", [cell]))
         return Question(f"Kill {cell.name}?", (told,), (kill, whole))
-    told = "It will be saved and then end. What needs it is skipped; all others go on."
+    told = "It saves a checkpoint and stops. Cells that depend on it are skipped; others go on."
     alone = Answer("stop this cell", partial(source.wishes.ask, "cancel", [cell]))
-    later = "r on it goes on from there while the run lasts; after that, the same `meta run`."
+    later = "To resume it, press r while the run lasts; after that, repeat the same `meta run`."
     return Question(f"Stop {cell.name}?", (told, "", later), (alone, whole))
 
 
 def _stop_run(source: Source, stop_all: Callable[[], object]) -> Question:
-    """Before a run is stopped; asked again, before what runs is killed."""
+    """Build the question before stopping a run; if it is already stopping, before killing it."""
     running = source.view.count(State.RUNNING)
     cells = f"{running} running cell{'s' * (running != 1)}"
     if source.stops:
-        told = f"{cells} will be killed, and lose what was done since the last checkpoint."
+        told = f"{cells} will be killed and lose all work since the last checkpoint."
         return Question(f"Kill run {source.view.run}?", (told,), (Answer("kill", stop_all),))
-    told = f"{cells} will be saved and then end; no other begins."
+    told = f"{cells} will save a checkpoint and stop; no other cell starts."
     title = f"Stop run {source.view.run}?"
     return Question(title, (told, "", _GOES_ON), (Answer("stop", stop_all),))
 
 
-_GOES_ON = "Nothing that is done is lost: r, or the same `meta run`, goes on from there."
+_GOES_ON = "No work is lost: r, or the same `meta run`, resumes it."
 
 
 def retry(
     source: Source, chosen: Sequence[CellView], again: Callable[[Request | None], object]
 ) -> Question:
-    """Before cells that are chosen are tried again, or a run that is over is started again."""
+    """Build the question before retrying the chosen cells, or restarting a finished run."""
     if not source.alive or source.view.over:
         return _again(source, again)
     ended = [cell for cell in chosen if cell.state in _TRIED]
@@ -80,27 +80,27 @@ def _retry_cells(source: Source, cells: Sequence[CellView]) -> Question:
     what = f"{len(cells)} cells of {first.stage}" if more else first.name
     told = [f"{first.name}: {first.error}" if more else first.error] if first.error else []
     told += [f"and {more} more", ""] if more else [""] if told else []
-    told.append("The run goes on meanwhile; what was skipped because of this alone waits again.")
-    told.append("File and code are those of the run: what you changed since takes a new one.")
+    told.append("The run goes on meanwhile; cells skipped only because of this wait again.")
+    told.append("File and code are those of the run: to use later changes, start a new one.")
     ask = Answer("retry", partial(source.wishes.ask, "retry", cells))
     return Question(f"Retry {what}?", tuple(told), (ask,))
 
 
 def start(request: Request, begin: Callable[[], object]) -> Question:
-    """Before the file that is being edited is run."""
+    """Build the question before running the file that is being edited."""
     told = ["A new run of the file as it is saved now.", *_code(request)]
     name = safe_text(str(request.file))
     return Question(f"Start {name}?", tuple(told), (Answer("start", begin),))
 
 
 def _code(request: Request) -> list[str]:
-    """Whose code a run would execute beside our own."""
+    """Return a line that names the stage files whose code the run executes."""
     paths = ", ".join(safe_text(str(path)) for path in request.stage_files)
     return [f"It runs the code of {paths}."] if paths else []
 
 
 def _again(source: Source, again: Callable[[Request | None], object]) -> Question:
-    """Before a run is started again: the run's own folder says of which file and whose code."""
+    """Build the question before restarting a run, with the file and code that its folder names."""
     view = source.view
     counts = {state: view.count(state) for state in (*_KEPT, *_LEFT)}
     kept = sum(counts[state] for state in _KEPT)
@@ -112,15 +112,15 @@ def _again(source: Source, again: Callable[[Request | None], object]) -> Questio
     left = counts_line({state: count for state, count in counts.items() if state in _LEFT})
     if left:
         told.append(f"To compute: {left}.")
-    request = _asked(source)
+    request = _request(source)
     if request is not None:
         told += [f"The file is {safe_text(str(request.file))}.", *_code(request)]
     title = f"Start {view.name or view.run} again?"
     return Question(title, tuple(told), (Answer("start", partial(again, request)),))
 
 
-def _asked(source: Source) -> Request | None:
-    """What the run was asked for; None where it does not tell, as starting it then says."""
+def _request(source: Source) -> Request | None:
+    """Return the request of the run; None if it cannot be read (starting it reports why)."""
     try:
         return asked(source.folder)
     except UsageError:
@@ -133,7 +133,7 @@ _LEFT = (State.WAITING, State.FAILED, State.SKIPPED, State.STOPPED)
 
 
 def _still_running(source: Source) -> Question:
-    """Where nothing that is chosen can be tried again, and the run not be started again yet."""
+    """Build the message that nothing chosen can be retried while the run goes on."""
     failed = source.view.count(State.FAILED)
     cells = f"{failed} failed cell{'s' * (failed != 1)}" if failed else "what failed"
     told = f"When it has ended, r starts it again: then {cells} will be tried once more."

@@ -88,7 +88,7 @@ async def test_a_stop_asks_what_enter_then_does(live, store):
         await pilot.press("X")
         await pilot.pause()
         assert "Stop run 7f3a?" in text_of(app)
-        assert "2 running cells will be saved" in text_of(app)
+        assert "2 running cells will save a checkpoint" in text_of(app)
         assert live.stop_requested() == ""
         await pilot.press("enter")
         await pilot.pause()
@@ -135,7 +135,7 @@ async def test_what_does_not_run_cannot_be_stopped(finished, store):
     async with app.run_test(size=(100, 30)) as pilot:
         await pilot.press("X")
         await pilot.pause()
-        assert "does not run" in text_of(app)
+        assert "is not running" in text_of(app)
         await pilot.press("enter")
         await pilot.pause()
         assert isinstance(app.screen, ResultsScreen)
@@ -331,7 +331,7 @@ async def test_help_tells_every_command_of_pane_screen_and_app(live, store, size
         # A key of a pane hides the same key of the screen under it.
         hidden = {d for k, d in wanted if sum(key == k for key, _ in wanted) > 1}
         # No file was named, so that there are no faults to show; all else can be done.
-        assert [told for told in missing if told[1] not in hidden] == [("5", "Faults of the file")]
+        assert [told for told in missing if told[1] not in hidden] == [("5", "Errors in the file")]
         for _ in range(40):
             if "skipped" in text_of(app):
                 break
