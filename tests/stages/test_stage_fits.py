@@ -223,13 +223,13 @@ def test_facts_accept_functions_of_one_number(look):
             "from.learner",
             "b@x=1 was trained on tasks with classes",
         ),
-        ({}, {"learner": (LEARNER, MODEL)}, "method", "no way of its own"),
-        ({}, {"learner": (LEARNER, JOINT)}, "method", "no way of its own"),
+        ({}, {"learner": (LEARNER, MODEL)}, "method", "needs a `method` to adapt"),
+        ({}, {"learner": (LEARNER, JOINT)}, "method", "needs a `method` to adapt"),
         (
             {"method": TUNING},
             {"learner": (LEARNER, RIDGE)},
             "method",
-            "all that are connected have one",
+            "all connected learners adapt",
         ),
         (
             {"method": {"kind": "prototype"}},

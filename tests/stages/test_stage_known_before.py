@@ -166,7 +166,7 @@ ERRORS = {
     ),
     "tasks of more targets than were learned": (
         "uses: meta_evaluate, from: {learner: y, tasks: two}}\n  y: {uses: meta_train, from: {tasks: waves}, with: {algorithm: maml, net: mlp, budget: {tasks: 4}}",
-        "two", "1 numbers are learned to be predicted, and two asks for 2",
+        "two", "the learner has 1 outputs, and two has 2 targets",
     ),
     "a picture of two targets": (
         "uses: fits, from: {learner: raw, tasks: two}, with: {method: probe}",

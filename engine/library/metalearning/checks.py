@@ -80,7 +80,7 @@ def start(look: Look, model: Facts | None, tasks: Facts) -> None:
         hint = "say `net: {kind: conv4}`, or connect a pretrained net as `model`"
         look.error("net", "there is no net to train", hint)
     elif look.params.net is not None and model is not None:
-        look.error("net", "`model` brings its own net", "leave one of them out")
+        look.error("net", "`net` and `model` are both given", "leave one of them out")
 
 
 def kept(look: Look, model: Facts | None) -> None:
@@ -136,16 +136,16 @@ def numbers(look: Look, port: str, targets: int | None, tasks: Facts) -> None:
     """Report tasks that ask for another number of targets than is learned."""
     theirs = tasks.protocol.get("targets")
     if None not in (targets, theirs) and targets != theirs:
-        told = f"{targets} numbers are learned to be predicted, and {tasks.task} asks for {theirs}"
-        look.error(f"from.{port}", told, "`targets` of both must be as many")
+        message = f"the learner has {targets} outputs, and {tasks.task} has {theirs} targets"
+        look.error(f"from.{port}", message, "use the same number of `targets` for both")
 
 
 def kinds(look: Look, learner: Facts, tasks: Facts) -> bool:
     """Report a learner of classes on tasks of regression, or the reverse; whether they agree."""
     if not learner.protocol or not _other_kind(learner, tasks):
         return True
-    told = f"the learner was trained on tasks {_kind(learner)}, and these are {_kind(tasks)}"
-    look.error("from.tasks", told, "judge it on tasks like those that it learned from")
+    message = f"the learner was trained on tasks {_kind(learner)}, and these are {_kind(tasks)}"
+    look.error("from.tasks", message, "evaluate it on tasks of the same kind")
     return False
 
 
@@ -160,13 +160,14 @@ def stopping(look: Look, validate: Facts | None) -> None:
     if stop is None:
         return
     if validate is None:
-        look.error("stop", "nothing to stop by", "connect validation tasks: `validate: STAGE`")
+        hint = "connect validation tasks: `validate: STAGE`"
+        look.error("stop", "early stopping needs validation tasks", hint)
     elif stop.by == "accuracy" and validate.ways == (0, 0):
-        told = f"{validate.task} has no classes, so nothing measures an accuracy"
-        look.error("stop.by", told, "say `by: loss`")
+        message = f"{validate.task} has no classes, and so no accuracy"
+        look.error("stop.by", message, "set `by: loss`")
     elif stop.every > budget:
-        told = f"the first look is after {stop.every} tasks, and the budget is {budget}"
-        look.error("stop.every", told, "look more often, or leave `stop` out")
+        message = f"the first evaluation is after {stop.every} tasks, and the budget is {budget}"
+        look.error("stop.every", message, "use a smaller `every`, or leave `stop` out")
 
 
 def as_tested(look: Look, learner: Facts, tasks: Facts, curve: tuple[int, ...]) -> None:

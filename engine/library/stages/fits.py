@@ -78,12 +78,12 @@ def _facts(look: Look) -> Mapping[str, Facts]:
 def _method(look: Look, params: Fits, idle: Sequence[Facts]) -> None:
     if params.method is None:
         if idle:
-            told = "a plain model, or a learner by `joint`, has no way of its own to adapt"
-            look.error("method", told, "say `method: {kind: finetune, lr: 0.01}`")
+            message = "a model, or a learner by `joint`, needs a `method` to adapt"
+            look.error("method", message, "set `method: {kind: finetune, lr: 0.01}`")
         return
     if not idle:
-        told = "`method` adapts what has no way of its own, and all that are connected have one"
-        look.error("method", told, "leave it out")
+        message = "`method` is not used: all connected learners adapt by their own algorithm"
+        look.error("method", message, "leave it out")
     for name, message, hint in params.method.few_shot_faults(classified=False):
         look.error(f"method.{name}", message, hint)
 
