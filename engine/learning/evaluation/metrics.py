@@ -70,7 +70,7 @@ def reprobe(net: Network, task: Task) -> float | None:
         z_val = extract(net, val).double()
         head = linear_heads.select(
             lambda l2, _: linear_heads.ridge(z, targets, l2),
-            lambda found: -float((found(z_val).argmax(1) == val.y).double().mean()),
+            lambda candidate: -float((candidate(z_val).argmax(1) == val.y).double().mean()),
         )
     return float((head(test).argmax(1) == task.parts["test"].y).double().mean())
 

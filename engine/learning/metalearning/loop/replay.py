@@ -41,8 +41,8 @@ class Rehearsal:
         self.share = share
         self._network = network
         self._streams = [
-            Stream(item.task, item.head, order=seed, augment=replay + place)
-            for place, (item, seed) in enumerate(zip(old, count(order), strict=False))
+            Stream(item.task, item.head, order=seed, augment=replay + index)
+            for index, (item, seed) in enumerate(zip(old, count(order), strict=False))
         ]
         self._seen = 0
         """Number of new examples so far."""

@@ -35,23 +35,23 @@ class Window:
         self, pull: Tensor, x: Tensor, weight: Tensor, wanted: tuple[bool, ...]
     ) -> tuple[Maybe, ...]:
         """Return the products of `pull` with the Jacobians in x, weight and bias."""
-        found: tuple[Maybe, ...] = torch.ops.aten.convolution_backward(
+        gradients: tuple[Maybe, ...] = torch.ops.aten.convolution_backward(
             pull, x, weight, [len(weight)], self.stride, self.padding, self.dilation, False,
             [0] * len(self.stride), self.groups, wanted,
         )  # fmt: skip
-        return found
+        return gradients
 
 
 def conv(x: Tensor, weight: Tensor, bias: Maybe, window: Window) -> Tensor:
     """Convolve x (n, i, h, w), weight (o, i / groups, kh, kw), bias (o,) to (n, o, h', w')."""
-    found: Tensor = _Conv.apply(x, weight, bias, window)
-    return found
+    output: Tensor = _Conv.apply(x, weight, bias, window)
+    return output
 
 
 def batch_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
     """Normalise x (n, c, h, w) by its own moments, with weight and bias (c,)."""
-    found: Tensor = _Norm.apply(x, weight, bias, eps)
-    return found
+    output: Tensor = _Norm.apply(x, weight, bias, eps)
+    return output
 
 
 def pool(x: Tensor) -> Tensor:
@@ -61,8 +61,8 @@ def pool(x: Tensor) -> Tensor:
     """
     if x.is_cuda:
         return functional.max_pool2d(x, 2)
-    found: Tensor = _Pool.apply(x)
-    return found
+    output: Tensor = _Pool.apply(x)
+    return output
 
 
 class _Conv(torch.autograd.Function):
@@ -75,8 +75,8 @@ class _Conv(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, pull: Tensor) -> tuple[Maybe, ...]:
         x, weight = ctx.saved_tensors
-        found = _ConvBack.apply(pull, x, weight, ctx.window, ctx.needs_input_grad[:3])
-        return (*found, None)
+        gradients = _ConvBack.apply(pull, x, weight, ctx.window, ctx.needs_input_grad[:3])
+        return (*gradients, None)
 
 
 class _ConvBack(torch.autograd.Function):
@@ -134,12 +134,12 @@ class _NormBack(torch.autograd.Function):
     def forward(
         ctx: Any, pull: Tensor, x: Tensor, weight: Tensor, mean: Tensor, slope: Tensor, eps: float
     ) -> tuple[Tensor, ...]:
-        found: tuple[Tensor, ...] = torch.ops.aten.native_batch_norm_backward(
+        gradients: tuple[Tensor, ...] = torch.ops.aten.native_batch_norm_backward(
             pull, x, weight, None, None, mean, slope, True, eps, (True, True, True)
         )
-        ctx.save_for_backward(pull, x, weight, mean, slope, found[1], found[2])
+        ctx.save_for_backward(pull, x, weight, mean, slope, gradients[1], gradients[2])
         ctx.eps = eps
-        return found
+        return gradients
 
     @staticmethod
     def backward(ctx: Any, to_x: Tensor, to_weight: Tensor, to_bias: Tensor) -> tuple[Maybe, ...]:
@@ -187,18 +187,18 @@ class _Pool(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, pull: Tensor) -> Tensor:
-        found: Tensor = _PoolBack.apply(pull, *ctx.saved_tensors)
-        return found
+        gradients: Tensor = _PoolBack.apply(pull, *ctx.saved_tensors)
+        return gradients
 
 
 class _PoolBack(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, pull: Tensor, x: Tensor, index: Tensor) -> Tensor:
         ctx.save_for_backward(index)
-        found: Tensor = torch.ops.aten.max_pool2d_with_indices_backward(
+        gradients: Tensor = torch.ops.aten.max_pool2d_with_indices_backward(
             pull, x, (2, 2), (2, 2), (0, 0), (1, 1), False, index
         )
-        return found
+        return gradients
 
     @staticmethod
     def backward(ctx: Any, to_x: Tensor) -> tuple[Maybe, ...]:

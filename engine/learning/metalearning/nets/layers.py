@@ -147,8 +147,8 @@ class Stateless:
     def __call__(self, weights: Weights, x: Tensor, now: Pass) -> Tensor:
         """Apply the module to x."""
         del weights, now
-        found: Tensor = self.module(x)
-        return found
+        output: Tensor = self.module(x)
+        return output
 
 
 @dataclass(frozen=True, slots=True)

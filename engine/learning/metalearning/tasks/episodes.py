@@ -161,7 +161,7 @@ class Episodes:
         """See `Family`: classes of the pool; all rotations count as the same class."""
         task = self._draw(number)
         classes = [item // self.pool.rotations for item in task.classes.tolist()]
-        return tuple(classes[place] for place in task.labels.argsort().tolist())
+        return tuple(classes[index] for index in task.labels.argsort().tolist())
 
     def _draw(self, number: int) -> "_Task":
         rng = generator(self.seed, "episodes", number)
