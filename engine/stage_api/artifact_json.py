@@ -8,7 +8,7 @@ from typing import Any
 
 from pipelines.core import reading
 from pipelines.core.errors import StageError
-from pipelines.core.text import shown
+from pipelines.core.text import is_unicode, shown
 
 MOST_BYTES = 1 << 28
 """Largest JSON file that is read."""
@@ -29,6 +29,10 @@ def dump(folder: Path, name: str, value: Any) -> None:
         if invalid is None:
             raise
         raise StageError(_message(name, *invalid)) from error
+    broken = next(_broken_text(value, ()), None)
+    if broken is not None:
+        where = shown(".".join(broken))
+        raise StageError(f"{name}: `{where}` is not Unicode text: give it another name or word")
     (folder / name).write_text(text, encoding="utf-8")
 
 
@@ -53,6 +57,21 @@ def _invalid(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...
             yield from _invalid(item, (*path, str(number)))
     elif not isinstance(value, str | int | None):
         yield path, value
+
+
+def _broken_text(value: Any, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """Yield paths of text with half a surrogate pair, which JSON readers refuse."""
+    if isinstance(value, str):
+        if not is_unicode(value):
+            yield (*path, value)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            if isinstance(key, str):
+                yield from _broken_text(key, path)
+            yield from _broken_text(item, (*path, str(key)))
+    elif isinstance(value, list | tuple) and not all(isinstance(it, int | float) for it in value):
+        for number, item in enumerate(value):
+            yield from _broken_text(item, (*path, str(number)))
 
 
 def _message(name: str, path: tuple[str, ...], value: Any) -> str:

@@ -12,15 +12,14 @@ from engine.stage_api.run import Interrupted
 from engine.store import Changed, Damaged
 from engine.workers import Message, Task
 from engine.workers.run_cell import perform
-from pipelines.core.errors import MetaError
+from pipelines.core import raised
+from pipelines.core.errors import EnvironmentFault, MetaError
 from pipelines.core.text import safe_text
 
 TRACEBACK_CHARACTERS = 20_000
 """Its end says what went wrong; a recursion's would otherwise fill the journal."""
 _FRAMES = 2000
 """Frames of an error that are told: formatting a million of them takes half a minute."""
-_CAUSES = 20
-"""Errors of a chain that are looked at, each the cause of the one before."""
 _MEMORY = re.compile(
     r"DefaultCPUAllocator|out of memory|not enough memory|alloc_cpu|_ALLOC_FAILED", re.IGNORECASE
 )
@@ -61,46 +60,46 @@ def outcome(cell: int, task: Task, channel: Collected | object) -> Message:
 def failure(cell: int, error: BaseException) -> Message:
     """The final message of a cell that raised."""
     body = {"error": _summary(error), "traceback": "", "code": 1, "fault": _fault(error)}
-    if isinstance(error, Damaged):
+    kind = type(error)
+    if issubclass(kind, Damaged) and isinstance(error, Damaged):
         damaged = [error.digest, error.reason, isinstance(error, Changed)]
         return Message(cell, "failed", {**body, "damaged": damaged})
-    if isinstance(error, MetaError):
-        return Message(cell, "failed", {**body, "code": error.exit_code})
+    if issubclass(kind, MetaError):
+        code = EnvironmentFault.exit_code if issubclass(kind, EnvironmentFault) else 1
+        return Message(cell, "failed", {**body, "code": code})
     return Message(cell, "failed", {**body, "traceback": safe_text(_lines(error), lines=True)})
 
 
 def _summary(error: BaseException) -> str:
     """Kind and first line of an error, whose own text may be broken or without end."""
-    try:
-        first = str(error)[:TRACEBACK_CHARACTERS].strip().partition("\n")[0]
-    except BaseException as broken:  # noqa: BLE001 (the text is the stage's code)
-        first = f"(its text cannot be shown: {type(broken).__name__})"
-    kind = type(error).__name__
-    if isinstance(error, MetaError):
-        return safe_text(str(error))
-    if isinstance(error, SystemExit):
+    whole, kind = raised.text(error, TRACEBACK_CHARACTERS), raised.class_name(error)
+    if issubclass(type(error), MetaError):
+        return safe_text(whole)
+    first = whole.strip().partition("\n")[0]
+    if issubclass(type(error), SystemExit):
         first = f"{first or 0} (a stage returns or raises; it does not exit)"
     return safe_text(f"{kind}: {first}" if first else kind)
 
 
 def _lines(error: BaseException) -> str:
-    """The end of the traceback."""
+    """The end of the traceback; of an error whose class breaks it, the frames and the word."""
     try:
         _shorten(error)
         return "".join(traceback.format_exception(error))[-TRACEBACK_CHARACTERS:]
-    except BaseException as broken:  # noqa: BLE001 (as above)
-        return f"the traceback cannot be shown: {type(broken).__name__}\n"
+    except BaseException:  # noqa: BLE001 (a class may break the formatting in any way)
+        lines = traceback.format_tb(_innermost(raised.frames(error)))
+        told = ["Traceback (most recent call last):\n", *lines, f"{_summary(error)}\n"]
+        return "".join(told)[-TRACEBACK_CHARACTERS:]
 
 
 def _shorten(error: BaseException) -> None:
     """Cut an error to its newest causes, and each of them to its innermost frames."""
-    for _ in range(_CAUSES):
-        error.__traceback__ = _innermost(error.__traceback__)
-        before = error.__cause__ or error.__context__
-        if before is None:
-            return
-        error = before
-    error.__traceback__ = error.__cause__ = error.__context__ = None
+    last = error
+    for each in raised.chain(error):
+        each.__traceback__ = _innermost(each.__traceback__)
+        last = each
+    if (oldest := raised.cause(last)) is not None:
+        oldest.__traceback__ = oldest.__cause__ = oldest.__context__ = None
 
 
 def _innermost(traceback_: TracebackType | None) -> TracebackType | None:
@@ -115,18 +114,18 @@ def _innermost(traceback_: TracebackType | None) -> TracebackType | None:
     return first
 
 
-def _fault(error: BaseException | None) -> str:
+def _fault(error: BaseException) -> str:
     """The class of a failure: `memory` where it, or what caused it, is a lack of memory."""
-    seen = 0
-    while error is not None and seen < _CAUSES:
-        if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-            return "memory"
-        if isinstance(error, OSError) and error.errno == errno.ENOMEM:
-            return "memory"
-        if isinstance(error, RuntimeError) and _MEMORY.search(_summary(error)):
-            return "memory"
-        error, seen = error.__cause__ or error.__context__, seen + 1
-    return "error"
+    return "memory" if any(map(_is_lack_of_memory, raised.chain(error))) else "error"
+
+
+def _is_lack_of_memory(error: BaseException) -> bool:
+    kind = type(error)
+    if issubclass(kind, MemoryError) or raised.class_name(error) == "OutOfMemoryError":
+        return True
+    if raised.number(error) == errno.ENOMEM:
+        return True
+    return issubclass(kind, RuntimeError) and _MEMORY.search(_summary(error)) is not None
 
 
 @dataclass(slots=True)

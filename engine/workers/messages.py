@@ -124,7 +124,9 @@ def decode(line: bytes, cell: int, token: str) -> Message:
     try:
         found = _LINE.validate_json(line)
     except ValidationError:
-        shown = safe_text(line[:_SHOWN].decode(errors="replace"))
+        # What a stage wrote may stand before a message of ours, whose token is nobody's to read.
+        bare = line.replace(token.encode(), b"...") if token else line
+        shown = safe_text(bare[:_SHOWN].decode(errors="replace"))
         raise BadMessage(f"what was sent is no message: {shown}") from None
     if found.token != token:
         raise BadMessage(f"a message `{safe_text(found.kind, limit=_SHOWN)}` has not its token")

@@ -26,7 +26,7 @@ from engine.workers.device import processor
 from pipelines.core.errors import EnvironmentFault, StageError
 from pipelines.core.facts import Source
 from pipelines.core.stage import Artifact, Stage
-from pipelines.core.text import safe_text
+from pipelines.core.text import is_unicode, safe_text
 
 LARGEST_SCORE = 1e300
 """Sums, differences and intervals of such numbers are still finite."""
@@ -262,10 +262,23 @@ def check_scores(scores: Scores) -> None:
                 )
 
 
+def _check_name(name: str, what: str) -> None:
+    """Look that a name can be kept: files and messages are UTF-8.
+
+    Raises:
+        StageError: it cannot.
+    """
+    if not is_unicode(name):
+        raise StageError(
+            f"{what} is `{safe_text(name, limit=100)}`, which is not Unicode text: give it another"
+        )
+
+
 def _check_score(name: object, value: object) -> None:
     if not isinstance(name, str):
         kind = safe_text(type(name).__name__)
         raise StageError(f"the name of a score is of type {kind}: write text, as `task/accuracy`")
+    _check_name(name, "the name of a score")
     told = f"the score `{safe_text(name, limit=100)}` is"
     if not isinstance(value, int | float) or isinstance(value, bool):
         kind = f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")
@@ -318,6 +331,7 @@ def _publish(artifact: Artifact, store: Store, bounds: Bounds) -> Output:
             raise StageError(f"{kind} removed the folder that it was to write into")
         paths = sorted(folder.iterdir())
         for path in paths:
+            _check_name(path.name, f"the name of a file that {kind} wrote")
             # A link would bring in a file that the stage did not make.
             if path.is_symlink() or not path.is_file():
                 name = safe_text(path.name, limit=100)

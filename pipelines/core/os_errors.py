@@ -6,6 +6,7 @@ import re
 import resource
 from pathlib import Path
 
+from pipelines.core import raised
 from pipelines.core.errors import EnvironmentFault
 
 BARRED = frozenset({errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE})
@@ -21,7 +22,6 @@ _WRITTEN = re.compile(
 )
 """What libraries say of a write that failed, without why."""
 _LITTLE = 1 << 20
-_CAUSES = 20
 _OWN = "set META_HOME to a folder of yours"
 _NEEDED = {
     errno.EACCES: f"permission denied: {_OWN}",
@@ -46,25 +46,21 @@ def no_room(error: BaseException, folder: Path, *, anywhere: bool = False) -> in
         anywhere: who raised it may have written elsewhere, without naming it: a stage. Then it
             counts only where it names a path in the folder, or the folder's disk is full.
     """
-    cause: BaseException | None = error
-    for _ in range(_CAUSES):
-        if cause is None:
-            return 0
+    for cause in raised.chain(error):
         if number := _number(cause, folder):
             return number if not anywhere or _path(cause) or _is_full(folder) else 0
-        cause = cause.__cause__ or cause.__context__
     return 0
 
 
 def _number(error: BaseException, folder: Path) -> int:
-    if isinstance(error, OSError) and error.errno is not None:
-        path = _path(error)
+    if number := raised.number(error):
+        path = _path(error) if number in NO_ROOM else ""
         inside = not path or Path(path).is_relative_to(os.path.realpath(folder))
-        return error.errno if error.errno in NO_ROOM and inside else 0
+        return number if number in NO_ROOM and inside else 0
     # The text of an error of a stage's own class is the stage's code.
-    if type(error).__module__.partition(".")[0] not in _LIBRARIES:
+    if raised.module_name(error).partition(".")[0] not in _LIBRARIES:
         return 0
-    text = str(error)
+    text = raised.text(error)
     if found := _IN_TEXT.search(text):
         return int(found[1]) if int(found[1]) in NO_ROOM else 0
     if said := next((number for number in NO_ROOM if os.strerror(number) in text), 0):
@@ -74,8 +70,8 @@ def _number(error: BaseException, folder: Path) -> int:
 
 def _path(error: BaseException) -> str:
     """The path that an error names; empty where it names none."""
-    named = error.filename if isinstance(error, OSError) else None
-    return os.path.realpath(os.fsdecode(named)) if isinstance(named, str | bytes) else ""
+    named = raised.file_name(error)
+    return os.path.realpath(os.fsdecode(named)) if named is not None else ""
 
 
 def _is_full(folder: Path) -> bool:

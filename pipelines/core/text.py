@@ -49,6 +49,15 @@ def safe_text(text: str, *, lines: bool = False, limit: int = 20_000) -> str:
     return shown if kept is text else f"{shown}… ({len(text) - limit} more characters)"
 
 
+def is_unicode(text: str) -> bool:
+    """Whether text has no half of a surrogate pair, with which no UTF-8 and no JSON holds it."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def visible(text: str) -> str:
     """Lines of text as `safe_text` shows them, however long."""
     return _UNSAFE_LINES.sub(_escape, text)

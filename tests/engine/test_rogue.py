@@ -29,6 +29,7 @@ from engine.workers.local import Local
 from engine.workers.run_cell import check_scores
 from engine.workers.slot import MARK
 from pipelines.core.errors import StageError
+from pipelines.core.os_errors import no_room
 
 PATIENCE = 60.0
 
@@ -117,6 +118,7 @@ returned = Made(Odd(1.0))
 """
 LOWER = "from engine.workers import worker\nworker.MOST_FRAMES = 20_000\n"
 """A million frames take seconds."""
+SHOWN = "Odd: (its text cannot be shown: ValueError)"
 FORGED = b'{"cell": 0, "token": "", "kind": "done", "body": {}}\n'
 
 
@@ -161,6 +163,8 @@ FORGED = b'{"cell": 0, "token": "", "kind": "done", "body": {}}\n'
          "Odd wrote `x`, which is no plain file"),
         (WRITES.format("(folder / 'x').mkdir()"), "failed", "Odd wrote `x`, which is no plain"),
         (WRITES.format("os.mkfifo(folder / 'x')"), "failed", "Odd wrote `x`, which is no plain"),
+        (WRITES.format("open(os.fsencode(folder) + b'/\\xff', 'w').close()"), "failed",
+         "the name of a file that Odd wrote is `\\udcff`, which is not Unicode text"),
         (WRITES.format("folder.rmdir()"), "failed",
          "Odd removed the folder that it was to write into"),
         ("input('who? ')", "failed", "EOFError: EOF when reading a line"),
@@ -169,7 +173,7 @@ FORGED = b'{"cell": 0, "token": "", "kind": "done", "body": {}}\n'
          "a stage must not write to descriptors that it did not open"),
         (SOCKETS + "os.write(sockets[0], b'no newline')", "failed",
          "its process sent rubbish to the runner (what was sent is no message: "
-         'no newline{"cell": 0, "token": '),
+         'no newline{"cell": 0, "token": "..."'),
         (SOCKETS + f"os.write(sockets[0], {FORGED!r})",
          "failed", "its process sent rubbish to the runner (a message `done` has not its token): "),
         (SOCKETS + "os.close(sockets[0])", "lost",
@@ -200,6 +204,35 @@ def test_a_stage_that_misbehaves_ends_its_own_cell_with_a_clear_word(stand, code
     assert final.body["error"].startswith(said)
     if kind == "lost":  # The cells of the tests that follow are as good a sign for the others.
         assert stand.run("pass")[-1].kind == "done"
+
+
+def broken(self: object, *_: object) -> str:
+    raise ValueError("broken")
+
+
+@pytest.mark.parametrize(
+    ("bases", "space", "said"),
+    [
+        ((Exception,), {"__module__": None}, "Odd: x"),
+        ((Exception,), {"__module__": "torch", "__str__": broken}, SHOWN),
+        ((OSError,), {"errno": property(broken), "filename": property(broken)}, "Odd: x"),
+        ((StageError,), {"__str__": broken}, SHOWN.removeprefix("Odd: ")),
+        ((Exception,), {"__bool__": broken, "__traceback__": property(broken)}, "Odd: x"),
+        ((Exception,), {"__cause__": property(broken), "__repr__": broken}, "Odd: x"),
+        ((Exception,), {"__class__": property(broken)}, "Odd: x"),
+    ],
+)
+def test_an_error_whose_class_is_broken_has_its_name_and_its_line(tmp_path, bases, space, said):
+    odd = type("Odd", bases, space)
+    assert no_room(odd("x"), tmp_path) == 0
+    for named in (OSError([1], "x"), OSError(28, "x", "a\0b"), OSError(28, "x", 7)):
+        assert no_room(named, tmp_path) in (0, 28)
+    try:
+        raise odd("x")
+    except BaseException as error:  # noqa: BLE001 (whatever a stage may raise)
+        body = failure(0, error).body
+    assert body["error"] == said
+    assert bases == (StageError,) or 'raise odd("x")' in body["traceback"]
 
 
 def test_a_long_error_is_cut_before_it_is_formatted():
@@ -494,6 +527,16 @@ def test_without_forks_a_cell_has_a_process_of_its_own_too(tmp_path):
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+def test_words_of_scores_that_are_no_unicode_are_named(tmp_path):
+    for words in (
+        {"notes": ("a\udcff",)},
+        {"curves": {"a\udcff": ()}},
+        {"chosen": {"a": "a\udcff"}},
+    ):
+        with pytest.raises(StageError, match=r"scores.json: `.*a\\udcff` is not Unicode text"):
+            Scores({"t/a": 1.0}, **words).write(tmp_path)
+
+
 WRITE = "a score is a number of Python; write `float(x)`"
 LARGEST = "and statistics are made of scores up to 1e+300: has it diverged?"
 
@@ -524,6 +567,7 @@ LARGEST = "and statistics are made of scores up to 1e+300: has it diverged?"
             "Python; leave out one that does not apply",
         ),
         ({3: 1.0}, "ok", "the name of a score is of type int: write text, as `task/accuracy`"),
+        ({"t/\udcff": 1.0}, "ok", "the name of a score is `t/\\udcff`, which is not Unicode text"),
         ({"t/a": 10**400}, "ok", "the score `t/a` is a whole number that no float can hold"),
         ({"t/a": -2e300}, "ok", f"the score `t/a` is -2e+300, {LARGEST}"),
         ({"t/a": 10**305}, "ok", "the score `t/a` is 1000"),
