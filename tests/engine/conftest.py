@@ -99,6 +99,7 @@ class Workshop:
 @pytest.fixture(autouse=True)
 def _programs_of_their_own() -> Iterator[None]:
     """What a workshop's files import is not found by the next test: each is its own program."""
+    forget_programs()  # Those of fixtures that a module shares.
     before = list(sys.path)
     yield
     sys.path[:] = before
@@ -110,6 +111,7 @@ def forget_programs() -> None:
     for name in list(sys.modules):
         if name.startswith("_meta_stages_") or name in ("scaling", "toynumber"):
             del sys.modules[name]
+    sys.path[:] = [path for path in sys.path if not Path(path, "scaling.py").is_file()]
 
 
 @pytest.fixture

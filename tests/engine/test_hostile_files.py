@@ -88,7 +88,7 @@ def test_of_a_stage_file_the_size_is_looked_at_first(tmp_path: Path) -> None:
     path = tmp_path / "stages.py"
     with path.open("wb") as file:
         file.truncate(1_610_612_736)
-    with pytest.raises(UsageError, match=r"has more than 33,554,432 bytes"):
+    with pytest.raises(UsageError, match=r"is larger than 33,554,432 bytes"):
         Catalogue([path])
 
 

@@ -151,7 +151,6 @@ def test_a_checkpoint_without_room_leaves_those_before_it(tmp_path: Path) -> Non
 
 
 STAGE = '''
-import resource
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -171,8 +170,6 @@ class Big(Artifact):
         """Write it."""
         import torch
         from safetensors.torch import save_file
-        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
         save_file({"a": torch.zeros(self.size)}, folder / "a")
 
     @classmethod
@@ -202,7 +199,12 @@ def fill(run: Run, params: Size) -> Made:
 def test_a_run_without_room_ends_with_3_and_one_line(tmp_path: Path) -> None:
     shop = Workshop(tmp_path)
     (tmp_path / "toys.py").write_text(STAGE)
-    told = shop.run("stages:\n  a: {uses: fill}\n")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
+    try:
+        told = shop.run("stages:\n  a: {uses: fill}\n")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert told.code == 3
     (failure,) = told.failures().values()
     assert "ulimit -f" in failure
@@ -223,7 +225,7 @@ def test_a_disk_that_is_full_ends_a_run_with_3(tmp_path: Path) -> None:
     try:
         shop = Workshop(tmp_path / "work")
         shop.store = disk / "store"
-        (shop.folder / "toys.py").write_text(STAGE.replace("(20_000, hard)", "(soft, hard)"))
+        (shop.folder / "toys.py").write_text(STAGE)
         told = shop.run("stages:\n  a: {uses: fill}\n")
         assert told.code == 3
         assert "the disk is full: free some space" in next(iter(told.failures().values()))

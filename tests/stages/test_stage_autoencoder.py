@@ -105,7 +105,7 @@ def test_a_dataset_of_one_part_is_learned_from_and_shown(bench, omniglot_twin, l
 
 def test_images_too_small_for_a_conv_net_are_told_with_the_fix(bench, tmp_path):
     data = _folder(bench, tmp_path, [3, 12])
-    with pytest.raises(StageError, match=r"folder: .* have 3x12 pixels; take"):
+    with pytest.raises(StageError, match=r"folder: .* but these have 3x12; use"):
         bench.stage(autoencoder, {**SMALL, "net": {"kind": "conv"}}, data=data)
 
 

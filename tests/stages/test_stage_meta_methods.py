@@ -48,7 +48,7 @@ def test_every_method_adapts_a_pretrained_model_to_tasks_of_every_size(bench, le
 @pytest.mark.parametrize(
     ("method", "said"),
     [
-        ({"kind": "finetune", "head": "kept"}, "4 outputs, and the model has none"),
+        ({"kind": "finetune", "head": "kept"}, "4 outputs, but the model has none"),
         ({"kind": "lora", "targets": ["all-linear"]}, r"the net has 0 \(conv\)"),
     ],
 )

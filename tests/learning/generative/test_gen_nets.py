@@ -55,7 +55,7 @@ def test_an_autoencoder_has_points_for_codes():
 
 
 def test_images_under_four_pixels_cannot_be_halved_twice():
-    with pytest.raises(ValueError, match="these have 3x8 pixels; take"):
+    with pytest.raises(ValueError, match="but these have 3x8; use"):
         coder(CONV, (1, 3, 8))
     assert coder(MLP, (1, 3, 8)).encode(pictures((1, 3, 8))).mean.shape == (6, 3)
 

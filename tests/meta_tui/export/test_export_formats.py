@@ -122,7 +122,7 @@ def test_the_notes_stand_under_a_markdown_table(ladder_table):
     told = [line.removeprefix("- ") for line in text.split("\n") if line.startswith("- ")]
     assert told[0] == r"\* distinguishable from the baseline at 5 % (Holm)"
     assert "± seeds (n=5)" in told
-    assert "1 of 3 rows are left out; p is corrected for all rows" in told
+    assert "1 of 3 rows is left out; p is corrected for all rows" in told
 
 
 @pytest.mark.parametrize("name", HOSTILE)
