@@ -24,9 +24,10 @@ endef
 demo: $(VENV)/installed
 	$(BIN)/meta run examples/ladder.yaml
 
-# Two workers with one thread each: more threads only wait for each other on the small tensors of tests.
+# One thread each: more threads only wait for each other on the small tensors of tests. Three workers on
+# two cores, as many tests wait for processes.
 test: $(VENV)/installed-dev lint types
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not gpu"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadfile -m "not slow and not gpu"
 
 # What kills and times out has the machine for itself.
 test-all: test
